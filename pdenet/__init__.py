@@ -1,0 +1,32 @@
+"""Diffusion filters and rotationally invariant diffusion networks for images."""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOME = {name: module for module, names in {
+    "filters": ("perona_malik you_kaveh lysaker_lundervold_tai gerig weickert_brox eed "
+                "weickert_1994 multiscale estimate_contrast estimate_time"),
+    "network": "DiffusionBlock DiffusionNetwork",
+    "operators": "Gradient Laplacian Hessian",
+    "scalespace": "ScaleSpace",
+    "fluxes": "Isotropic Anisotropic Uncoupled Orientations",
+    "diffusivities": "Exponential Rational Charbonnier Weickert",
+}.items() for name in names.split()}
+_MODULES = ("filters", "models")
+
+__all__ = sorted([*_HOME, *_MODULES])
+
+
+def __getattr__(name):  # import on first use, so that importing pdenet costs nothing
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name in _HOME:
+        value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return [*globals(), *__all__]

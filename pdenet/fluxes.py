@@ -1,0 +1,200 @@
+"""Couplings: how the structure J of an image becomes the tensor D of the flux Phi = D K u.
+
+A flux offers
+    tensor(structure)       planes (g,) or (a, b, c) for D = g I or D = [[a, b], [b, c]];
+                            may overwrite the structure
+    energy(structure)       the density whose derivative by J is D
+and says by `directional` whether it needs the whole structure tensor or its trace.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from . import kernels
+from .checks import check_count
+from .diffusivities import Exponential, check_diffusivity
+
+__all__ = ["Isotropic", "Anisotropic", "Uncoupled", "Orientations"]
+
+
+@dataclass(frozen=True)
+class _Flux:
+    diffusivity: object
+
+    def __post_init__(self):
+        check_diffusivity(self.diffusivity)
+
+    def _g(self, x):
+        return np.ascontiguousarray(self.diffusivity.g(x), dtype=x.dtype)
+
+
+class Isotropic(_Flux):
+    """D = g(tr J) I, eqs. (19), (29), (39): Design Principle 1.
+
+    All operator channels, and with them all image channels (Design Principle 2) and scales
+    (Design Principle 3), are coupled in the trace of the structure tensor, a rotationally
+    invariant number. Energy density Psi(tr J), eqs. (8), (20), (31).
+
+    Parameters
+    ----------
+    diffusivity : object
+        With methods g, derivative, potential; see `Exponential`.
+
+    Examples
+    --------
+    >>> import pdenet
+    >>> pdenet.Isotropic(pdenet.Rational(5.0))
+    Isotropic(diffusivity=Rational(contrast=5.0))
+    """
+
+    directional = False
+
+    def tensor(self, structure):
+        return self._g(structure)
+
+    def energy(self, structure):
+        return self.diffusivity.potential(structure[0])
+
+
+class _Directional(_Flux):
+    """D with the eigenvectors of J: a subclass maps the eigenvalues nu of J to those of D."""
+
+    directional = True
+
+    def tensor(self, structure):
+        nu = np.empty((2,) + structure.shape[1:], structure.dtype)
+        kernels.eigenvalues(structure, nu)
+        kernels.with_eigenvalues(self._respond(nu), structure)
+        return structure
+
+    def energy(self, structure):
+        nu = np.empty((2,) + structure.shape[1:], structure.dtype)
+        kernels.eigenvalues(structure, nu)
+        return self._density(nu)
+
+
+class Anisotropic(_Directional):
+    """D = g(J), the matrix function, eqs. (30), (40): Design Principles 2 and 3.
+
+    The eigenvectors of the structure tensor, which rotate with the image, stay; its
+    eigenvalues nu are replaced by g(nu). Channels and scales are coupled within J. Energy
+    density tr Psi(J), eqs. (22), (33).
+
+    Parameters
+    ----------
+    diffusivity : object
+        With methods g, derivative, potential; see `Exponential`.
+
+    Examples
+    --------
+    >>> import pdenet
+    >>> pdenet.Anisotropic(pdenet.Rational(5.0))
+    Anisotropic(diffusivity=Rational(contrast=5.0))
+    """
+
+    def _respond(self, nu):
+        return self._g(nu)
+
+    def _density(self, nu):
+        return self.diffusivity.potential(nu).sum(axis=0)
+
+
+class Uncoupled(_Flux):
+    """D = diag(g(J11), g(J22)): the counterpart of Section 6, against Design Principle 1.
+
+    Each component of the gradient is activated by itself, so the model smooths along
+    structures that are parallel to the axes and along no others; scales are still coupled.
+    It exists for comparison. Energy density Psi(J11) + Psi(J22).
+
+    Parameters
+    ----------
+    diffusivity : object
+        With methods g, derivative, potential; see `Exponential`.
+
+    Examples
+    --------
+    >>> import pdenet
+    >>> pdenet.Uncoupled(pdenet.Rational(5.0))
+    Uncoupled(diffusivity=Rational(contrast=5.0))
+    """
+
+    directional = True
+
+    def tensor(self, structure):
+        structure[0] = self._g(structure[0])
+        structure[1] = 0
+        structure[2] = self._g(structure[2])
+        return structure
+
+    def energy(self, structure):
+        return self.diffusivity.potential(structure[0]) + self.diffusivity.potential(structure[2])
+
+
+@dataclass(frozen=True)
+class Orientations(_Directional):
+    """One-dimensional diffusion integrated over all orientations, eq. (1).
+
+    With the directional structure e' J e = m + r cos 2 theta (m the mean of the eigenvalues
+    of J, r half their difference, theta the angle to the first eigenvector) the integral
+
+        D = 2/pi  int_0^pi  g(e' J e) e e'  d theta
+
+    is itself a diffusion tensor with the eigenvectors of J and the eigenvalues
+    2/pi int g(m + r cos 2 theta) (cos^2 theta, sin^2 theta) d theta. For the exponential
+    diffusivity these are exp(-m/(2 contrast^2)) (I0 -+ I1)(r/(2 contrast^2)) with modified
+    Bessel functions; any other is integrated by the trapezoidal rule, which converges
+    faster than any power of the number of angles because the integrand is periodic.
+    A complex discretisation becomes a design of the nonlinearity, the thesis of Section 2.
+
+    Parameters
+    ----------
+    diffusivity : object
+        With methods g, derivative, potential; see `Exponential`.
+    angles : int, optional
+        Number of angles in [0, pi/2] for the trapezoidal rule, >= 2.
+
+    Raises
+    ------
+    ValueError
+        If angles is not a whole number >= 2.
+
+    Examples
+    --------
+    >>> import pdenet
+    >>> pdenet.Orientations(pdenet.Exponential(5.0))
+    Orientations(diffusivity=Exponential(contrast=5.0), angles=32)
+    """
+
+    angles: int = 32
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_count("angles", self.angles, least=2)
+
+    def _respond(self, nu):
+        if isinstance(self.diffusivity, Exponential):
+            scale = 4 * self.diffusivity.contrast**2
+            z = (nu[0] - nu[1]) / nu.dtype.type(scale)
+            # exp(-m) I(r) = exp(-(m - r)) (exp(-r) I(r)), the last factor as i0e and i1e.
+            envelope = self._g(nu[1])
+            return np.stack([envelope * (special.i0e(z) - special.i1e(z)),
+                             envelope * (special.i0e(z) + special.i1e(z))]).astype(nu.dtype)
+        mu = np.zeros_like(nu)
+        for weight, across, x in self._quadrature(nu):
+            g = self._g(x)
+            mu[0] += nu.dtype.type(2 * weight * across) * g
+            mu[1] += nu.dtype.type(2 * weight * (1 - across)) * g
+        return mu
+
+    def _density(self, nu):
+        return sum(2 * weight * self.diffusivity.potential(x)
+                   for weight, _, x in self._quadrature(nu))
+
+    def _quadrature(self, nu):
+        """Weights of the mean over theta, cos^2 theta, and m + r cos 2 theta."""
+        for k, theta in enumerate(np.linspace(0, np.pi / 2, self.angles)):
+            weight = (0.5 if k in (0, self.angles - 1) else 1.0) / (self.angles - 1)
+            across = np.cos(theta)**2
+            yield weight, across, (nu.dtype.type(across) * nu[0] + nu.dtype.type(1 - across) * nu[1])

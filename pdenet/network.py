@@ -1,0 +1,314 @@
+"""The explicit step, written once: diffusion blocks and networks of them.
+
+    u_m  <-  u_m - tau sum_l w_l G_l K' Phi(K G_l u_m),     m = 1..M channels, l = 1..L scales
+
+is eq. (17) for one channel and scale, eq. (28) for several channels, eq. (36) for several
+scales, and all at once. Channels and scales form one axis of layers n = (m, l), which the
+flux couples.
+"""
+
+import functools
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import tiles
+from .checks import check_count, check_number, check_workers, from_planes, to_planes
+from .fluxes import Isotropic
+from .operators import Gradient
+from .scalespace import ScaleSpace, add_smoothed
+from .timesteps import schedule
+
+__all__ = ["DiffusionBlock", "DiffusionNetwork"]
+
+
+@dataclass(frozen=True, eq=False)
+class DiffusionBlock:
+    """One residual block: the explicit step with operator K, scales G, and flux Phi.
+
+    As the residual block of eq. (5) it has the identification of eq. (18), W_1 = K,
+    phi_1 = tau Phi, W_2 = -K', no bias; with several scales it is the ResNeXt block of
+    eq. (37) with the identification of eq. (38).
+
+    Parameters
+    ----------
+    operator : Gradient, Laplacian or Hessian
+    scales : ScaleSpace
+        The scales that diffuse.
+    flux : Isotropic, Anisotropic, Uncoupled or Orientations
+    steering : ScaleSpace, optional
+        The scales whose structure steers the diffusion; those that diffuse by default.
+
+    Raises
+    ------
+    ValueError
+        If the flux needs a structure tensor and the operator has none.
+
+    Examples
+    --------
+    >>> import pdenet
+    >>> block = pdenet.DiffusionBlock(pdenet.Gradient(), pdenet.ScaleSpace([0.0]),
+    ...                               pdenet.Isotropic(pdenet.Exponential(5.0)))
+    >>> round(block.tau_max, 3)
+    0.5
+    """
+
+    operator: object
+    scales: ScaleSpace
+    flux: object
+    steering: ScaleSpace | None = None
+
+    def __post_init__(self):
+        if self.flux.directional and not self.operator.directional:
+            raise ValueError(f"flux must be Isotropic with operator {self.operator}; "
+                             f"got {self.flux}")
+
+    def cycle(self, u, taus):
+        """Steps of sizes taus with the tensor held as it is at their beginning.
+
+        One size is the explicit step; several are a cycle of fast explicit diffusion.
+        """
+        tensor = None
+        for tau in taus:
+            v = self.scales.smooth(u)
+            if tensor is None:
+                tensor = self.flux.tensor(self.structure(u, v))
+            u = self._step(u, v, tensor, tau)
+        return u
+
+    def structure(self, u, v=None, full=None):
+        """sum_n w_n J(v_n) of the layers that steer (v: the smoothed layers, if at hand)."""
+        scales = self.scales if self.steering is None else self.steering
+        if v is None or self.steering is not None:
+            v = scales.smooth(u)
+        weights = np.tile(scales.measure, len(u)).astype(u.dtype)
+        return self.operator.structure(v, weights, self.flux.directional if full is None else full)
+
+    def _step(self, u, v, tensor, tau):
+        """u_m - tau sum_l w_l G_l K' Phi(v_ml), Phi = M(tensor) K: the explicit step."""
+        out = u.copy()
+        layers = v.reshape(len(u), -1, *u.shape[1:])
+        for target, channel in zip(out, layers, strict=True):
+            for sigma, weight, layer in zip(self.scales.sigmas, self.scales.measure, channel,
+                                            strict=True):
+                if sigma == 0:
+                    self.operator.diffuse(layer, tensor, -tau * weight, target)
+                else:
+                    divergence = np.zeros_like(target)
+                    self.operator.diffuse(layer, tensor, 1.0, divergence)
+                    add_smoothed(divergence, sigma, -tau * weight, target)
+        return out
+
+    def energy(self, u):
+        """Sum over the cells of the flux's density; its gradient is -2/tau (step - u)."""
+        if self.steering is not None:
+            raise ValueError("a model steered by other scales than those that diffuse "
+                             "has no energy")
+        if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.directional:
+            raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
+        return self.operator.integrate(self.flux.energy(self.structure(u)))
+
+    def symbol(self, xi, eta):
+        """sum_l w_l G_l^2 K' K on frequencies xi by eta (rad per pixel): the step for g = 1."""
+        along, across = self.scales.symbol(xi)**2, self.scales.symbol(eta)**2
+        smoothing = (self.scales.measure[:, np.newaxis] * across).T @ along
+        X, Y = np.sin(xi / 2)**2, np.sin(eta / 2)**2
+        return smoothing * self.operator.symbol(X[np.newaxis], Y[:, np.newaxis])
+
+    @functools.cached_property
+    def tau_max(self):
+        """2 / rho: the largest step that never lets ||u - mean|| grow, whatever the image.
+
+        rho is the maximum of the symbol, found on a grid sixteen times finer than its
+        fastest oscillation and refined around the maximum. It bounds the step for every
+        tensor D <= I, because M(D) <= M(I).
+        """
+        count = 16 * (2 * self.scales.reach + self.operator.reach)
+        low, high = np.zeros(2), np.full(2, np.pi)
+        while True:
+            xi, eta = (np.linspace(a, b, count + 1) for a, b in zip(low, high, strict=True))
+            rho = self.symbol(xi, eta)
+            row, column = np.unravel_index(rho.argmax(), rho.shape)
+            centre, spacing = np.array([xi[column], eta[row]]), (high - low) / count
+            if spacing.max() < 1e-6:
+                return 2 / rho.max()
+            low = np.clip(centre - spacing, 0, np.pi)
+            high = np.clip(centre + spacing, 0, np.pi)
+            count = 16
+
+    def reach(self, steps):
+        """Pixels on which a pixel depends after a cycle of this many steps."""
+        smoothing = self.scales.reach
+        steering = smoothing if self.steering is None else self.steering.reach
+        return steps * (2 * smoothing + self.operator.reach) + max(0, steering - smoothing)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DiffusionNetwork:
+    """Equal diffusion blocks in a row: u <- u - tau sum_l w_l G_l K' Phi(K G_l u), `steps` times.
+
+    Every model of Table 1 is one of these; `pdenet.models` builds them by name.
+
+    Parameters
+    ----------
+    operator : Gradient, Laplacian or Hessian, optional
+    scales : ScaleSpace, optional
+        The scales that diffuse; a single scale sigma = 0 by default.
+    flux : Isotropic, Anisotropic, Uncoupled or Orientations
+    steering : ScaleSpace, optional
+        The scales that steer, where they are not those that diffuse.
+    tau : float, optional
+        Time step size; half of `tau_max` by default, which removes a checkerboard in one step.
+    steps : int, optional
+        Number of blocks.
+    allow_unstable : bool, optional
+        Accept a tau above `tau_max`.
+
+    Raises
+    ------
+    ValueError
+        If tau is not positive or above `tau_max`, steps not a whole number >= 0, or the flux
+        does not go with the operator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pdenet
+    >>> network = pdenet.DiffusionNetwork(
+    ...     operator=pdenet.Gradient(alpha=0.41), scales=pdenet.ScaleSpace.exponential(0.4, 10, 8),
+    ...     flux=pdenet.Anisotropic(pdenet.Exponential(20.0)), tau=0.1, steps=10)
+    >>> network(np.eye(32)).shape
+    (32, 32)
+    """
+
+    flux: object
+    operator: object = Gradient()
+    scales: ScaleSpace = ScaleSpace([0.0])
+    steering: ScaleSpace | None = None
+    tau: float | None = None
+    steps: int = 10
+    allow_unstable: bool = False
+    block: DiffusionBlock = field(init=False, repr=False)
+
+    def __post_init__(self):
+        def settle(name, value):
+            object.__setattr__(self, name, value)
+
+        settle("block", DiffusionBlock(self.operator, self.scales, self.flux, self.steering))
+        settle("steps", check_count("steps", self.steps, least=0))
+        tau = self.tau_max / 2 if self.tau is None else check_number("tau", self.tau, above=0.0)
+        if tau > self.tau_max * (1 + 1e-9) and not self.allow_unstable:
+            raise ValueError(f"tau must be at most tau_max = {self.tau_max:.6g} for stability; got "
+                             f"{tau:.6g} (allow_unstable=True accepts it)")
+        settle("tau", tau)
+
+    @property
+    def tau_max(self):
+        """The largest stable time step size, 2 / rho; see `DiffusionBlock.tau_max`."""
+        return self.block.tau_max
+
+    @property
+    def parameters(self):
+        """The trainable parameters: beta (L,), contrast, tau, and steering (L,) where separate."""
+        values = {"beta": self.scales.weights}
+        if self.steering is not None:
+            values["steering"] = self.steering.weights
+        if hasattr(self.flux.diffusivity, "contrast"):
+            values["contrast"] = self.flux.diffusivity.contrast
+        return values | {"tau": self.tau}
+
+    def __call__(self, image, *, channel_axis=None, workers=None):
+        """The image after all blocks.
+
+        Parameters
+        ----------
+        image : array_like of shape (H, W), or with channels along channel_axis
+            float32 stays float32, every other real type becomes float64; not rescaled.
+        channel_axis : int, optional
+            The axis of the channels, which are coupled.
+        workers : int, optional
+            Threads, which share the image; by default PDENET_NUM_THREADS or all processors.
+            The result does not depend on it.
+
+        Returns
+        -------
+        ndarray
+            Of the image's shape, float32 or float64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the image is not a finite real array of that shape.
+        """
+        return self._run(image, [(self.tau,)] * self.steps, channel_axis, workers)
+
+    def evolve(self, image, time, *, scheme="fed", cycles=None, channel_axis=None, workers=None,
+               progress=None):
+        """The image at diffusion time `time`, whatever the network's own tau and steps.
+
+        Parameters
+        ----------
+        image, channel_axis, workers
+            As for a call of the network.
+        time : float
+            Diffusion time, >= 0: pixels squared for the gradient, to the fourth power for
+            second-order operators. Where g = 1 the gradient smooths like a Gaussian of
+            standard deviation sqrt(2 time) pixels.
+        scheme : {"fed", "explicit"}, optional
+            Fast explicit diffusion reaches the time in O(sqrt(time)) steps; the explicit
+            scheme takes equal steps of at most tau_max / 2.
+        cycles : int, optional
+            How many times fast explicit diffusion renews the diffusion tensor.
+        progress : callable, optional
+            Called as progress(done, total) with the numbers of cycles.
+
+        Returns
+        -------
+        ndarray
+            Of the image's shape, float32 or float64; a copy for time = 0.
+        """
+        cycle_list = schedule(time, self.tau_max, scheme, cycles)
+        return self._run(image, cycle_list, channel_axis, workers, progress)
+
+    def energy(self, image, *, channel_axis=None):
+        """The energy that the steps descend, for tied steering and gamma = 0.
+
+        Raises
+        ------
+        ValueError
+            If the model has none.
+        """
+        planes = to_planes(image, channel_axis)
+        return self.block.energy(planes.astype(np.float64))
+
+    def _run(self, image, cycles, channel_axis, workers, progress=None):
+        workers = check_workers(workers)
+        planes = to_planes(image, channel_axis)
+        source, target = planes, None
+        for done, batch in batches(cycles, self.block.reach):
+            # Two arrays in turn, and never the caller's.
+            target = np.empty_like(planes) if target is None else target
+            tiles.map_tiles(functools.partial(self._cycles, batch), source, target,
+                            sum(self.block.reach(len(taus)) for taus in batch), workers)
+            source, target = target, (None if source is planes else source)
+            if progress is not None:
+                progress(done, len(cycles))
+        return from_planes(planes.copy() if source is planes else source, channel_axis)
+
+    def _cycles(self, batch, u):
+        for taus in batch:
+            u = self.block.cycle(u, taus)
+        return u
+
+
+def batches(cycles, reach, most=8):
+    """Group cycles whose halos add up to at most `most` pixels: (cycles done, group)."""
+    group, halo = [], 0
+    for done, taus in enumerate(cycles):
+        if group and halo + reach(len(taus)) > most:
+            yield done, group
+            group, halo = [], 0
+        group.append(taus)
+        halo += reach(len(taus))
+    if group:
+        yield len(cycles), group

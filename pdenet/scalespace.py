@@ -1,0 +1,149 @@
+"""The scales of a model: Gaussian smoothing G_l, trainable weights beta_l, measure omega_l."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import kernels
+from .checks import check_count, check_number
+
+__all__ = ["ScaleSpace"]
+
+TRUNCATE = 4.0  # standard deviations after which the sampled Gaussian ends
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleSpace:
+    """Discrete scales sigma_l with weights beta_l: the operators beta_l G_l, l = 1, ..., L.
+
+    The integral over scales in eq. (32) and eq. (34) becomes a sum with the measure
+    omega_l = sigma_{l+1} - sigma_l of eq. (36), so that scale l counts with
+    w_l = omega_l beta_l**2. The printed scheme has omega_l in the outer sum alone; here it
+    stands in both sums, as in the integrals, because only then the step descends an energy.
+
+    Parameters
+    ----------
+    sigmas : sequence of float
+        Standard deviations of the Gaussians in pixels, increasing, >= 0. sigma = 0 does not
+        smooth. Gaussians are sampled and cut off after four standard deviations; the
+        image continues mirrored (half-sample symmetric).
+    weights : sequence of float, optional
+        beta_l, one per scale. All one by default.
+
+    Attributes
+    ----------
+    sigmas, weights, omega : ndarray of shape (L,)
+        omega of the last scale continues the ratio of the last two sigmas (their
+        difference, where the last but one is 0); a single scale has omega = 1.
+
+    Raises
+    ------
+    ValueError
+        If the sigmas are not increasing, finite and >= 0, or the weights not finite or not
+        as many.
+
+    Examples
+    --------
+    >>> import pdenet
+    >>> scales = pdenet.ScaleSpace([1.0, 2.0, 4.0])
+    >>> scales.omega
+    array([1., 2., 4.])
+    >>> pdenet.ScaleSpace.exponential(0.4, 10.0, 8).sigmas.round(2)
+    array([ 0.4 ,  0.63,  1.  ,  1.59,  2.52,  3.99,  6.31, 10.  ])
+    """
+
+    sigmas: np.ndarray
+    weights: np.ndarray = None
+    omega: np.ndarray = field(init=False)
+
+    def __post_init__(self):
+        sigmas = _vector("sigmas", self.sigmas)
+        if (sigmas < 0).any() or (np.diff(sigmas) <= 0).any():
+            raise ValueError(f"sigmas must be increasing and >= 0; got {sigmas.tolist()}")
+        weights = np.ones(sigmas.size) if self.weights is None else _vector("weights", self.weights)
+        if weights.size != sigmas.size:
+            raise ValueError(f"weights must be as many as sigmas, {sigmas.size}; "
+                             f"got {weights.size}")
+        for name, value in [("sigmas", sigmas), ("weights", weights), ("omega", _measure(sigmas))]:
+            value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def exponential(cls, smallest, largest, count, weights=None):
+        """`count` scales from `smallest` to `largest` (pixels, > 0) in constant ratio."""
+        count = check_count("count", count, least=1)
+        smallest = check_number("smallest", smallest, above=0.0)
+        largest = check_number("largest", largest, least=smallest)
+        return cls(np.geomspace(smallest, largest, count), weights)
+
+    @property
+    def measure(self):
+        """w_l = omega_l beta_l**2, shape (L,)."""
+        return self.omega * self.weights**2
+
+    @property
+    def reach(self):
+        """Radius of the largest smoothing kernel in pixels."""
+        return max(map(_radius, self.sigmas))
+
+    def smooth(self, u):
+        """v_n = G_l u_m for all channels m and scales l: (M, H, W) to layers (M L, H, W)."""
+        if len(self.sigmas) == 1 and _radius(self.sigmas[0]) == 0:
+            return u
+        v = np.zeros((u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
+        for channel, scales in zip(u, v, strict=True):
+            for sigma, plane in zip(self.sigmas, scales, strict=True):
+                add_smoothed(channel, sigma, 1.0, plane)
+        return v.reshape((-1,) + u.shape[1:])
+
+    def symbol(self, frequencies):
+        """Factors by which G_l scales cos(frequency (j + 1/2)): shape (L, number of them)."""
+        rows = []
+        for sigma in self.sigmas:
+            half = gaussian(sigma)[_radius(sigma):]
+            offsets = np.arange(1, half.size)
+            rows.append(half[0] + 2 * half[1:] @ np.cos(np.outer(offsets, frequencies)))
+        return np.stack(rows)
+
+
+def add_smoothed(v, sigma, scale, out):
+    """out += scale G v for one plane; G is its own transpose."""
+    radius = _radius(sigma)
+    if radius == 0:
+        out += v.dtype.type(scale) * v
+        return
+    taps = np.zeros(-(-(2 * radius + 1) // 8) * 8, v.dtype)
+    taps[:2 * radius + 1] = gaussian(sigma)
+    kernels.smooth(v, taps, radius, v.dtype.type(scale), out)
+
+
+def gaussian(sigma):
+    """The sampled Gaussian of standard deviation sigma, cut off and normalised to sum 1."""
+    radius = _radius(sigma)
+    if radius == 0:
+        return np.ones(1)
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma)**2)
+    return weights / weights.sum()
+
+
+def _radius(sigma):
+    return int(TRUNCATE * sigma + 0.5)
+
+
+def _measure(sigmas):
+    """omega_l = sigma_{l+1} - sigma_l, the sequence continued by one."""
+    if sigmas.size == 1:
+        return np.ones(1)
+    last, previous = sigmas[-1], sigmas[-2]
+    following = last * last / previous if previous > 0 else last + last - previous
+    return np.diff(np.append(sigmas, following))
+
+
+def _vector(name, values):
+    try:
+        vector = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        vector = np.empty(0)
+    if vector.ndim != 1 or vector.size == 0 or not np.isfinite(vector).all():
+        raise ValueError(f"{name} must be a sequence of finite numbers; got {values!r}")
+    return vector

@@ -1,0 +1,56 @@
+"""Time steps that reach a diffusion time: explicit, or fast explicit diffusion (FED).
+
+A cycle of n steps of the sizes tau_i = tau_max / (2 cos^2(pi (2 i + 1) / (4 n + 2))) multiplies
+a mode of the linear diffusion with a fixed tensor by a polynomial that stays in [-1, 1] as
+long as tau_max is stable, although most of its steps are not, and covers the time
+tau_max (n^2 + n) / 3: Grewenig, Weickert and Bruhn (2010), "From box filtering to fast
+explicit diffusion". The tensor is renewed after each cycle.
+"""
+
+import math
+
+import numpy as np
+
+from .checks import check_choice, check_count, check_number
+
+SCHEMES = ("fed", "explicit")
+CYCLES = 8
+
+
+def schedule(time, tau_max, scheme="fed", cycles=None):
+    """Cycles, as tuples of step sizes, that together cover the time."""
+    time = check_number("time", time, least=0.0)
+    check_choice("scheme", scheme, SCHEMES)
+    cycles = CYCLES if cycles is None else check_count("cycles", cycles, least=1)
+    if time == 0:
+        return []
+    if scheme == "explicit":
+        steps = math.ceil(time / (tau_max / 2) * (1 - 1e-12))
+        return [(time / steps,)] * steps
+    return [fed_cycle(time / cycles, tau_max)] * cycles
+
+
+def fed_cycle(time, tau_max):
+    """The shortest FED cycle that covers the time, scaled to end there, in a stable order."""
+    steps = math.ceil((math.sqrt(12 * time / tau_max + 1) - 1) / 2 * (1 - 1e-12))
+    steps = max(steps, 1)
+    i = np.arange(steps)
+    taus = tau_max / (2 * np.cos(np.pi * (2 * i + 1) / (4 * steps + 2))**2)
+    taus *= time / taus.sum()
+    return tuple(float(tau) for tau in _leja_order(taus))
+
+
+def _leja_order(taus):
+    """Order the steps such that no intermediate product amplifies rounding errors.
+
+    Leja's order of the polynomial's zeros 1/tau: each next one is as far as possible from
+    those before, in the product of the distances (Calvetti and Reichel, 1996).
+    """
+    zeros = list(1 / taus)
+    ordered = [max(zeros)]
+    zeros.remove(ordered[0])
+    while zeros:
+        best = max(zeros, key=lambda z: sum(math.log(abs(z - w)) for w in ordered))
+        zeros.remove(best)
+        ordered.append(best)
+    return 1 / np.array(ordered)

@@ -6,7 +6,8 @@ __version__ = "0.1.0"
 
 _HOME = {name: module for module, names in {
     "filters": ("perona_malik you_kaveh lysaker_lundervold_tai gerig weickert_brox eed "
-                "weickert_1994 multiscale estimate_contrast estimate_time"),
+                "weickert_1994 multiscale"),
+    "estimates": "estimate_contrast estimate_time",
     "network": "DiffusionBlock DiffusionNetwork",
     "operators": "Gradient Laplacian Hessian",
     "scalespace": "ScaleSpace",

@@ -131,7 +131,7 @@ class DiffusionBlock:
             row, column = np.unravel_index(rho.argmax(), rho.shape)
             centre, spacing = np.array([xi[column], eta[row]]), (high - low) / count
             if spacing.max() < 1e-6:
-                return 2 / rho.max()
+                return float(2 / rho.max())
             low = np.clip(centre - spacing, 0, np.pi)
             high = np.clip(centre + spacing, 0, np.pi)
             count = 16

@@ -1,0 +1,137 @@
+"""Contrast and diffusion time, estimated from the image where they are not given."""
+
+import numpy as np
+from scipy import optimize
+
+from .checks import check_number, to_planes
+
+__all__ = ["estimate_contrast", "estimate_time"]
+
+SAMPLE = 1024  # an image larger than the square of this is estimated on a sample of it
+
+
+def estimate_contrast(network, image, *, channel_axis=None):
+    """The median gradient magnitude of an image, as a network measures it.
+
+    lambda = median of sqrt(tr J) over the cells where it is not zero, with the structure
+    tensor J of the layers that steer, summed over scales and channels. Perona and Malik
+    (1990) propose a quantile of this distribution, Black et al. (1998) the median as the robust
+    one. In a noisy image it is close to the noise's own gradient: over grey images with
+    noise of 10 to 60 grey levels it came within 0.4 dB of the best quantile.
+
+    Parameters
+    ----------
+    network : DiffusionNetwork
+        Its own contrast has no influence.
+    image : array_like of shape (H, W), or with channels
+    channel_axis : int, optional
+        The axis of the channels.
+
+    Returns
+    -------
+    float
+        Grey levels per pixel (per pixel squared for second-order operators); 1.0 for a
+        constant image, which no filter changes.
+
+    References
+    ----------
+    M. J. Black, G. Sapiro, D. H. Marimont, D. Heeger, "Robust anisotropic diffusion", IEEE
+    Transactions on Image Processing 7, 421-432 (1998).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pdenet
+    >>> ramp = np.tile(3.0 * np.arange(16), (16, 1))
+    >>> round(pdenet.estimate_contrast(pdenet.models.perona_malik(1.0), ramp), 6)
+    3.0
+    """
+    return contrast_of(network, to_planes(image, channel_axis))
+
+
+def estimate_time(network, image, *, channel_axis=None):
+    """The diffusion time that removes an image's noise where nothing is to be kept.
+
+    Where g = 1 white noise falls, in a time T, to the share
+    r(T) = (mean over frequencies of exp(-2 T rho))^(1/2), rho the symbol of the network's step.
+    T solves r(T) = r with r = s / (20 n) cut to [1/16, 1/8]: n is the image's noise level,
+    n = median |A - B - C + D| / (2 * 0.6745) over all 2 x 2 pixels (Donoho and Johnstone,
+    1994), and s its standard deviation. Little noise gives r = 1/8, which simplifies the
+    image visibly.
+
+    Parameters
+    ----------
+    network : DiffusionNetwork
+        Its own tau and steps have no influence.
+    image : array_like of shape (H, W), or with channels
+    channel_axis : int, optional
+        The axis of the channels.
+
+    Returns
+    -------
+    float
+        The diffusion time, at most 1000 times the network's tau_max.
+
+    References
+    ----------
+    D. L. Donoho, I. M. Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 81,
+    425-455 (1994).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pdenet
+    >>> flat = np.zeros((16, 16))
+    >>> round(pdenet.estimate_time(pdenet.models.perona_malik(1.0), flat), 2)
+    2.67
+    """
+    return time_of(network, to_planes(image, channel_axis))
+
+
+def prepare(image, model, contrast, time, diffusivity, channel_axis):
+    """The network of a model function and the time, both estimated where they are None."""
+    planes = to_planes(image, channel_axis)
+    if contrast is None and isinstance(diffusivity, str):
+        contrast = contrast_of(model(1.0, diffusivity=diffusivity), planes)
+    network = model(contrast, diffusivity=diffusivity)
+    time = time_of(network, planes) if time is None else time
+    return network, check_number("time", time, least=0.0)
+
+
+def contrast_of(network, planes):
+    squares = np.concatenate([network.block.structure(part, full=False).ravel()
+                              for part in _sample(planes)])
+    squares = squares[squares > 0]
+    return float(np.sqrt(np.median(squares))) if squares.size else 1.0
+
+
+def time_of(network, planes):
+    parts = list(_sample(planes))
+    twist = np.concatenate([np.abs(u[:-1, :-1] - u[:-1, 1:] - u[1:, :-1] + u[1:, 1:]).ravel()
+                            for part in parts for u in part])
+    noise = float(np.median(twist)) / (2 * 0.6745) if twist.size else 0.0
+    spread = float(np.std(np.concatenate([part.ravel() for part in parts]), dtype=np.float64))
+    share = np.clip(spread / (20 * noise), 1 / 16, 1 / 8) if noise > 0 else 1 / 8
+
+    frequencies = np.pi * (np.arange(64) + 0.5) / 64
+    rho = network.block.symbol(frequencies, frequencies)
+
+    def excess(log_time):
+        return np.log(np.mean(np.exp(-2 * np.exp(log_time) * rho))) / 2 - np.log(share)
+
+    low, high = np.log(1e-3 * network.tau_max), np.log(1e3 * network.tau_max)
+    if excess(high) > 0:
+        return float(np.exp(high))
+    return float(np.exp(optimize.brentq(excess, low, high, xtol=1e-10)))
+
+
+def _sample(planes):
+    """The planes themselves, or sixteen tiles evenly spread over a large image."""
+    rows, columns = planes.shape[1:]
+    if rows * columns <= SAMPLE**2:
+        yield planes
+        return
+    height, width = min(rows, SAMPLE // 4), min(columns, SAMPLE // 4)
+    for top in np.linspace(0, rows - height, 4).astype(int):
+        for left in np.linspace(0, columns - width, 4).astype(int):
+            yield np.ascontiguousarray(planes[:, top:top + height, left:left + width])

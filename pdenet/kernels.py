@@ -17,6 +17,7 @@ Compiled code is cached on disk beside this file or in Numba's cache directory. 
 notices changes of the calling file only, hence all kernels live in this one.
 """
 
+import pathlib
 import warnings
 
 import numba
@@ -68,6 +69,15 @@ def inlined(function):
     return kernel(function, forceinline=True)
 
 
+def cache_state():
+    """Where compiled kernels are kept, and how many, in words."""
+    path = getattr(getattr(smooth, "_cache", None), "cache_path", None)
+    if path is None:
+        return "none: kernels are compiled at every start"
+    count = len(list(pathlib.Path(path).glob("kernels.*.nbc")))
+    return f"{count} compiled kernels in {path}"
+
+
 @intrinsic
 def _fused_multiply_add(typing_context, a, b, c):
     def generate(context, builder, signature, arguments):
@@ -85,7 +95,7 @@ def fma(a, b, c):
 
 
 if numba.config.DISABLE_JIT:
-    def fma(a, b, c):  # noqa: F811
+    def fma(a, b, c):
         return a * b + c
 
 
@@ -187,11 +197,11 @@ def _add_trace(top, bottom, weight, square, mixed, out):
     for j in range(1, last + 1):
         t = top[j] - top[j - 1]
         d = bottom[j] - bottom[j - 1]
-        l = bottom[j - 1] - top[j - 1]  # noqa: E741
+        l = bottom[j - 1] - top[j - 1]
         r = bottom[j] - top[j]
         squares = fma(r, r, fma(l, l, fma(d, d, t * t)))
         out[j] = fma(square, squares, fma(mixed, fma(l, r, t * d), out[j]))
-    l = bottom[0] - top[0]  # noqa: E741
+    l = bottom[0] - top[0]
     r = bottom[last] - top[last]
     out[0] = fma(weight * l, l, out[0])
     out[last + 1] = fma(weight * r, r, out[last + 1])

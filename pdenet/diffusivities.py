@@ -27,6 +27,12 @@ class _Diffusivity:
         object.__setattr__(self, "contrast",
                            check_number("contrast", self.contrast, above=0.0))
 
+    def g(self, x):
+        """The diffusivity of squared gradients x, in x's floating type."""
+        x = np.array(x, dtype=np.result_type(x, np.float32), order="C")
+        self.respond(x)
+        return x
+
     def _relative(self, x):
         return x / x.dtype.type(self.contrast**2)
 
@@ -55,13 +61,14 @@ class Exponential(_Diffusivity):
     array([1.   , 0.368])
     """
 
-    def g(self, x):
+    def respond(self, x):
+        """x <- g(x)."""
         factor = -1 / (2 * self.contrast**2)
-        if x.dtype == np.float32:
-            out = np.array(x, order="C")
-            kernels.exponential(out.reshape(-1), np.float32(factor / np.log(2)))
-            return out
-        return np.exp(x * factor)
+        if x.dtype == np.float32 and x.flags.c_contiguous:
+            kernels.exponential(x.reshape(-1), np.float32(factor / np.log(2)))
+        else:
+            x *= factor
+            np.exp(x, out=x)
 
     def derivative(self, x):
         return self.g(x) * x.dtype.type(-1 / (2 * self.contrast**2))
@@ -92,8 +99,11 @@ class Rational(_Diffusivity):
     array([1. , 0.5])
     """
 
-    def g(self, x):
-        return 1 / (1 + self._relative(x))
+    def respond(self, x):
+        """x <- g(x)."""
+        x /= self.contrast**2
+        x += 1
+        np.reciprocal(x, out=x)
 
     def derivative(self, x):
         return -self.g(x)**2 / x.dtype.type(self.contrast**2)
@@ -125,8 +135,12 @@ class Charbonnier(_Diffusivity):
     array([1. , 0.5])
     """
 
-    def g(self, x):
-        return 1 / np.sqrt(1 + self._relative(x))
+    def respond(self, x):
+        """x <- g(x)."""
+        x /= self.contrast**2
+        x += 1
+        np.sqrt(x, out=x)
+        np.reciprocal(x, out=x)
 
     def derivative(self, x):
         return self.g(x)**3 * x.dtype.type(-0.5 / self.contrast**2)
@@ -166,8 +180,10 @@ class Weickert(_Diffusivity):
         with np.errstate(divide="ignore", over="ignore"):
             return self._constant / self._relative(x)**4
 
-    def g(self, x):
-        return -np.expm1(-self._exponent(x))
+    def respond(self, x):
+        """x <- g(x)."""
+        np.expm1(-self._exponent(x), out=x)
+        np.negative(x, out=x)
 
     def derivative(self, x):
         s = self._exponent(x)

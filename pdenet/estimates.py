@@ -4,6 +4,7 @@ import numpy as np
 from scipy import optimize
 
 from .checks import check_number, to_planes
+from .tiles import Workspace
 
 __all__ = ["estimate_contrast", "estimate_time"]
 
@@ -99,7 +100,7 @@ def prepare(image, model, contrast, time, diffusivity, channel_axis):
 
 
 def contrast_of(network, planes):
-    squares = np.concatenate([network.block.structure(part, full=False).ravel()
+    squares = np.concatenate([network.block.structure(part, Workspace(), full=False).ravel()
                               for part in _sample(planes)])
     squares = squares[squares > 0]
     return float(np.sqrt(np.median(squares))) if squares.size else 1.0

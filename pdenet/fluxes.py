@@ -1,9 +1,9 @@
 """Couplings: how the structure J of an image becomes the tensor D of the flux Phi = D K u.
 
 A flux offers
-    tensor(structure)       planes (g,) or (a, b, c) for D = g I or D = [[a, b], [b, c]];
-                            may overwrite the structure
-    energy(structure)       the density whose derivative by J is D
+    tensor(structure, work)   planes (g,) or (a, b, c) for D = g I or D = [[a, b], [b, c]],
+                              in the place of the structure
+    energy(structure, work)   the density whose derivative by J is D
 and says by `directional` whether it needs the whole structure tensor or its trace.
 """
 
@@ -26,8 +26,12 @@ class _Flux:
     def __post_init__(self):
         check_diffusivity(self.diffusivity)
 
-    def _g(self, x):
-        return np.ascontiguousarray(self.diffusivity.g(x), dtype=x.dtype)
+    def _respond(self, x):
+        """x <- g(x)."""
+        if hasattr(self.diffusivity, "respond"):
+            self.diffusivity.respond(x)
+        else:
+            x[...] = self.diffusivity.g(x)
 
 
 class Isotropic(_Flux):
@@ -51,10 +55,11 @@ class Isotropic(_Flux):
 
     directional = False
 
-    def tensor(self, structure):
-        return self._g(structure)
+    def tensor(self, structure, work):
+        self._respond(structure)
+        return structure
 
-    def energy(self, structure):
+    def energy(self, structure, work):
         return self.diffusivity.potential(structure[0])
 
 
@@ -63,16 +68,19 @@ class _Directional(_Flux):
 
     directional = True
 
-    def tensor(self, structure):
-        nu = np.empty((2,) + structure.shape[1:], structure.dtype)
-        kernels.eigenvalues(structure, nu)
-        kernels.with_eigenvalues(self._respond(nu), structure)
+    def tensor(self, structure, work):
+        nu = self._eigenvalues(structure, work)
+        self._map_eigenvalues(nu)
+        kernels.with_eigenvalues(nu, structure)
         return structure
 
-    def energy(self, structure):
-        nu = np.empty((2,) + structure.shape[1:], structure.dtype)
+    def energy(self, structure, work):
+        return self._density(self._eigenvalues(structure, work))
+
+    def _eigenvalues(self, structure, work):
+        nu = work.array("eigenvalues", (2,) + structure.shape[1:], structure.dtype)
         kernels.eigenvalues(structure, nu)
-        return self._density(nu)
+        return nu
 
 
 class Anisotropic(_Directional):
@@ -94,8 +102,8 @@ class Anisotropic(_Directional):
     Anisotropic(diffusivity=Rational(contrast=5.0))
     """
 
-    def _respond(self, nu):
-        return self._g(nu)
+    def _map_eigenvalues(self, nu):
+        self._respond(nu)
 
     def _density(self, nu):
         return self.diffusivity.potential(nu).sum(axis=0)
@@ -122,13 +130,13 @@ class Uncoupled(_Flux):
 
     directional = True
 
-    def tensor(self, structure):
-        structure[0] = self._g(structure[0])
+    def tensor(self, structure, work):
+        self._respond(structure[0])
         structure[1] = 0
-        structure[2] = self._g(structure[2])
+        self._respond(structure[2])
         return structure
 
-    def energy(self, structure):
+    def energy(self, structure, work):
         return self.diffusivity.potential(structure[0]) + self.diffusivity.potential(structure[2])
 
 
@@ -173,20 +181,20 @@ class Orientations(_Directional):
         super().__post_init__()
         check_count("angles", self.angles, least=2)
 
-    def _respond(self, nu):
+    def _map_eigenvalues(self, nu):
         if isinstance(self.diffusivity, Exponential):
-            scale = 4 * self.diffusivity.contrast**2
-            z = (nu[0] - nu[1]) / nu.dtype.type(scale)
             # exp(-m) I(r) = exp(-(m - r)) (exp(-r) I(r)), the last factor as i0e and i1e.
-            envelope = self._g(nu[1])
-            return np.stack([envelope * (special.i0e(z) - special.i1e(z)),
-                             envelope * (special.i0e(z) + special.i1e(z))]).astype(nu.dtype)
+            r = (nu[0] - nu[1]) / nu.dtype.type(4 * self.diffusivity.contrast**2)
+            self._respond(nu[1])
+            nu[0], nu[1] = (nu[1] * (special.i0e(r) - special.i1e(r)),
+                            nu[1] * (special.i0e(r) + special.i1e(r)))
+            return
         mu = np.zeros_like(nu)
         for weight, across, x in self._quadrature(nu):
-            g = self._g(x)
-            mu[0] += nu.dtype.type(2 * weight * across) * g
-            mu[1] += nu.dtype.type(2 * weight * (1 - across)) * g
-        return mu
+            self._respond(x)
+            mu[0] += nu.dtype.type(2 * weight * across) * x
+            mu[1] += nu.dtype.type(2 * weight * (1 - across)) * x
+        nu[...] = mu
 
     def _density(self, nu):
         return sum(2 * weight * self.diffusivity.potential(x)
@@ -197,4 +205,5 @@ class Orientations(_Directional):
         for k, theta in enumerate(np.linspace(0, np.pi / 2, self.angles)):
             weight = (0.5 if k in (0, self.angles - 1) else 1.0) / (self.angles - 1)
             across = np.cos(theta)**2
-            yield weight, across, (nu.dtype.type(across) * nu[0] + nu.dtype.type(1 - across) * nu[1])
+            x = nu.dtype.type(across) * nu[0] + nu.dtype.type(1 - across) * nu[1]
+            yield weight, across, x

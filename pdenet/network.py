@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import tiles
 from .checks import check_count, check_number, check_workers, from_planes, to_planes
-from .fluxes import Isotropic
 from .operators import Gradient
 from .scalespace import ScaleSpace, add_smoothed
+from .tiles import Workers, Workspace
 from .timesteps import schedule
 
 __all__ = ["DiffusionBlock", "DiffusionNetwork"]
@@ -63,39 +62,45 @@ class DiffusionBlock:
             raise ValueError(f"flux must be Isotropic with operator {self.operator}; "
                              f"got {self.flux}")
 
-    def cycle(self, u, taus):
+    def cycle(self, u, taus, work):
         """Steps of sizes taus with the tensor held as it is at their beginning.
 
-        One size is the explicit step; several are a cycle of fast explicit diffusion.
+        One size is the explicit step; several are a cycle of fast explicit diffusion. The
+        result lies in `work`, as u may.
         """
         tensor = None
         for tau in taus:
-            v = self.scales.smooth(u)
+            v = self.scales.smooth(u, work)
             if tensor is None:
-                tensor = self.flux.tensor(self.structure(u, v))
-            u = self._step(u, v, tensor, tau)
+                tensor = self.flux.tensor(self.structure(u, work, v), work)
+            u = self._step(u, v, tensor, tau, work)
         return u
 
-    def structure(self, u, v=None, full=None):
+    def structure(self, u, work, v=None, full=None):
         """sum_n w_n J(v_n) of the layers that steer (v: the smoothed layers, if at hand)."""
         scales = self.scales if self.steering is None else self.steering
         if v is None or self.steering is not None:
-            v = scales.smooth(u)
+            v = scales.smooth(u, work)
         weights = np.tile(scales.measure, len(u)).astype(u.dtype)
-        return self.operator.structure(v, weights, self.flux.directional if full is None else full)
+        full = self.flux.directional if full is None else full
+        return self.operator.structure(v, weights, full, work)
 
-    def _step(self, u, v, tensor, tau):
+    def _step(self, u, v, tensor, tau, work):
         """u_m - tau sum_l w_l G_l K' Phi(v_ml), Phi = M(tensor) K: the explicit step."""
-        out = u.copy()
+        out = work.array("even", u.shape, u.dtype)
+        if np.may_share_memory(out, u):
+            out = work.array("odd", u.shape, u.dtype)
+        np.copyto(out, u)
         layers = v.reshape(len(u), -1, *u.shape[1:])
         for target, channel in zip(out, layers, strict=True):
             for sigma, weight, layer in zip(self.scales.sigmas, self.scales.measure, channel,
                                             strict=True):
                 if sigma == 0:
-                    self.operator.diffuse(layer, tensor, -tau * weight, target)
+                    self.operator.diffuse(layer, tensor, -tau * weight, target, work)
                 else:
-                    divergence = np.zeros_like(target)
-                    self.operator.diffuse(layer, tensor, 1.0, divergence)
+                    divergence = work.array("divergence", target.shape, target.dtype)
+                    divergence[:] = 0
+                    self.operator.diffuse(layer, tensor, 1.0, divergence, work)
                     add_smoothed(divergence, sigma, -tau * weight, target)
         return out
 
@@ -106,7 +111,8 @@ class DiffusionBlock:
                              "has no energy")
         if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.directional:
             raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
-        return self.operator.integrate(self.flux.energy(self.structure(u)))
+        work = Workspace()
+        return self.operator.integrate(self.flux.energy(self.structure(u, work), work))
 
     def symbol(self, xi, eta):
         """sum_l w_l G_l^2 K' K on frequencies xi by eta (rad per pixel): the step for g = 1."""
@@ -285,19 +291,20 @@ class DiffusionNetwork:
         workers = check_workers(workers)
         planes = to_planes(image, channel_axis)
         source, target = planes, None
-        for done, batch in batches(cycles, self.block.reach):
-            # Two arrays in turn, and never the caller's.
-            target = np.empty_like(planes) if target is None else target
-            tiles.map_tiles(functools.partial(self._cycles, batch), source, target,
-                            sum(self.block.reach(len(taus)) for taus in batch), workers)
-            source, target = target, (None if source is planes else source)
-            if progress is not None:
-                progress(done, len(cycles))
+        with Workers(workers) as team:
+            for done, batch in batches(cycles, self.block.reach):
+                # Two arrays in turn, and never the caller's.
+                target = np.empty_like(planes) if target is None else target
+                team.map_tiles(functools.partial(self._cycles, batch), source, target,
+                               sum(self.block.reach(len(taus)) for taus in batch))
+                source, target = target, (None if source is planes else source)
+                if progress is not None:
+                    progress(done, len(cycles))
         return from_planes(planes.copy() if source is planes else source, channel_axis)
 
-    def _cycles(self, batch, u):
+    def _cycles(self, batch, u, work):
         for taus in batch:
-            u = self.block.cycle(u, taus)
+            u = self.block.cycle(u, taus, work)
         return u
 
 

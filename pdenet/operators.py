@@ -1,13 +1,13 @@
 """Differential operators K, the structure K u K u' and K' Phi beside each other.
 
 An operator offers
-    structure(v, weights, full)         sum_n w_n K v_n (K v_n)': its trace as one plane, or
-                                        the whole symmetric tensor as planes (J11, J12, J22)
-    diffuse(v, tensor, scale, out)      out += scale K' M(tensor) K v
-    symbol(X, Y)                        of K' K, with X = sin(xi/2)^2 and Y = sin(eta/2)^2
-    integrate(density)                  the sum over the image of a density given where K lives
-    reach                               pixels from which K' M K gathers in each direction
-and knows whether it has a full structure tensor (`directional`).
+    structure(v, weights, full, work)     sum_n w_n K v_n (K v_n)': its trace as one plane, or
+                                          the whole symmetric tensor, planes (J11, J12, J22)
+    diffuse(v, tensor, scale, out, work)  out += scale K' M(tensor) K v
+    symbol(X, Y)                          of K' K, X = sin(xi/2)^2 and Y = sin(eta/2)^2
+    integrate(density)                    the sum over the image of a density given where K lives
+    reach                                 pixels from which K' M K gathers in each direction
+and knows whether it has a full structure tensor (`directional`). `work` holds work arrays.
 """
 
 from dataclasses import dataclass
@@ -61,18 +61,16 @@ class Gradient:
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.5))
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma, least=0.0, most=1.0))
 
-    def structure(self, v, weights, full):
+    def structure(self, v, weights, full, work):
         rows, columns = v.shape[1:]
-        number = v.dtype.type
+        out = work.array("structure", (3 if full else 1, rows + 1, columns + 1), v.dtype)
         if full:
-            out = np.empty((3, rows + 1, columns + 1), v.dtype)
-            kernels.tensor(v, weights, number(self.alpha), out)
+            kernels.tensor(v, weights, v.dtype.type(self.alpha), out)
         else:
-            out = np.empty((1, rows + 1, columns + 1), v.dtype)
-            kernels.trace(v, weights, number(self.alpha), out[0])
+            kernels.trace(v, weights, v.dtype.type(self.alpha), out[0])
         return out
 
-    def diffuse(self, v, tensor, scale, out):
+    def diffuse(self, v, tensor, scale, out, work):
         number = v.dtype.type
         if len(tensor) == 1:
             kernels.diffuse(v, tensor[0], number(self.alpha), number(scale), out)
@@ -98,15 +96,18 @@ class _SecondOrder:
     directional = False
     reach = 2
 
-    def structure(self, v, weights, full):
-        out = np.zeros((1,) + v.shape[1:], v.dtype)
+    def structure(self, v, weights, full, work):
+        out = work.array("structure", (1,) + v.shape[1:], v.dtype)
+        out[:] = 0
         for plane, weight in zip(v, weights, strict=True):
-            for sample, count in zip(self._apply(plane), self._counts, strict=True):
-                out[0] += v.dtype.type(weight * count) * sample**2
+            for sample, count in zip(self._apply(plane, work), self._counts, strict=True):
+                np.square(sample, out=sample)
+                sample *= weight * v.dtype.type(count)
+                out[0] += sample
         return out
 
-    def diffuse(self, v, tensor, scale, out):
-        flux = self._apply(v)
+    def diffuse(self, v, tensor, scale, out, work):
+        flux = self._apply(v, work)
         flux *= tensor
         self._apply_adjoint(flux, v.dtype.type(scale), out)
 
@@ -144,8 +145,9 @@ class Laplacian(_SecondOrder):
     def __post_init__(self):
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.25))
 
-    def _apply(self, v):
-        out = np.zeros((1,) + v.shape, v.dtype)
+    def _apply(self, v, work):
+        out = work.array("samples", (1,) + v.shape, v.dtype)
+        out[:] = 0
         kernels.laplacian(v, v.dtype.type(self.alpha), v.dtype.type(1), out[0])
         return out
 
@@ -172,8 +174,8 @@ class Hessian(_SecondOrder):
 
     _counts = (1, 2, 1)  # u_xy stands for itself and u_yx
 
-    def _apply(self, v):
-        out = np.empty((3,) + v.shape, v.dtype)
+    def _apply(self, v, work):
+        out = work.array("samples", (3,) + v.shape, v.dtype)
         kernels.hessian(v, out)
         return out
 

@@ -86,11 +86,12 @@ class ScaleSpace:
         """Radius of the largest smoothing kernel in pixels."""
         return max(map(_radius, self.sigmas))
 
-    def smooth(self, u):
+    def smooth(self, u, work):
         """v_n = G_l u_m for all channels m and scales l: (M, H, W) to layers (M L, H, W)."""
         if len(self.sigmas) == 1 and _radius(self.sigmas[0]) == 0:
             return u
-        v = np.zeros((u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
+        v = work.array("layers", (u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
+        v[:] = 0
         for channel, scales in zip(u, v, strict=True):
             for sigma, plane in zip(self.sigmas, scales, strict=True):
                 add_smoothed(channel, sigma, 1.0, plane)

@@ -7,6 +7,7 @@ tile's artificial borders reach into the halo only. So tiles keep the work in th
 the memory, and are what several workers share.
 """
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,26 +15,59 @@ import numpy as np
 EDGE = 256  # pixels; three float32 planes of a tile fit into a second-level cache
 
 
-def map_tiles(function, u, out, halo, workers=1):
-    """out = function(u) by tiles, `workers` of them at a time; u and out must not overlap."""
-    boxes = list(tile_boxes(u.shape[1:], halo, workers))
+class Workspace:
+    """Work arrays by name, allocated once: fresh memory costs more than a step in it."""
 
-    def work(box):
-        (r0, r1), (c0, c1) = box
-        top, left = max(r0 - halo, 0), max(c0 - halo, 0)
-        tile = np.ascontiguousarray(u[:, top:r1 + halo, left:c1 + halo])
-        out[:, r0:r1, c0:c1] = function(tile)[:, r0 - top:r1 - top, c0 - left:c1 - left]
+    def __init__(self):
+        self._buffers = {}
 
-    if workers == 1 or len(boxes) == 1:
-        for box in boxes:
-            work(box)
-        return
-    pool = ThreadPoolExecutor(min(workers, len(boxes)))
-    try:
-        for _ in pool.map(work, boxes):
+    def array(self, name, shape, dtype):
+        """An array of this shape with arbitrary contents; the last one of the name is void."""
+        size = int(np.prod(shape))
+        buffer = self._buffers.get((name, dtype))
+        if buffer is None or buffer.size < size:
+            buffer = self._buffers[name, dtype] = np.empty(size, dtype)
+        return buffer[:size].reshape(shape)
+
+
+class Workers:
+    """Threads that share the tiles of an image, each with its own workspace."""
+
+    def __init__(self, count):
+        self.count = count
+        self._pool = None
+        self._local = threading.local()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self._pool is not None:  # after an error or Ctrl-C only tiles under way are finished
+            self._pool.shutdown(cancel_futures=True)
+
+    def map_tiles(self, function, u, out, halo):
+        """out = function(u, workspace) tile by tile; u and out must not overlap."""
+        boxes = list(tile_boxes(u.shape[1:], halo, self.count))
+
+        def work(box):
+            if not hasattr(self._local, "workspace"):
+                self._local.workspace = Workspace()
+            (r0, r1), (c0, c1) = box
+            top, left = max(r0 - halo, 0), max(c0 - halo, 0)
+            part = u[:, top:r1 + halo, left:c1 + halo]
+            tile = self._local.workspace.array("tile", part.shape, part.dtype)
+            np.copyto(tile, part)
+            result = function(tile, self._local.workspace)
+            out[:, r0:r1, c0:c1] = result[:, r0 - top:r1 - top, c0 - left:c1 - left]
+
+        if self.count == 1 or len(boxes) == 1:
+            for box in boxes:
+                work(box)
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.count)
+        for _ in self._pool.map(work, boxes):
             pass
-    finally:  # after an error or Ctrl-C only the tiles under way are finished
-        pool.shutdown(cancel_futures=True)
 
 
 def tile_boxes(shape, halo, workers):

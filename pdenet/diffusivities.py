@@ -6,6 +6,7 @@ type; g must lie in [0, 1], because the step bound of a network rests on it. A n
 `contrast` parameter is the attribute of that name, where the object has one.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,15 @@ class _Diffusivity:
         x = np.array(x, dtype=np.result_type(x, np.float32), order="C")
         self.respond(x)
         return x
+
+    def respond(self, x):
+        """x <- g(x) for a C-contiguous array."""
+        kernels.respond(self.rule, x.dtype.type(self.factor), x.reshape(-1))
+
+    @property
+    def factor(self):
+        """What x is multiplied by before the compiled rule."""
+        return 1 / self.contrast**2
 
     def _relative(self, x):
         return x / x.dtype.type(self.contrast**2)
@@ -61,14 +71,11 @@ class Exponential(_Diffusivity):
     array([1.   , 0.368])
     """
 
-    def respond(self, x):
-        """x <- g(x)."""
-        factor = -1 / (2 * self.contrast**2)
-        if x.dtype == np.float32 and x.flags.c_contiguous:
-            kernels.exponential(x.reshape(-1), np.float32(factor / np.log(2)))
-        else:
-            x *= factor
-            np.exp(x, out=x)
+    rule = kernels.EXPONENTIAL
+
+    @property
+    def factor(self):
+        return -1 / (2 * self.contrast**2 * math.log(2))
 
     def derivative(self, x):
         return self.g(x) * x.dtype.type(-1 / (2 * self.contrast**2))
@@ -99,11 +106,7 @@ class Rational(_Diffusivity):
     array([1. , 0.5])
     """
 
-    def respond(self, x):
-        """x <- g(x)."""
-        x /= self.contrast**2
-        x += 1
-        np.reciprocal(x, out=x)
+    rule = kernels.RATIONAL
 
     def derivative(self, x):
         return -self.g(x)**2 / x.dtype.type(self.contrast**2)
@@ -135,12 +138,7 @@ class Charbonnier(_Diffusivity):
     array([1. , 0.5])
     """
 
-    def respond(self, x):
-        """x <- g(x)."""
-        x /= self.contrast**2
-        x += 1
-        np.sqrt(x, out=x)
-        np.reciprocal(x, out=x)
+    rule = kernels.CHARBONNIER
 
     def derivative(self, x):
         return self.g(x)**3 * x.dtype.type(-0.5 / self.contrast**2)
@@ -174,16 +172,16 @@ class Weickert(_Diffusivity):
     array([1.   , 0.964])
     """
 
+    rule = kernels.WEICKERT
     _constant = 3.31488
+
+    @property
+    def factor(self):
+        return (math.log(2) / self._constant)**0.25 / self.contrast**2
 
     def _exponent(self, x):
         with np.errstate(divide="ignore", over="ignore"):
             return self._constant / self._relative(x)**4
-
-    def respond(self, x):
-        """x <- g(x)."""
-        np.expm1(-self._exponent(x), out=x)
-        np.negative(x, out=x)
 
     def derivative(self, x):
         s = self._exponent(x)

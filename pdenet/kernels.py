@@ -17,14 +17,17 @@ Compiled code is cached on disk beside this file or in Numba's cache directory. 
 notices changes of the calling file only, hence all kernels live in this one.
 """
 
+import math
 import pathlib
 import warnings
 
 import numba
 import numpy as np
 from llvmlite import ir
+from numba import types
 from numba.core.caching import FunctionCache
-from numba.extending import intrinsic
+from numba.core.compiler import Compiler
+from numba.extending import intrinsic, overload
 
 
 class _ForgivingCache:
@@ -56,16 +59,33 @@ class _ForgivingCache:
         return self._cache.cache_path if self._cache else None
 
 
+class _DistinctArguments(Compiler):
+    """Numba's compiler, told that no two array arguments overlap where one is written.
+
+    Otherwise LLVM guards a loop by run-time checks, and leaves loops that write several
+    rows scalar, because they would need too many.
+    """
+
+    def define_pipelines(self):
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
 def kernel(function, **options):
     """Compile at the first call, without the interpreter lock, cached on disk."""
     compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    if hasattr(compiled, "_cache"):  # absent under NUMBA_DISABLE_JIT
+    if not numba.config.DISABLE_JIT:
         compiled._cache = _ForgivingCache(function)
     return compiled
 
 
+def row(function):
+    """A kernel's loop along rows; rows that it writes are no other argument's."""
+    return kernel(function, pipeline_class=_DistinctArguments)
+
+
 def inlined(function):
-    """Compile into the loops that call it, so that they vectorise."""
+    """A scalar formula, compiled into the loops that call it, so that they vectorise."""
     return kernel(function, forceinline=True)
 
 
@@ -88,15 +108,45 @@ def _fused_multiply_add(typing_context, a, b, c):
     return a(a, a, a), generate
 
 
-@inlined
 def fma(a, b, c):
     """a b + c, rounded once where the processor can."""
-    return _fused_multiply_add(a, b, c)
+    return a * b + c
 
 
-if numba.config.DISABLE_JIT:
-    def fma(a, b, c):
-        return a * b + c
+@overload(fma, jit_options={"forceinline": True})
+def _compile_fma(a, b, c):
+    return lambda a, b, c: _fused_multiply_add(a, b, c)
+
+
+def exp2(t):
+    """2^t for t <= 0, without a branch or a call, so that loops vectorise.
+
+    2^n by its bits times 2^r, |r| <= 1/2, by its Taylor series, which ends below the rounding
+    unit; the relative error is that of rounding t, |t| units.
+    """
+    return np.exp2(t)
+
+
+@overload(exp2, jit_options={"forceinline": True})
+def _compile_exp2(t):
+    single = t == types.float32
+    number, integer = (np.float32, np.int32) if single else (np.float64, np.int64)
+    bias, fraction_bits, degree = (127, 23, 6) if single else (1023, 52, 12)
+    series = [number(math.log(2)**k / math.factorial(k)) for k in range(degree + 1)]
+    even, odd = tuple(series[::2][::-1]), tuple(series[1::2][::-1])
+
+    def compiled(t):
+        t = max(t, number(1 - bias))
+        n = np.floor(t + number(0.5))
+        r = t - n
+        evens = odds = number(0)
+        for coefficient in even:  # Horner's scheme in r^2; loops short enough to be unrolled
+            evens = fma(evens, r * r, coefficient)
+        for coefficient in odd:
+            odds = fma(odds, r * r, coefficient)
+        bits = integer((integer(n) + integer(bias)) << integer(fraction_bits))
+        return fma(r, odds, evens) * bits.view(number)
+    return compiled
 
 
 # Gaussian smoothing ------------------------------------------------------------------
@@ -106,31 +156,32 @@ if numba.config.DISABLE_JIT:
 def smooth(v, taps, radius, scale, out):
     """out += scale G v: separable convolution, half-sample symmetric boundary.
 
-    taps: the 2 radius + 1 samples of the kernel, then zeros up to a multiple of eight.
-    The kernel is symmetric, so G is its own transpose, at the boundary too.
+    taps: the kernel's centre, its `radius` samples to one side, then zeros up to a multiple of
+    four of these. The kernel is symmetric, so G is its own transpose, at the boundary too.
     """
     rows, columns = v.shape
-    line = np.zeros(columns + taps.size + radius, v.dtype)
-    inner = line[radius:radius + columns]
+    line = np.zeros(columns + 2 * taps.size, v.dtype)
+    margin = taps.size
+    inner = line[margin:margin + columns]
     total = np.empty(columns, v.dtype)
     for i in range(rows):
-        inner[:] = 0
-        for k in range(0, taps.size, 8):
-            first = i - radius + k
-            _add_eight_rows(v[_mirror(first, rows)], v[_mirror(first + 1, rows)],
-                            v[_mirror(first + 2, rows)], v[_mirror(first + 3, rows)],
-                            v[_mirror(first + 4, rows)], v[_mirror(first + 5, rows)],
-                            v[_mirror(first + 6, rows)], v[_mirror(first + 7, rows)],
-                            taps[k:k + 8], inner)
+        _multiply_row(v[i], taps[0], inner)
+        for k in range(1, taps.size, 4):
+            _add_four_pairs(v[_mirror(i - k, rows)], v[_mirror(i + k, rows)],
+                            v[_mirror(i - k - 1, rows)], v[_mirror(i + k + 1, rows)],
+                            v[_mirror(i - k - 2, rows)], v[_mirror(i + k + 2, rows)],
+                            v[_mirror(i - k - 3, rows)], v[_mirror(i + k + 3, rows)],
+                            taps[k:k + 4], inner)
         for k in range(1, radius + 1):
-            line[radius - k] = inner[_mirror(-k, columns)]
-            line[radius + columns - 1 + k] = inner[_mirror(columns - 1 + k, columns)]
-        total[:] = 0
-        for k in range(0, taps.size, 8):
-            _add_eight_shifts(line[k:], taps[k:k + 8], total)
-        target = out[i]
-        for j in range(columns):
-            target[j] = fma(scale, total[j], target[j])
+            line[margin - k] = inner[_mirror(-k, columns)]
+            line[margin + columns - 1 + k] = inner[_mirror(columns - 1 + k, columns)]
+        _multiply_row(inner, taps[0], total)
+        for k in range(1, taps.size, 4):
+            left, right = margin - k, margin + k
+            _add_four_pairs(line[left:], line[right:], line[left - 1:], line[right + 1:],
+                            line[left - 2:], line[right + 2:], line[left - 3:], line[right + 3:],
+                            taps[k:k + 4], total)
+        _add_row(total, scale, out[i])
 
 
 @inlined
@@ -140,24 +191,36 @@ def _mirror(i, size):
     return i if i < size else 2 * size - 1 - i
 
 
-@kernel
-def _add_eight_rows(r0, r1, r2, r3, r4, r5, r6, r7, taps, total):
-    t0, t1, t2, t3, t4, t5, t6, t7 = (taps[0], taps[1], taps[2], taps[3],
-                                      taps[4], taps[5], taps[6], taps[7])
-    for j in range(total.size):
-        a = fma(t0, r0[j], fma(t1, r1[j], fma(t2, r2[j], t3 * r3[j])))
-        b = fma(t4, r4[j], fma(t5, r5[j], fma(t6, r6[j], t7 * r7[j])))
-        total[j] += a + b
+@row
+def _fill_row(value, out):
+    for j in range(out.size):
+        out[j] = value
 
 
-@kernel
-def _add_eight_shifts(r, taps, total):
-    t0, t1, t2, t3, t4, t5, t6, t7 = (taps[0], taps[1], taps[2], taps[3],
-                                      taps[4], taps[5], taps[6], taps[7])
-    for j in range(total.size):
-        a = fma(t0, r[j], fma(t1, r[j + 1], fma(t2, r[j + 2], t3 * r[j + 3])))
-        b = fma(t4, r[j + 4], fma(t5, r[j + 5], fma(t6, r[j + 6], t7 * r[j + 7])))
-        total[j] += a + b
+@row
+def _copy_row(v, out):
+    for j in range(out.size):
+        out[j] = v[j]
+
+
+@row
+def _multiply_row(v, factor, out):
+    for j in range(out.size):
+        out[j] = factor * v[j]
+
+
+@row
+def _add_row(v, scale, out):
+    for j in range(out.size):
+        out[j] = fma(scale, v[j], out[j])
+
+
+@row
+def _add_four_pairs(l0, r0, l1, r1, l2, r2, l3, r3, taps, out):
+    t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
+    for j in range(out.size):
+        near = fma(t0, l0[j] + r0[j], t1 * (l1[j] + r1[j]))
+        out[j] += fma(t2, l2[j] + r2[j], fma(t3, l3[j] + r3[j], near))
 
 
 # The cell gradient ---------------------------------------------------------------------
@@ -184,14 +247,14 @@ def trace(v, weights, alpha, out):
     layers, rows, columns = v.shape
     number = v.dtype.type
     edge = number(0.5) * (number(1) - alpha)
-    out[:] = 0
     for i in range(rows + 1):
+        _fill_row(number(0), out[i])
         for n in range(layers):
             _add_trace(v[n, max(i - 1, 0)], v[n, min(i, rows - 1)],
                        weights[n], weights[n] * edge, weights[n] * alpha, out[i])
 
 
-@kernel
+@row
 def _add_trace(top, bottom, weight, square, mixed, out):
     last = top.size - 1
     for j in range(1, last + 1):
@@ -209,49 +272,32 @@ def _add_trace(top, bottom, weight, square, mixed, out):
 
 @kernel
 def diffuse(v, g, alpha, scale, out):
-    """out += scale K' M(g I) K v for a scalar diffusivity g on the cells.
-
-    Read as fluxes: a cell with differences t, d, l, r has the flux g ((1-alpha) t + alpha d)/2
-    along its top edge, and likewise round the cell. What flows into the row of pixels below
-    is carried to the next row of cells.
-    """
+    """out += scale K' M(g I) K v for a scalar diffusivity g on the cells."""
     rows, columns = v.shape
     number = v.dtype.type
-    near, far = number(0.5) * (number(1) - alpha), number(0.5) * alpha
+    twist = number(0.25) * (number(1) - number(2) * alpha)
+    flux = np.zeros((3, columns + 1), v.dtype)
     carry, mirror = np.zeros(columns, v.dtype), np.zeros(columns, v.dtype)
     for i in range(rows + 1):
-        _exchange_row(v[max(i - 1, 0)], v[min(i, rows - 1)], g[i], near, far, scale, carry,
-                      out[i - 1] if i > 0 else mirror)
+        _scalar_flux_row(v[max(i - 1, 0)], v[min(i, rows - 1)], g[i], twist,
+                         flux[0], flux[1], flux[2])
+        target = out[i - 1] if i > 0 else mirror
+        _scatter_row(flux[0], flux[1], flux[2], scale, carry, target, target)
 
 
-@kernel
-def _exchange_row(top, bottom, g, near, far, scale, carry, out):
+@row
+def _scalar_flux_row(top, bottom, g, twist, p, q, s):
+    """_flux_row for a = c = g and b = 0."""
     last = top.size - 1
-    for j in range(1, last):
-        above, below = _exchange(top[j - 1], top[j], top[j + 1],
-                                 bottom[j - 1], bottom[j], bottom[j + 1],
-                                 g[j], g[j + 1], near, far)
-        out[j] = fma(scale, carry[j] + above, out[j])
-        carry[j] = below
-    for j in range(0, last + 1, max(last, 1)):  # the two ends of the row
-        left, right = max(j - 1, 0), min(j + 1, last)
-        above, below = _exchange(top[left], top[j], top[right],
-                                 bottom[left], bottom[j], bottom[right],
-                                 g[j], g[j + 1], near, far)
-        out[j] = fma(scale, carry[j] + above, out[j])
-        carry[j] = below
-
-
-@inlined
-def _exchange(t_left, t, t_right, d_left, d, d_right, g_left, g_right, near, far):
-    """K' M K v at two pixels t above d, the part from the two cells that both belong to."""
-    left, middle, right = d_left - t_left, d - t, d_right - t_right
-    upper = (g_left * fma(near, t - t_left, far * (d - d_left))
-             - g_right * fma(near, t_right - t, far * (d_right - d)))
-    lower = (g_left * fma(near, d - d_left, far * (t - t_left))
-             - g_right * fma(near, d_right - d, far * (t_right - t)))
-    across = fma(g_left, fma(near, middle, far * left), g_right * fma(near, middle, far * right))
-    return upper - across, lower + across
+    number = top.dtype.type
+    half, quarter, twice = number(0.5), number(0.25), number(2) * twist
+    for j in range(1, last + 1):
+        l, r = bottom[j - 1] - top[j - 1], bottom[j] - top[j]
+        p[j] = quarter * g[j] * ((top[j] - top[j - 1]) + (bottom[j] - bottom[j - 1]))
+        q[j] = quarter * g[j] * (l + r)
+        s[j] = twice * g[j] * (r - l)
+    q[0] = half * g[0] * (bottom[0] - top[0])
+    q[last + 1] = half * g[last + 1] * (bottom[last] - top[last])
 
 
 @kernel
@@ -261,14 +307,15 @@ def tensor(v, weights, alpha, out):
     layers, rows, columns = v.shape
     number = v.dtype.type
     twist = number(0.25) * (number(1) - number(2) * alpha)
-    out[:] = 0
     for i in range(rows + 1):
+        for k in range(3):
+            _fill_row(number(0), out[k, i])
         for n in range(layers):
             _add_tensor(v[n, max(i - 1, 0)], v[n, min(i, rows - 1)], weights[n], twist,
                         out[0, i], out[1, i], out[2, i])
 
 
-@kernel
+@row
 def _add_tensor(top, bottom, weight, twist, j11, j12, j22):
     last = top.size - 1
     half = top.dtype.type(0.5)
@@ -277,11 +324,8 @@ def _add_tensor(top, bottom, weight, twist, j11, j12, j22):
         p, q = half * ((top[j] - top[j - 1]) + (bottom[j] - bottom[j - 1])), half * (l + r)
         square = twist * (r - l) * (r - l)
         j11[j] = fma(weight, fma(p, p, square), j11[j])
-        j22[j] = fma(weight, fma(q, q, square), j22[j])
-    for j in range(1, last + 1):
-        p = half * ((top[j] - top[j - 1]) + (bottom[j] - bottom[j - 1]))
-        q = half * ((bottom[j - 1] - top[j - 1]) + (bottom[j] - top[j]))
         j12[j] = fma(weight * p, q, j12[j])
+        j22[j] = fma(weight, fma(q, q, square), j22[j])
     left, right = bottom[0] - top[0], bottom[last] - top[last]
     j22[0] = fma(weight * left, left, j22[0])
     j22[last + 1] = fma(weight * right, right, j22[last + 1])
@@ -299,54 +343,56 @@ def diffuse_tensor(v, d, alpha, gamma, scale, out):
     for i in range(rows + 1):
         _flux_row(v[max(i - 1, 0)], v[min(i, rows - 1)], d[0, i], d[1, i], d[2, i],
                   twist, number(2) * twist * gamma, p, q, s)
-        _scatter_row(p, q, s, scale, carry, out[i - 1] if i > 0 else mirror)
+        target = out[i - 1] if i > 0 else mirror
+        _scatter_row(p, q, s, scale, carry, target, target)
 
 
-@kernel
+@row
 def _flux_row(top, bottom, a, b, c, twist, oblique, p, q, s):
     """(p, q, s) = M (p, q, s), the first two halved as _scatter_row wants them.
 
     At the rim p and s vanish, as does b.
     """
     last = top.size - 1
-    quarter = top.dtype.type(0.25)
+    half, quarter = top.dtype.type(0.5), top.dtype.type(0.25)
     for j in range(1, last + 1):
-        dx = (top[j] - top[j - 1]) + (bottom[j] - bottom[j - 1])
-        dy = (bottom[j - 1] - top[j - 1]) + (bottom[j] - top[j])
+        l, r = bottom[j - 1] - top[j - 1], bottom[j] - top[j]
+        dx, dy = (top[j] - top[j - 1]) + (bottom[j] - bottom[j - 1]), l + r
         p[j] = quarter * fma(a[j], dx, b[j] * dy)
-    for j in range(1, last + 1):
-        dx = (top[j] - top[j - 1]) + (bottom[j] - bottom[j - 1])
-        dy = (bottom[j - 1] - top[j - 1]) + (bottom[j] - top[j])
         q[j] = quarter * fma(c[j], dy, b[j] * dx)
-    for j in range(1, last + 1):
-        kappa = fma(twist, a[j] + c[j], oblique * abs(b[j]))
-        s[j] = kappa * ((bottom[j] - top[j]) - (bottom[j - 1] - top[j - 1]))
-    q[0] = (quarter + quarter) * c[0] * (bottom[0] - top[0])
-    q[last + 1] = (quarter + quarter) * c[last + 1] * (bottom[last] - top[last])
+        s[j] = fma(twist, a[j] + c[j], oblique * abs(b[j])) * (r - l)
+    q[0] = half * c[0] * (bottom[0] - top[0])
+    q[last + 1] = half * c[last + 1] * (bottom[last] - top[last])
 
 
-@kernel
-def _scatter_row(p, q, s, scale, carry, out):
-    """K': a cell gives -p-q+s, p-q-s, -p+q-s, p+q+s to its pixels A, B, C, D."""
+@row
+def _scatter_row(p, q, s, scale, carry, base, out):
+    """out = base + scale K': a cell gives -p-q+s, p-q-s, -p+q-s, p+q+s to its A, B, C, D.
+
+    base may be out itself.
+    """
     for j in range(out.size):
         along = p[j] - p[j + 1]
         across = (q[j] + q[j + 1]) - (s[j + 1] - s[j])
-        out[j] = fma(scale, carry[j] + (along - across), out[j])
+        out[j] = fma(scale, carry[j] + (along - across), base[j])
         carry[j] = along + across
 
 
 @kernel
 def eigenvalues(j, out):
     """out = (m + r, m - r), the larger and the smaller eigenvalue of symmetric tensors."""
-    half = j.dtype.type(0.5)
-    zero = j.dtype.type(0)
     for i in range(j.shape[1]):
-        j11, j12, j22, large, small = j[0, i], j[1, i], j[2, i], out[0, i], out[1, i]
-        for k in range(j11.size):
-            m, d = half * (j11[k] + j22[k]), half * (j11[k] - j22[k])
-            r = np.sqrt(fma(d, d, j12[k] * j12[k]))
-            large[k] = m + r
-            small[k] = max(m - r, zero)
+        _eigenvalue_row(j[0, i], j[1, i], j[2, i], out[0, i], out[1, i])
+
+
+@row
+def _eigenvalue_row(j11, j12, j22, large, small):
+    half, zero = j11.dtype.type(0.5), j11.dtype.type(0)
+    for k in range(j11.size):
+        m, d = half * (j11[k] + j22[k]), half * (j11[k] - j22[k])
+        r = np.sqrt(fma(d, d, j12[k] * j12[k]))
+        large[k] = m + r
+        small[k] = max(m - r, zero)
 
 
 @kernel
@@ -354,24 +400,21 @@ def with_eigenvalues(mu, j):
     """Give the tensors j the eigenvalues mu (larger eigenvector first), keep the eigenvectors.
 
     With d = (J11 - J22)/2, r = sqrt(d^2 + J12^2), f = (mu1 - mu2)/(2 r) and the mean m of mu
-    the result is (m + f d, f J12, m - f d); mu is overwritten by (m, f).
+    the result is (m + f d, f J12, m - f d).
     """
-    half = j.dtype.type(0.5)
-    zero = j.dtype.type(0)
     for i in range(j.shape[1]):
-        j11, j12, j22, mean, factor = j[0, i], j[1, i], j[2, i], mu[0, i], mu[1, i]
-        for k in range(j11.size):
-            d = half * (j11[k] - j22[k])
-            r = np.sqrt(fma(d, d, j12[k] * j12[k]))
-            m, f = half * (mean[k] + factor[k]), half * (mean[k] - factor[k])
-            mean[k] = m
-            factor[k] = f / r if r > zero else zero
-        for k in range(j11.size):
-            d = factor[k] * half * (j11[k] - j22[k])
-            j11[k] = mean[k] + d
-            j22[k] = mean[k] - d
-        for k in range(j11.size):
-            j12[k] *= factor[k]
+        _compose_row(mu[0, i], mu[1, i], j[0, i], j[1, i], j[2, i])
+
+
+@row
+def _compose_row(mu1, mu2, j11, j12, j22):
+    half, zero = j11.dtype.type(0.5), j11.dtype.type(0)
+    for k in range(j11.size):
+        d = half * (j11[k] - j22[k])
+        r = np.sqrt(fma(d, d, j12[k] * j12[k]))
+        m, f = half * (mu1[k] + mu2[k]), half * (mu1[k] - mu2[k])
+        f = f / r if r > zero else zero
+        j11[k], j12[k], j22[k] = fma(f, d, m), f * j12[k], fma(-f, d, m)
 
 
 # Second order ------------------------------------------------------------------------
@@ -445,20 +488,93 @@ def hessian_adjoint(f, scale, out):
 
 # Diffusivities -----------------------------------------------------------------------
 
+EXPONENTIAL, RATIONAL, CHARBONNIER, WEICKERT = range(4)
+
+
+@row
+def respond(rule, factor, x):
+    """x <- g(x), the diffusivity chosen once a row: factor is that of x, see `diffusivities`."""
+    one = x.dtype.type(1)
+    if rule == EXPONENTIAL:
+        for k in range(x.size):
+            x[k] = exp2(factor * x[k])
+    elif rule == RATIONAL:
+        for k in range(x.size):
+            x[k] = one / fma(factor, x[k], one)
+    elif rule == CHARBONNIER:
+        for k in range(x.size):
+            x[k] = one / np.sqrt(fma(factor, x[k], one))
+    else:
+        for k in range(x.size):
+            y = (factor * x[k]) * (factor * x[k])
+            x[k] = one - exp2(-(one / (y * y)))
+
+
+# Several explicit steps in one pass ---------------------------------------------------------
+#
+# Each step needs two rows of the image before it: as soon as step s has finished a row, step
+# s + 1 can use it, so the image is read and written once for all steps and everything between
+# stays in the first-level cache. The functions of rows are those of `trace`, `respond`,
+# `diffuse` and so on, in the same order, so the numbers are the same, bit for bit.
+
 
 @kernel
-def exponential(x, factor):
-    """x <- exp(factor x) for float32 and factor x <= 0, to 2e-7 relative.
+def explicit_steps(u, weight, anisotropic, rule, factor, alpha, gamma, scales, out):
+    """out = u after the steps u_m += scales[s] K' M(D) K u_m, D of the structure of u.
 
-    2^n by its bits and 2^r, |r| <= 1/2, by a polynomial: no branch, no call, so it
-    vectorises where math.exp does not.
+    D = g(J) if anisotropic, else g(tr J) I, with J = weight sum_m J(u_m).
     """
-    number = np.float32
-    for i in range(x.size):
-        t = max(x[i] * factor, number(-126))
-        n = np.floor(t + number(0.5))
-        r = t - n
-        e = fma(r, fma(r, fma(r, fma(r, fma(r, fma(
-            r, number(1.5403530e-4), number(1.3333558e-3)), number(9.6181291e-3)),
-            number(5.5504109e-2)), number(2.4022651e-1)), number(6.9314718e-1)), number(1))
-        x[i] = e * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    channels, rows, columns = u.shape
+    steps = scales.size
+    number = u.dtype.type
+    edge = number(0.5) * (number(1) - alpha)
+    twist = number(0.25) * (number(1) - number(2) * alpha)
+    recent = _padded((steps, 2, channels), columns, u)  # last two rows before each step
+    carry = _padded((steps, 1, channels), columns, u)
+    lines = _padded((1, 1, 8), columns + 1, u)[0, 0]
+    j11, j12, j22 = lines[0, :columns + 1], lines[1, :columns + 1], lines[2, :columns + 1]
+    nu1, nu2 = lines[3, :columns + 1], lines[4, :columns + 1]
+    p, q, t = lines[5, :columns + 1], lines[6, :columns + 1], lines[7, :columns + 1]
+    mirror = np.zeros(columns, u.dtype)
+    for front in range(rows + steps):
+        for s in range(max(0, front - rows), min(steps, front + 1)):
+            i = front - s  # the row of cells between the rows of pixels i - 1 and i
+            above, below = max(i - 1, 0) % 2, min(i, rows - 1) % 2
+            _fill_row(number(0), j11)
+            if anisotropic:
+                _fill_row(number(0), j12)
+                _fill_row(number(0), j22)
+            for m in range(channels):
+                if s == 0 and i < rows:
+                    _copy_row(u[m, i], recent[0, below, m, :columns])
+                top, bottom = recent[s, above, m, :columns], recent[s, below, m, :columns]
+                if anisotropic:
+                    _add_tensor(top, bottom, weight, twist, j11, j12, j22)
+                else:
+                    _add_trace(top, bottom, weight, weight * edge, weight * alpha, j11)
+            if anisotropic:
+                _eigenvalue_row(j11, j12, j22, nu1, nu2)
+                respond(rule, factor, nu1)
+                respond(rule, factor, nu2)
+                _compose_row(nu1, nu2, j11, j12, j22)
+            else:
+                respond(rule, factor, j11)
+            for m in range(channels):
+                top, bottom = recent[s, above, m, :columns], recent[s, below, m, :columns]
+                if anisotropic:
+                    _flux_row(top, bottom, j11, j12, j22, twist, number(2) * twist * gamma, p, q, t)
+                else:
+                    _scalar_flux_row(top, bottom, j11, twist, p, q, t)
+                if i == 0:
+                    target = mirror
+                elif s == steps - 1:
+                    target = out[m, i - 1]
+                else:
+                    target = recent[s + 1, (i - 1) % 2, m, :columns]
+                _scatter_row(p, q, t, scales[s], carry[s, 0, m, :columns], top, target)
+
+
+@inlined
+def _padded(shape, columns, like):
+    """Rows of zeros whose distance is no power of two, which would crowd a cache's sets."""
+    return np.zeros(shape + ((columns // 16 + 2) * 16,), like.dtype)

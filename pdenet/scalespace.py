@@ -113,8 +113,8 @@ def add_smoothed(v, sigma, scale, out):
     if radius == 0:
         out += v.dtype.type(scale) * v
         return
-    taps = np.zeros(-(-(2 * radius + 1) // 8) * 8, v.dtype)
-    taps[:2 * radius + 1] = gaussian(sigma)
+    taps = np.zeros(1 + -(-radius // 4) * 4, v.dtype)
+    taps[:radius + 1] = gaussian(sigma)[radius:]
     kernels.smooth(v, taps, radius, v.dtype.type(scale), out)
 
 

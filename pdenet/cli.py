@@ -139,7 +139,7 @@ def run_info(options):
     import platform
     from importlib import metadata
 
-    from . import kernels
+    from . import compiling, stencils
     from .checks import check_workers
 
     versions = {"pdenet": __version__, "Python": platform.python_version()}
@@ -149,7 +149,7 @@ def run_info(options):
         print(f"{name:14}{version}")
     print(f"{'threads':14}{check_workers(None)} of {os.cpu_count()} processors; PDENET_NUM_THREADS "
           f"is {os.environ.get('PDENET_NUM_THREADS') or 'not set'}")
-    print(f"{'cache':14}{kernels.cache_state()}")
+    print(f"{'cache':14}{compiling.cache_state(stencils.smooth)}")
 
 
 class _progress:

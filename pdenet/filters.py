@@ -237,7 +237,7 @@ def weickert_brox(image, *, contrast=None, time=None, diffusivity="exponential",
     --------
     >>> import pdenet
     >>> from skimage import data
-    >>> filtered = pdenet.weickert_brox(data.astronaut(), contrast=10, time=5, channel_axis=-1)
+    >>> filtered = pdenet.weickert_brox(data.astronaut(), contrast=10, channel_axis=-1)
     """
     return _filter(image, models.weickert_brox, contrast, time, diffusivity,
                    scheme, channel_axis, workers)

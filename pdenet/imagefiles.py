@@ -58,7 +58,7 @@ def read(name, max_pixels=MAX_PIXELS):
     if name.startswith("example:"):
         return _read_example(name.removeprefix("example:"))
     if not os.path.exists(name):
-        raise UsageError(f"{name}: no such file (local files and example:NAME are read, no URLs)")
+        raise UsageError(f"{name}: no such file (local files and example:NAME are read)")
     if os.path.isdir(name):
         raise UsageError(f"{name}: is a directory, not an image")
     kind = format_of(name)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import kernels
+from . import kernels, stencils
 from .checks import check_number
 
 __all__ = ["Gradient", "Laplacian", "Hessian"]
@@ -148,11 +148,11 @@ class Laplacian(_SecondOrder):
     def _apply(self, v, work):
         out = work.array("samples", (1,) + v.shape, v.dtype)
         out[:] = 0
-        kernels.laplacian(v, v.dtype.type(self.alpha), v.dtype.type(1), out[0])
+        stencils.laplacian(v, v.dtype.type(self.alpha), v.dtype.type(1), out[0])
         return out
 
     def _apply_adjoint(self, flux, scale, out):
-        kernels.laplacian(flux[0], flux.dtype.type(self.alpha), scale, out)
+        stencils.laplacian(flux[0], flux.dtype.type(self.alpha), scale, out)
 
     def symbol(self, X, Y):
         return (4 * X + 4 * Y - 16 * self.alpha * X * Y)**2
@@ -176,11 +176,11 @@ class Hessian(_SecondOrder):
 
     def _apply(self, v, work):
         out = work.array("samples", (3,) + v.shape, v.dtype)
-        kernels.hessian(v, out)
+        stencils.hessian(v, out)
         return out
 
     def _apply_adjoint(self, flux, scale, out):
-        kernels.hessian_adjoint(flux, scale, out)
+        stencils.hessian_adjoint(flux, scale, out)
 
     def symbol(self, X, Y):
         return 16 * X**2 + 16 * Y**2 + 32 * X * (1 - X) * Y * (1 - Y)

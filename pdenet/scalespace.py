@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import kernels
+from . import stencils
 from .checks import check_count, check_number
 
 __all__ = ["ScaleSpace"]
@@ -115,7 +115,7 @@ def add_smoothed(v, sigma, scale, out):
         return
     taps = np.zeros(1 + -(-radius // 4) * 4, v.dtype)
     taps[:radius + 1] = gaussian(sigma)[radius:]
-    kernels.smooth(v, taps, radius, v.dtype.type(scale), out)
+    stencils.smooth(v, taps, radius, v.dtype.type(scale), out)
 
 
 def gaussian(sigma):

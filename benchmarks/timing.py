@@ -1,0 +1,48 @@
+"""Interleaved timing: every candidate once per round, so that all see the same machine."""
+
+import platform
+import time
+import tracemalloc
+from importlib import metadata
+
+import numpy as np
+
+
+def interleave(candidates, rounds):
+    """Median seconds of each of {name: function without arguments}, one call in advance."""
+    seconds = {name: [] for name in candidates}
+    for function in candidates.values():
+        function()
+    for _ in range(rounds):
+        for name, function in candidates.items():
+            start = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: float(np.median(values)) for name, values in seconds.items()}
+
+
+def peak_bytes(function):
+    """The most memory that NumPy and Python held during a call beyond that before it."""
+    function()
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def machine(*packages):
+    """One line: processor, Python, versions."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = [platform.processor()]
+    versions = []
+    for package in ("pdenet", "numpy", "numba", *packages):
+        try:
+            versions.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            pass
+    return f"{len(names)} x {names[0]}, Python {platform.python_version()}, {', '.join(versions)}"

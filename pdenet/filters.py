@@ -336,8 +336,8 @@ def weickert_1994(image, *, contrast=None, sigma=1.0, time=None, diffusivity="ex
     >>> from skimage import data
     >>> filtered = pdenet.weickert_1994(data.camera(), contrast=3, sigma=1, time=10)
     """
-    return _filter(image, functools.partial(models.weickert_1994, sigma=sigma), contrast, time, diffusivity,
-                   scheme, channel_axis, workers)
+    return _filter(image, functools.partial(models.weickert_1994, sigma=sigma), contrast, time,
+                   diffusivity, scheme, channel_axis, workers)
 
 
 def multiscale(image, *, contrast=None, sigmas=None, weights=None, time=None,

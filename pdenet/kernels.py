@@ -38,7 +38,7 @@ def _copy_row(v, out):
 # twist s = A-B-C+D. The discretisation of div(D grad u) on 3x3 pixels by Weickert, Welk
 # and Wickert (2013) is -K' M K with K u = (p, q, s) and
 #
-#     M (p, q, s) = (a p + b q, b p + c q, kappa s),  kappa = (1-2 alpha)/4 (a + c + 2 gamma |b|).
+#     M (p, q, s) = (a p + b q, b p + c q, kappa s),  kappa = (1-2 alpha)/4 (a + c - 2 gamma |b|).
 #
 # Its bilinear form at one cell is, for a scalar tensor a = c = g, b = 0, with the
 # differences t, d along the cell's top and bottom and l, r along its left and right edge:
@@ -151,7 +151,7 @@ def diffuse_tensor(v, d, alpha, gamma, scale, out):
     carry, mirror = np.zeros(columns, v.dtype), np.zeros(columns, v.dtype)
     for i in range(rows + 1):
         _flux_row(v[max(i - 1, 0)], v[min(i, rows - 1)], d[0, i], d[1, i], d[2, i],
-                  twist, number(2) * twist * gamma, p, q, s)
+                  twist, -number(2) * twist * gamma, p, q, s)
         target = out[i - 1] if i > 0 else mirror
         _scatter_row(p, q, s, scale, carry, target, target)
 
@@ -279,6 +279,7 @@ def explicit_steps(u, weight, anisotropic, rule, factor, alpha, gamma, scales, o
     j11, j12, j22 = lines[0, :columns + 1], lines[1, :columns + 1], lines[2, :columns + 1]
     nu1, nu2 = lines[3, :columns + 1], lines[4, :columns + 1]
     p, q, t = lines[5, :columns + 1], lines[6, :columns + 1], lines[7, :columns + 1]
+    oblique = -number(2) * twist * gamma
     mirror = np.zeros(columns, u.dtype)
     for front in range(rows + steps):
         for s in range(max(0, front - rows), min(steps, front + 1)):
@@ -306,7 +307,7 @@ def explicit_steps(u, weight, anisotropic, rule, factor, alpha, gamma, scales, o
             for m in range(channels):
                 top, bottom = recent[s, above, m, :columns], recent[s, below, m, :columns]
                 if anisotropic:
-                    _flux_row(top, bottom, j11, j12, j22, twist, number(2) * twist * gamma, p, q, t)
+                    _flux_row(top, bottom, j11, j12, j22, twist, oblique, p, q, t)
                 else:
                     _scalar_flux_row(top, bottom, j11, twist, p, q, t)
                 if i == 0:

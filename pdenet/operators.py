@@ -26,7 +26,7 @@ class Gradient:
 
     K u = (p, q, s) with p = (B-A+D-C)/2, q = (C-A+D-B)/2, s = A-B-C+D on the cell of the
     pixels A, B (top) and C, D (bottom). With M(D) (p, q, s) = (a p + b q, b p + c q, kappa s)
-    and kappa = (1-2 alpha)/4 (a + c + 2 gamma |b|), -K' M(D) K is their discretisation of
+    and kappa = (1-2 alpha)/4 (a + c - 2 gamma |b|), -K' M(D) K is their discretisation of
     div(D grad u), D = [[a, b], [b, c]], on 3 x 3 pixels with reflecting boundary conditions.
     The rotation invariance of W_1 = K in eq. (18) rests on it.
 
@@ -36,8 +36,8 @@ class Gradient:
         In [0, 1/2]. 0.41 is the paper's choice for rotation invariance; at 1/2 a
         checkerboard is not smoothed.
     gamma : float, optional
-        In [0, 1]. 0 gives an energy and a symmetric Jacobian; 1 damps the checkerboard
-        more strongly where the tensor is oblique.
+        In [0, 1]. 0 gives an energy and a symmetric Jacobian; 1 makes the four diagonal
+        weights non-negative whatever the tensor.
 
     Raises
     ------

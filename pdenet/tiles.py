@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-EDGE = 512  # pixels: the halo costs little and the planes of a tile stay in the cache
+EDGE = 512  # pixels: a halo costs little and the planes of a tile stay in the cache
+HALOS = 8  # the least edge of a tile in halos
 
 
 class Workspace:
@@ -73,11 +74,11 @@ class Workers:
 def tile_boxes(shape, halo, workers):
     """Row and column ranges of the tiles of an image of this shape (H, W).
 
-    A tile is at least eight halos wide, so that a halo costs little, unless workers would
+    A tile is at least HALOS halos wide, so that a halo costs little, unless workers would
     stay idle: then the image is divided into as many bands of rows as there are workers,
     if each is still as high as its two halos.
     """
-    edge = max(EDGE, 8 * halo)
+    edge = max(EDGE, HALOS * halo)
     counts = [max(1, round(size / edge)) for size in shape]
     if counts[0] * counts[1] < workers:
         counts = [max(1, min(workers, shape[0] // max(2 * halo, 32))), 1]

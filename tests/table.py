@@ -1,0 +1,75 @@
+"""ALL_MODELS: every model of the package, with the number of channels of its images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pdenet import Gradient, models
+
+SIGMAS, WEIGHTS = [0.0, 0.8, 1.7], [0.9, -0.6, 0.5]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model as function of its contrast, and what is known of it."""
+
+    build: object
+    channels: int = 1
+    energy: bool = True
+    rotates: bool = True
+
+    def network(self, contrast=12.0, **options):
+        return self.build(contrast, **options)
+
+    def image(self, seed=0, shape=(13, 18), scale=60.0):
+        full = shape + (self.channels,) if self.channels > 1 else shape
+        return np.random.default_rng(seed).normal(100, scale, full)
+
+    @property
+    def channel_axis(self):
+        return -1 if self.channels > 1 else None
+
+    def run(self, network, image, **options):
+        return network(image, channel_axis=self.channel_axis, **options)
+
+
+def _multiscale(coupling, **fixed):
+    return lambda contrast, **options: models.multiscale(
+        contrast, sigmas=SIGMAS, weights=WEIGHTS, coupling=coupling, **fixed, **options)
+
+
+def _named(diffusivity):
+    return lambda contrast, **options: models.perona_malik(contrast, diffusivity=diffusivity,
+                                                           **options)
+
+
+def _oblique(build):
+    return lambda contrast, **options: build(
+        contrast, operator=Gradient(alpha=0.3, gamma=1.0), **options)
+
+
+ALL_MODELS = {
+    "perona_malik": Case(models.perona_malik),
+    "perona_malik-rational": Case(_named("rational")),
+    "perona_malik-charbonnier": Case(_named("charbonnier")),
+    "perona_malik-weickert": Case(_named("weickert")),
+    "you_kaveh": Case(models.you_kaveh),
+    "lysaker_lundervold_tai": Case(models.lysaker_lundervold_tai),
+    "gerig": Case(models.gerig, channels=3),
+    "weickert_brox": Case(models.weickert_brox, channels=3),
+    "weickert_brox-grey": Case(models.weickert_brox),
+    "weickert_brox-gamma": Case(_oblique(models.weickert_brox), channels=2, energy=False),
+    "multiscale-isotropic": Case(_multiscale("isotropic")),
+    "multiscale-anisotropic": Case(_multiscale("anisotropic")),
+    "multiscale-uncoupled": Case(_multiscale("uncoupled"), rotates=False),
+    "multiscale-colour": Case(_multiscale("anisotropic"), channels=3),
+    "multiscale-isotropic-colour": Case(_multiscale("isotropic"), channels=3),
+    "multiscale-gamma": Case(_oblique(_multiscale("anisotropic")), energy=False),
+    "eed": Case(models.eed, energy=False),
+    "eed-colour": Case(models.eed, channels=3, energy=False),
+    "eed-gamma": Case(_oblique(models.eed), energy=False),
+    "weickert_1994": Case(models.weickert_1994, energy=False),
+    "weickert_1994-rational": Case(
+        lambda contrast, **options: models.weickert_1994(contrast, diffusivity="rational",
+                                                         **options), energy=False),
+}

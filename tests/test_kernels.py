@@ -1,0 +1,150 @@
+"""Kernels against plain NumPy and SciPy, transposes, and the scalar formulas."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pdenet import Gradient, Hessian, Laplacian, ScaleSpace, kernels
+from pdenet.scalespace import add_smoothed
+from pdenet.tiles import Workspace
+
+from . import naive
+
+SHAPES = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 9), (8, 1), (5, 7), (16, 33), (40, 17)]
+dtypes = pytest.mark.parametrize("dtype, tolerance", [(np.float32, 1e-6), (np.float64, 1e-14)])
+
+
+def random(shape, dtype=np.float64, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("sigma", [0.3, 0.4, 1.0, 2.52, 10.0])
+def test_smoothing_is_scipys(shape, sigma, dtype, tolerance):
+    v = random(shape, dtype)
+    out = np.zeros_like(v)
+    add_smoothed(v, sigma, 1.0, out)
+    np.testing.assert_allclose(out, naive.smooth(v.astype(float), sigma), rtol=0,
+                               atol=4 * tolerance)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("sigma", [0.4, 2.0, 6.0])
+def test_smoothing_is_its_own_transpose_and_adds(shape, sigma, dtype, tolerance):
+    v, z = random(shape, dtype), random(shape, dtype, 1)
+    gv, gz = v.copy(), np.zeros_like(z)
+    add_smoothed(v, sigma, 0.5, gv)
+    add_smoothed(z, sigma, 1.0, gz)
+    left = np.vdot((gv - v).astype(float), z.astype(float))
+    right = 0.5 * np.vdot(v.astype(float), gz.astype(float))
+    assert abs(left - right) <= 10 * tolerance * np.linalg.norm(v) * np.linalg.norm(z)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", SHAPES)
+def test_structure(shape, dtype, tolerance):
+    v, weights = random((3,) + shape, dtype), np.array([0.5, 2.0, 0.1], dtype)
+    operator = Gradient(0.3)
+    expected = naive.structure(v.astype(float), weights.astype(float), 0.3)
+    j = operator.structure(v, weights, True, Workspace())
+    trace = operator.structure(v, weights, False, Workspace())
+    atol = 100 * tolerance
+    np.testing.assert_allclose(j[0], expected[..., 0, 0], rtol=0, atol=atol)
+    np.testing.assert_allclose(j[1], expected[..., 0, 1], rtol=0, atol=atol)
+    np.testing.assert_allclose(j[2], expected[..., 1, 1], rtol=0, atol=atol)
+    np.testing.assert_allclose(trace[0], expected[..., 0, 0] + expected[..., 1, 1], atol=atol)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("gamma", [0.0, 0.4, 1.0])
+def test_divergence_has_the_published_weights(shape, gamma, dtype, tolerance):
+    v = random(shape, dtype)
+    work = Workspace()
+    j = Gradient(0.2).structure(v[np.newaxis], np.ones(1, dtype), True, work).copy()
+    d = np.array([[j[0], j[1]], [j[1], j[2]]]).transpose(2, 3, 0, 1).astype(float)
+    out = np.zeros_like(v)
+    Gradient(0.2, gamma).diffuse(v, j, -1.0, out, work)
+    expected = naive.divergence(d, v.astype(float), 0.2, gamma)
+    np.testing.assert_allclose(out, expected, rtol=0, atol=200 * tolerance * np.abs(d).max())
+
+
+@dtypes
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("operator", [Laplacian(), Laplacian(0.0), Hessian()], ids=str)
+def test_second_order_operators(shape, operator, dtype, tolerance):
+    v, z, work = random(shape, dtype), random(shape, dtype, 1), Workspace()
+    expected = naive.second_order_operators(v.astype(float), operator)
+    x = operator.structure(v[np.newaxis], np.ones(1, dtype), False, work)[0]
+    atol = 1000 * tolerance
+    np.testing.assert_allclose(x, sum(sample**2 for sample in expected), rtol=0, atol=atol)
+    # K' M K is symmetric, with K' K for g = 1.
+    kv, kz = np.zeros_like(v), np.zeros_like(v)
+    g = np.abs(random((1,) + shape, dtype, 2))
+    operator.diffuse(v, g, 1.0, kv, work)
+    operator.diffuse(z, g, 1.0, kz, work)
+    assert abs(np.vdot(kv, z) - np.vdot(v, kz)) <= atol * np.linalg.norm(v) * np.linalg.norm(z)
+    energy = sum(np.sum(g[0] * sample**2) for sample in expected)
+    assert np.vdot(v.astype(float), kv) == pytest.approx(energy, rel=1e3 * tolerance, abs=atol)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gradient_form_is_symmetric(shape, dtype, tolerance):
+    v, z, work = random(shape, dtype), random(shape, dtype, 1), Workspace()
+    operator = Gradient(0.41, 0.7)
+    d = operator.structure(v[np.newaxis], np.ones(1, dtype), True, work).copy()
+    kv, kz = np.zeros_like(v), np.zeros_like(v)
+    operator.diffuse(v, d, 1.0, kv, work)
+    operator.diffuse(z, d, 1.0, kz, work)
+    scale = np.linalg.norm(v) * np.linalg.norm(z) * np.abs(d).max()
+    assert abs(np.vdot(kv, z) - np.vdot(v, kz)) <= 20 * tolerance * max(scale, 1)
+
+
+@dtypes
+def test_eigenvalues_compose_the_tensor_again(dtype, tolerance):
+    layers = random((4, 20, 30), dtype)
+    layers[:, :6] = 0  # J = 0, where the eigenvectors are arbitrary
+    j = Gradient(0.41).structure(layers, np.ones(4, dtype), True, Workspace())
+    original, nu = j.copy(), np.empty((2,) + j.shape[1:], dtype)
+    kernels.eigenvalues(j, nu)
+    matrices = np.array([[j[0], j[1]], [j[1], j[2]]]).transpose(2, 3, 0, 1).astype(float)
+    np.testing.assert_allclose(nu[::-1].transpose(1, 2, 0), np.linalg.eigvalsh(matrices), rtol=0,
+                               atol=50 * tolerance)
+    kernels.with_eigenvalues(nu, j)
+    np.testing.assert_allclose(j, original, rtol=0, atol=50 * tolerance)
+
+
+@dtypes
+def test_exp2(dtype, tolerance):
+    t = np.concatenate([np.linspace(-100, 0, 4001), [-0.0]]).astype(dtype)
+    x = t.copy()
+    kernels.respond(kernels.EXPONENTIAL, dtype(1), x)
+    exact = np.exp2(t.astype(np.longdouble))
+    unit = np.finfo(dtype).eps
+    assert np.abs(x / exact - 1).max() <= 3 * unit
+    assert x[-1] == 1
+
+
+def test_exp2_of_the_very_small_is_nearly_zero():
+    x = np.array([-1e30, -127, -1e4], np.float32)
+    kernels.respond(kernels.EXPONENTIAL, np.float32(1), x)
+    assert (x >= 0).all() and (x < 1e-37).all()
+
+
+@given(st.floats(0.05, 8), st.integers(1, 30), st.integers(1, 30))
+def test_smoothing_keeps_the_mean(sigma, height, width):
+    v = random((height, width))
+    out = ScaleSpace([sigma]).smooth(v[np.newaxis], Workspace())[0]
+    assert abs(out.mean() - v.mean()) < 1e-14
+
+
+def test_symbol_of_smoothing():
+    scales = ScaleSpace([0.0, 0.7, 3.0])
+    frequency, size = 2 * np.pi / 9, 45
+    mode = np.cos(frequency * (np.arange(size) + 0.5))
+    for sigma, factor in zip(scales.sigmas, scales.symbol(np.array([frequency])), strict=True):
+        np.testing.assert_allclose(naive.smooth(mode, sigma), factor * mode, atol=1e-14)

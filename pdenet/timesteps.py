@@ -46,11 +46,11 @@ def _leja_order(taus):
     Leja's order of the polynomial's zeros 1/tau: each next one is as far as possible from
     those before, in the product of the distances (Calvetti and Reichel, 1996).
     """
-    zeros = list(1 / taus)
-    ordered = [max(zeros)]
-    zeros.remove(ordered[0])
-    while zeros:
-        best = max(zeros, key=lambda z: sum(math.log(abs(z - w)) for w in ordered))
-        zeros.remove(best)
-        ordered.append(best)
-    return 1 / np.array(ordered)
+    zeros = 1 / taus
+    order = [int(zeros.argmax())]
+    distances = np.zeros(zeros.size)  # logarithms of the products, in O(steps^2) altogether
+    for _ in taus[1:]:
+        with np.errstate(divide="ignore"):
+            distances += np.log(np.abs(zeros - zeros[order[-1]]))
+        order.append(int(distances.argmax()))
+    return taus[order]

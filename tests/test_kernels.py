@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdenet import Gradient, Hessian, Laplacian, ScaleSpace, kernels
@@ -135,6 +135,7 @@ def test_exp2_of_the_very_small_is_nearly_zero():
     assert (x >= 0).all() and (x < 1e-37).all()
 
 
+@settings(deadline=None)
 @given(st.floats(0.05, 8), st.integers(1, 30), st.integers(1, 30))
 def test_smoothing_keeps_the_mean(sigma, height, width):
     v = random((height, width))

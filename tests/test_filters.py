@@ -1,0 +1,277 @@
+"""Filters as their users meet them: manners, estimates, and what bad input gets."""
+
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from skimage import data
+from skimage.metrics import peak_signal_noise_ratio
+
+import pdenet
+from pdenet import models
+
+FILTERS = {"perona_malik": pdenet.perona_malik, "you_kaveh": pdenet.you_kaveh,
+           "lysaker_lundervold_tai": pdenet.lysaker_lundervold_tai, "gerig": pdenet.gerig,
+           "weickert_brox": pdenet.weickert_brox, "eed": pdenet.eed,
+           "weickert_1994": pdenet.weickert_1994, "multiscale": pdenet.multiscale}
+every_filter = pytest.mark.parametrize("filter_", FILTERS.values(), ids=FILTERS.keys())
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 256, (24, 31)).astype(np.uint8)
+COLOUR = RNG.integers(0, 256, (24, 31, 3)).astype(np.uint8)
+
+
+@every_filter
+def test_a_photograph_grey_and_colour(filter_):
+    for image, axis in [(data.camera()[::3, ::3], None), (data.astronaut()[::3, ::3], -1)]:
+        before = image.copy()
+        result = filter_(image, channel_axis=axis)
+        assert result.shape == image.shape and result.dtype == np.float64
+        np.testing.assert_array_equal(image, before)
+        assert 1 < np.abs(result - image).max()
+        assert -20 < result.min() and result.max() < 275
+        assert abs(result.mean() - image.mean()) < 1e-9
+
+
+@every_filter
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.int64, np.float16, np.longdouble,
+                                   np.float32, ">f4", ">f8", ">u2"])
+def test_types_are_converted_without_rescaling(filter_, dtype):
+    image = (GREY > 127 if dtype is bool else GREY).astype(dtype)
+    expected_type = np.float32 if np.dtype(dtype).newbyteorder("=") == np.float32 else np.float64
+    result = filter_(image, contrast=5.0, time=1.0)
+    assert result.dtype == expected_type and result.dtype.isnative
+    np.testing.assert_array_equal(
+        result, filter_(image.astype(expected_type), contrast=5.0, time=1.0))
+
+
+@every_filter
+def test_memory_layouts_change_nothing(filter_, tmp_path):
+    image = COLOUR.astype(np.float32)
+    expected = filter_(image, contrast=9.0, time=1.0, channel_axis=-1)
+    mapped = np.memmap(tmp_path / "image", np.float32, "w+", shape=image.shape)
+    mapped[:] = image
+    read_only = image.copy()
+    read_only.flags.writeable = False
+    padded = np.zeros((48, 62, 6), np.float32)
+    padded[::2, ::2, ::2] = image
+    for layout in (np.asfortranarray(image), mapped, read_only, padded[::2, ::2, ::2],
+                   image[::-1, ::-1][::-1, ::-1], image.tolist()):
+        result = filter_(np.asarray(layout, np.float32), contrast=9.0, time=1.0, channel_axis=-1)
+        np.testing.assert_array_equal(result, expected)
+        assert result.flags.writeable and result.flags.c_contiguous
+    for axis in (0, 1, -2):
+        moved = np.moveaxis(image, -1, axis)
+        result = filter_(moved, contrast=9.0, time=1.0, channel_axis=axis)
+        np.testing.assert_array_equal(np.moveaxis(result, axis, -1), expected)
+
+
+@every_filter
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (2, 2)])
+def test_tiny_images(filter_, shape):
+    image = GREY[:shape[0], :shape[1]]
+    result = filter_(image)
+    assert result.shape == shape
+    assert result.mean() == pytest.approx(image.mean(), rel=1e-12)
+
+
+@every_filter
+def test_constant_images_stay(filter_):
+    image = np.full((9, 8), 137.25, np.float32)
+    np.testing.assert_array_equal(filter_(image), image)
+
+
+def masked(values):
+    return np.ma.masked_array(values, mask=values > 200)
+
+
+def with_nan(count, first):
+    image = GREY.astype(float)
+    image[first] = np.nan
+    image.ravel()[-(count - 1):] = np.inf
+    return image
+
+
+BAD_IMAGES = {
+    "nan": (lambda: with_nan(3, (2, 5)), {}, ValueError,
+            "image must be finite; 3 of its values are NaN or infinite, the first at index (2, 5)"),
+    "nan in colour": (lambda: np.dstack([GREY, with_nan(2, (1, 4)), GREY]), {"channel_axis": -1},
+                      ValueError, "image must be finite; 2 of its values are NaN or infinite, the "
+                      "first at index (1, 4, 1)"),
+    "huge": (lambda: np.array([[0, 1e30]], np.float32), {}, ValueError,
+             "image values must be at most 2e+16 in float32, so that squared gradients are finite; "
+             "got 1e+30"),
+    "empty": (lambda: np.zeros((0, 5)), {}, ValueError, "image must not be empty; got shape (0, 5)"),
+    "one axis": (lambda: np.zeros(5), {}, ValueError, "image must have 2 dimensions with "
+                 "channel_axis=None; got shape (5,)"),
+    "four axes": (lambda: np.zeros((2, 3, 4, 5)), {}, ValueError, "image must have 2 dimensions "
+                  "with channel_axis=None; got shape (2, 3, 4, 5)"),
+    "volume": (lambda: np.zeros((20, 30, 40)), {}, ValueError, "image must have shape (H, W) unless "
+               "channel_axis is given; got shape (20, 30, 40)"),
+    "forgotten axis": (lambda: COLOUR, {}, ValueError, "image must have shape (H, W) unless "
+                       "channel_axis is given; got shape (24, 31, 3); did you mean "
+                       "channel_axis=-1?"),
+    "first axis": (lambda: np.moveaxis(COLOUR, -1, 0), {}, ValueError, "image must have shape "
+                   "(H, W) unless channel_axis is given; got shape (3, 24, 31); did you mean "
+                   "channel_axis=0?"),
+    "axis range": (lambda: COLOUR, {"channel_axis": 3}, np.exceptions.AxisError,
+                   "channel_axis: axis 3 is out of bounds for array of dimension 3"),
+    "axis type": (lambda: COLOUR, {"channel_axis": 1.0}, ValueError,
+                  "channel_axis must be None or a whole number; got 1.0"),
+    "grey with axis": (lambda: GREY, {"channel_axis": -1}, ValueError, "image must have 3 "
+                       "dimensions with channel_axis=-1; got shape (24, 31)"),
+    "ragged": (lambda: [[1, 2], [3]], {}, ValueError, "image must be a rectangular array"),
+    "text": (lambda: "camera.png", {}, TypeError, "image must hold real numbers (bool, integer or "
+             "float); got dtype <U10"),
+    "none": (lambda: None, {}, TypeError, "image must hold real numbers (bool, integer or float); "
+             "got dtype object"),
+    "complex": (lambda: GREY * 1j, {}, TypeError, "image must hold real numbers (bool, integer or "
+                "float); got dtype complex128"),
+    "masked": (lambda: masked(GREY), {}, TypeError, "image must not be a masked array, whose mask "
+               "would be lost"),
+}
+
+
+@every_filter
+@pytest.mark.parametrize("image, options, error, message", BAD_IMAGES.values(), ids=BAD_IMAGES)
+def test_bad_images(filter_, image, options, error, message):
+    with pytest.raises(error) as raised:
+        filter_(image(), **{"channel_axis": None} | options)
+    assert message in str(raised.value)
+
+
+@every_filter
+@pytest.mark.parametrize("options, message", [
+    ({"contrast": 0}, "contrast must be a finite number > 0; got 0"),
+    ({"contrast": -2.5}, "contrast must be a finite number > 0; got -2.5"),
+    ({"contrast": np.nan}, "contrast must be a finite number > 0; got nan"),
+    ({"contrast": "strong"}, "contrast must be a finite number > 0; got 'strong'"),
+    ({"time": -1}, "time must be a finite number >= 0; got -1"),
+    ({"time": np.inf}, "time must be a finite number >= 0; got inf"),
+    ({"scheme": "implicit"}, "scheme must be one of fed, explicit; got 'implicit'"),
+    ({"workers": 0}, "workers must be a whole number >= 1; got 0"),
+    ({"workers": True}, "workers must be a whole number >= 1; got True")])
+def test_bad_parameters(filter_, options, message):
+    with pytest.raises(ValueError) as error:
+        filter_(GREY, channel_axis=None, **options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("filter_", [pdenet.eed, pdenet.weickert_1994])
+def test_bad_sigma(filter_):
+    with pytest.raises(ValueError, match="sigma must be a finite number >= 0; got -0.5"):
+        filter_(GREY, sigma=-0.5)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(
+    hnp.arrays(st.one_of(hnp.scalar_dtypes(), st.just(np.dtype(object))),
+               hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)),
+    st.recursive(st.one_of(st.none(), st.floats(), st.text(max_size=3)),
+                 lambda inner: st.lists(inner, max_size=3), max_leaves=6)),
+    st.one_of(st.none(), st.integers(-4, 4)))
+def test_any_object_is_filtered_or_refused(image, axis):
+    try:
+        result = pdenet.perona_malik(image, contrast=1.0, time=1.0, channel_axis=axis)
+    except (TypeError, ValueError, np.exceptions.AxisError) as error:
+        assert str(error)
+    else:
+        assert np.isfinite(result).all() and result.shape == np.shape(image)
+
+
+def test_number_of_threads_from_the_environment(monkeypatch):
+    monkeypatch.setenv("PDENET_NUM_THREADS", "3")
+    assert pdenet.checks.check_workers(None) == 3
+    for text in ("0", "-1", "two", "1.5"):
+        monkeypatch.setenv("PDENET_NUM_THREADS", text)
+        with pytest.raises(ValueError, match="PDENET_NUM_THREADS must be a whole number >= 1"):
+            pdenet.perona_malik(GREY)
+
+
+def run_eed(image):
+    return pdenet.eed(image, contrast=5.0, time=2.0)
+
+
+def test_many_threads_and_processes_at_once():
+    image = np.tile(GREY, (5, 5)).astype(np.float32)
+    expected = run_eed(image)
+    with ThreadPoolExecutor(8) as pool:
+        for result in pool.map(run_eed, [image] * 16):
+            np.testing.assert_array_equal(result, expected)
+    for method in ("fork", "spawn"):
+        with ProcessPoolExecutor(2, mp_context=get_context(method)) as pool:
+            for result in pool.map(run_eed, [image] * 2):
+                np.testing.assert_array_equal(result, expected)
+
+
+def test_progress_counts_cycles():
+    calls = []
+    models.perona_malik(5.0).evolve(GREY, 4.0, progress=lambda *call: calls.append(call))
+    assert calls[-1] == (8, 8) and all(total == 8 for _, total in calls)
+
+
+def test_estimated_contrast_is_the_median_gradient():
+    step = np.zeros((20, 20))
+    step[:, 10:] = 8.0
+    # Every cell across the edge has the gradient 8; all others are left out.
+    assert pdenet.estimate_contrast(models.perona_malik(1.0), step) == pytest.approx(8.0)
+    noise = np.random.default_rng(0).normal(0, 10, (400, 400))
+    network = models.perona_malik(1.0)
+    expected = 10 * np.sqrt(network.block.symbol(*2 * [np.pi * (np.arange(256) + 0.5) / 256]).mean())
+    assert pdenet.estimate_contrast(network, noise) == pytest.approx(0.85 * expected, rel=0.05)
+    assert pdenet.estimate_contrast(network, 3 * noise) == pytest.approx(
+        3 * pdenet.estimate_contrast(network, noise), rel=1e-9)
+
+
+@pytest.mark.parametrize("build", [models.perona_malik, models.you_kaveh, models.eed,
+                                   lambda c: models.multiscale(c, sigmas=[0.4, 1.0, 3.0])])
+def test_estimated_time_removes_the_share_of_noise_it_promises(build):
+    network = build(1e6)  # no edges
+    noise = np.random.default_rng(0).normal(0, 10, (256, 256))
+    for image, share in [(noise, 1 / 16), (noise + 1000 * (np.arange(256) > 128), 1 / 8)]:
+        time = pdenet.estimate_time(network, image)
+        left = network.evolve(noise, time).std() / noise.std()
+        assert left == pytest.approx(share, rel=0.15)
+
+
+def test_large_images_are_estimated_on_a_sample():
+    image = np.random.default_rng(0).normal(0, 10, (1500, 1200)).astype(np.float32)
+    network = models.eed(1.0)
+    whole = np.sqrt(np.median(network.block.structure(
+        image[np.newaxis], pdenet.tiles.Workspace(), full=False)))
+    assert pdenet.estimate_contrast(network, image) == pytest.approx(whole, rel=0.02)
+    assert pdenet.estimate_time(network, image) > 0
+
+
+@pytest.mark.parametrize("name, gain", [
+    ("eed", 4.5), ("perona_malik", 4.5), ("weickert_brox", 4.5), ("weickert_1994", 4.5),
+    ("multiscale", 3.5), ("you_kaveh", 2)])
+def test_defaults_denoise(name, gain):
+    clean = data.camera()[::2, ::2].astype(float)
+    noisy = clean + np.random.default_rng(0).normal(0, 20, clean.shape)
+    before, after = (peak_signal_noise_ratio(clean, image, data_range=255)
+                     for image in (noisy, FILTERS[name](noisy)))
+    assert after - before > gain
+
+
+def test_edges_stay_while_regions_are_smoothed():
+    clean = np.zeros((64, 64))
+    clean[16:48, 20:44] = 100
+    noisy = clean + np.random.default_rng(0).normal(0, 10, clean.shape)
+    result = pdenet.eed(noisy)
+    assert result[24:40, 28:36].std() < 0.3 * noisy[24:40, 28:36].std()
+    assert result[20:44, 22].mean() - result[20:44, 18].mean() > 75
+
+
+def test_importing_is_light():
+    code = ("import sys, numpy, pdenet; "
+            "heavy = {'numba', 'scipy', 'skimage', 'matplotlib'} & set(sys.modules); "
+            "assert not heavy, heavy; assert 'eed' in dir(pdenet)")
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="module 'pdenet' has no attribute 'nothing'"):
+        pdenet.nothing

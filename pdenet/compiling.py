@@ -143,10 +143,10 @@ def _compile_exp2(t):
         t = max(t, lowest)
         total = number(t + rounding)
         r = t - (total - rounding)
-        evens = odds = number(0)
-        for coefficient in even:  # Horner's scheme in r^2; loops short enough to be unrolled
+        evens, odds = even[0], odd[0]
+        for coefficient in even[1:]:  # Horner's scheme in r^2; short enough to be unrolled
             evens = fma(evens, r * r, coefficient)
-        for coefficient in odd:
+        for coefficient in odd[1:]:
             odds = fma(odds, r * r, coefficient)
         bits = integer((total.view(integer) << shift) + exponent)
         return fma(r, odds, evens) * bits.view(number)

@@ -8,8 +8,6 @@ rescaled. float32 stays float32, every other real type becomes float64. `contras
 
 import functools
 
-import numpy as np
-
 from . import estimates, models
 
 
@@ -356,7 +354,7 @@ def multiscale(image, *, contrast=None, sigmas=None, weights=None, time=None,
     contrast : float, optional
         Contrast parameter in grey levels per pixel, > 0: steeper edges are kept.
         Estimated from the image by default.
-    sigmas : sequence of float
+    sigmas : sequence of float, optional
         Standard deviations of the scales in pixels, increasing, >= 0; by default eight in
         constant ratio from 0.4 to 10, the paper's.
     weights : sequence of float, optional
@@ -390,7 +388,6 @@ def multiscale(image, *, contrast=None, sigmas=None, weights=None, time=None,
     >>> from skimage import data
     >>> filtered = pdenet.multiscale(data.coins(), contrast=10, sigmas=[0.5, 1, 2], time=5)
     """
-    sigmas = np.geomspace(0.4, 10.0, 8) if sigmas is None else sigmas
     model = functools.partial(models.multiscale, sigmas=sigmas, weights=weights, coupling=coupling)
     return _filter(image, model, contrast, time, diffusivity,
                    scheme, channel_axis, workers)

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import tempfile
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -152,15 +151,13 @@ def _read_picture(name, max_pixels):
                              f"convert it to TIFF")
     limit, pillow.MAX_IMAGE_PIXELS = pillow.MAX_IMAGE_PIXELS, None  # ours is checked instead
     try:
-        with warnings.catch_warnings(), iio.imopen(name, "r", plugin="pillow") as file:
-            warnings.simplefilter("ignore")
-            mode = file.metadata(index=0, exclude_applied=False).get("mode")
-            _check_size(name, file.properties(index=0).shape[:2], max_pixels)
-            if mode == "CMYK":
+        with pillow.open(name) as image:  # the header only
+            _check_size(name, image.size[::-1], max_pixels)
+            if image.mode == "CMYK":
                 raise ImageFileError(f"{name}: CMYK images are not read; convert it to RGB")
-            if file.properties(index=...).n_images > 1:
+            if getattr(image, "n_frames", 1) > 1:
                 raise ImageFileError(f"{name}: holds several images; split it first")
-            return _from_channels_last(file.read(index=0, rotate=True))
+        return _from_channels_last(iio.imread(name, plugin="pillow", index=0, rotate=True))
     finally:
         pillow.MAX_IMAGE_PIXELS = limit
 

@@ -49,15 +49,18 @@ def weickert_brox(contrast, *, diffusivity="exponential", **options):
     return DiffusionNetwork(flux=Anisotropic(build_diffusivity(diffusivity, contrast)), **options)
 
 
-def multiscale(contrast, *, sigmas, weights=None, coupling="anisotropic",
+def multiscale(contrast, *, sigmas=None, weights=None, coupling="anisotropic",
                diffusivity="exponential", **options):
     """u_t = -int D(s)' (g(J) D(s) u) ds, eq. (32) for the trace of the multiscale structure
     tensor J ("isotropic"), eq. (34) for J itself ("anisotropic"); after Alt and Weickert (2021).
 
-    D(s) = beta(s) grad G(s). "uncoupled" is the counterpart of Section 6. Design Principle 3."""
+    D(s) = beta(s) grad G(s). "uncoupled" is the counterpart of Section 6. By default the
+    eight scales of the paper, from 0.4 to 10 in constant ratio. Design Principle 3."""
+    scales = (ScaleSpace.exponential(0.4, 10.0, 8, weights) if sigmas is None
+              else ScaleSpace(sigmas, weights))
     flux = COUPLINGS[check_choice("coupling", coupling, COUPLINGS)]
     return DiffusionNetwork(flux=flux(build_diffusivity(diffusivity, contrast)),
-                            scales=ScaleSpace(sigmas, weights), **options)
+                            scales=scales, **options)
 
 
 def eed(contrast, *, sigma=1.0, diffusivity="exponential", **options):

@@ -34,7 +34,7 @@ def test_a_photograph_grey_and_colour(filter_):
         assert result.shape == image.shape and result.dtype == np.float64
         np.testing.assert_array_equal(image, before)
         assert 1 < np.abs(result - image).max()
-        assert -20 < result.min() and result.max() < 275
+        assert -50 < result.min() and result.max() < 305  # no maximum principle for most
         assert abs(result.mean() - image.mean()) < 1e-9
 
 
@@ -236,7 +236,7 @@ def test_estimated_time_removes_the_share_of_noise_it_promises(build):
     for image, share in [(noise, 1 / 16), (noise + 1000 * (np.arange(256) > 128), 1 / 8)]:
         time = pdenet.estimate_time(network, image)
         left = network.evolve(noise, time).std() / noise.std()
-        assert left == pytest.approx(share, rel=0.15)
+        assert left == pytest.approx(share, rel=0.25)
 
 
 def test_large_images_are_estimated_on_a_sample():

@@ -1,0 +1,64 @@
+"""The pictures of the README: every model on a real image, grey and colour.
+
+    python -m benchmarks.gallery            writes data/models.png and data/models_colour.png
+"""
+
+import pathlib
+
+import imageio.v3 as iio
+import matplotlib
+import numpy as np
+from skimage import data
+
+import pdenet
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+DATA = pathlib.Path(__file__).parent.parent / "data"
+ISOTROPIC = {"coupling": "isotropic"}
+# Stronger than the defaults, so that each model shows its character at the size of a page.
+MODELS = {
+    "Perona–Malik (7)": (pdenet.perona_malik, {"contrast": 8, "time": 20}),
+    "You–Kaveh (11)": (pdenet.you_kaveh, {"contrast": 12, "time": 30}),
+    "Lysaker–Lundervold–Tai (13)": (pdenet.lysaker_lundervold_tai, {"contrast": 12, "time": 30}),
+    "Weickert–Brox (26)": (pdenet.weickert_brox, {"contrast": 8, "time": 20}),
+    "edge-enhancing (2)": (pdenet.eed, {"contrast": 2, "sigma": 1, "time": 20}),
+    "Weickert 1994 (1)": (pdenet.weickert_1994, {"contrast": 1, "sigma": 1, "time": 20}),
+    "multiscale isotropic (32)": (pdenet.multiscale, {"contrast": 10, "time": 10} | ISOTROPIC),
+    "multiscale anisotropic (34)": (pdenet.multiscale, {"contrast": 10, "time": 10}),
+}
+
+
+def page(image, models, columns, path, channel_axis=None):
+    panels = {"original": image} | {
+        name: filter_(image, channel_axis=channel_axis, **options)
+        for name, (filter_, options) in models.items()}
+    rows = -(-len(panels) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.1 * columns, 3.4 * rows + 0.1), dpi=80)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, (name, panel) in zip(axes.flat, panels.items(), strict=False):
+        axis.imshow(np.clip(panel, 0, 255).astype(np.uint8), cmap="gray", vmin=0, vmax=255,
+                    interpolation="nearest")
+        axis.set_title(name, fontsize=10)
+    figure.tight_layout(pad=0.4)
+    figure.canvas.draw()
+    iio.imwrite(path, np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    print(path)
+
+
+def main():
+    DATA.mkdir(exist_ok=True)
+    page(data.camera()[40:280, 120:360], MODELS, 3, DATA / "models.png")
+    colour = {"Gerig et al. (21)": (pdenet.gerig, {"contrast": 12, "time": 20})} | {
+        name: MODELS[name] for name in
+        ("Weickert–Brox (26)", "edge-enhancing (2)", "multiscale anisotropic (34)")}
+    colour["edge-enhancing (2)"] = (pdenet.eed, {"contrast": 4, "sigma": 1, "time": 20})
+    noisy = data.astronaut()[0:240, 100:340]
+    noisy = noisy + np.random.default_rng(0).normal(0, 15, noisy.shape)
+    page(noisy, colour, 5, DATA / "models_colour.png", channel_axis=-1)
+
+
+if __name__ == "__main__":
+    main()

@@ -102,6 +102,13 @@ class Anisotropic(_Directional):
     Anisotropic(diffusivity=Rational(contrast=5.0))
     """
 
+    def tensor(self, structure, work):
+        if not hasattr(self.diffusivity, "rule"):
+            return super().tensor(structure, work)
+        kernels.respond_tensor(self.diffusivity.rule,
+                               structure.dtype.type(self.diffusivity.factor), structure)
+        return structure
+
     def _map_eigenvalues(self, nu):
         self._respond(nu)
 
@@ -184,10 +191,12 @@ class Orientations(_Directional):
     def _map_eigenvalues(self, nu):
         if isinstance(self.diffusivity, Exponential):
             # exp(-m) I(r) = exp(-(m - r)) (exp(-r) I(r)), the last factor as i0e and i1e.
-            r = (nu[0] - nu[1]) / nu.dtype.type(4 * self.diffusivity.contrast**2)
+            nu[0] -= nu[1]
+            nu[0] /= 4 * self.diffusivity.contrast**2
             self._respond(nu[1])
-            nu[0], nu[1] = (nu[1] * (special.i0e(r) - special.i1e(r)),
-                            nu[1] * (special.i0e(r) + special.i1e(r)))
+            along, across = special.i0e(nu[0]), special.i1e(nu[0])
+            nu[0] = nu[1] * (along - across)
+            nu[1] *= along + across
             return
         mu = np.zeros_like(nu)
         for weight, across, x in self._quadrature(nu):

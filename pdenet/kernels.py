@@ -198,6 +198,22 @@ def eigenvalues(j, out):
         _eigenvalue_row(j[0, i], j[1, i], j[2, i], out[0, i], out[1, i])
 
 
+@kernel
+def respond_tensor(rule, factor, j):
+    """j <- g(j): the diffusivity of the eigenvalues, the same eigenvectors."""
+    nu = np.empty((2, j.shape[2]), j.dtype)
+    for i in range(j.shape[1]):
+        _respond_tensor_row(rule, factor, j[0, i], j[1, i], j[2, i], nu[0], nu[1])
+
+
+@inlined
+def _respond_tensor_row(rule, factor, j11, j12, j22, nu1, nu2):
+    _eigenvalue_row(j11, j12, j22, nu1, nu2)
+    respond(rule, factor, nu1)
+    respond(rule, factor, nu2)
+    _compose_row(nu1, nu2, j11, j12, j22)
+
+
 @row
 def _eigenvalue_row(j11, j12, j22, large, small):
     half, zero = j11.dtype.type(0.5), j11.dtype.type(0)
@@ -294,10 +310,7 @@ def explicit_steps(u, weight, anisotropic, rule, factor, alpha, gamma, scales, o
                 for m in range(channels):
                     _add_tensor(recent[s, above, m, :columns], recent[s, below, m, :columns],
                                 weight, twist, j11, j12, j22)
-                _eigenvalue_row(j11, j12, j22, nu1, nu2)
-                respond(rule, factor, nu1)
-                respond(rule, factor, nu2)
-                _compose_row(nu1, nu2, j11, j12, j22)
+                _respond_tensor_row(rule, factor, j11, j12, j22, nu1, nu2)
             else:
                 _fill_row(number(0), j11)
                 for m in range(channels):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import kernels
+from . import kernels, tiles
 from .checks import check_count, check_number, check_workers, from_planes, to_planes
 from .fluxes import Anisotropic, Isotropic
 from .operators import Gradient
@@ -78,20 +78,20 @@ class DiffusionBlock:
             u = self._step(u, v, tensor, tau, work)
         return u
 
-    def explicit_steps(self, u, taus, work):
-        """Explicit steps of sizes taus in one pass over u, or None where there is no such kernel.
+    @property
+    def in_one_pass(self):
+        """Whether several explicit steps can be taken in one pass over the image."""
+        return (hasattr(self.flux.diffusivity, "rule") and self.steering is None
+                and isinstance(self.operator, Gradient) and self.scales.reach == 0
+                and type(self.flux) in (Isotropic, Anisotropic))
 
-        The same numbers as by `cycle`, sooner.
-        """
-        rule = getattr(self.flux.diffusivity, "rule", None)
-        if (rule is None or self.steering is not None or not isinstance(self.operator, Gradient)
-                or type(self.flux) not in (Isotropic, Anisotropic) or self.scales.reach > 0):
-            return None
+    def explicit_steps(self, u, taus, work):
+        """Explicit steps of sizes taus in one pass: the same numbers as by `cycle`, sooner."""
         number = u.dtype.type
         weight = self.scales.measure[0]
         out = work.array("even", u.shape, u.dtype)
         kernels.explicit_steps(
-            u, number(weight), isinstance(self.flux, Anisotropic), rule,
+            u, number(weight), isinstance(self.flux, Anisotropic), self.flux.diffusivity.rule,
             number(self.flux.diffusivity.factor), number(self.operator.alpha),
             number(self.operator.gamma), (-weight * np.array(taus)).astype(u.dtype), out)
         return out
@@ -311,28 +311,29 @@ class DiffusionNetwork:
         workers = check_workers(workers)
         planes = to_planes(image, channel_axis)
         source, target = planes, None
+        stream = self.block.in_one_pass and all(len(taus) == 1 for taus in cycles)
+        # In one pass only a few rows are in use at a time: larger tiles, more steps for each.
+        function, most, edge = ((self.block.explicit_steps, 20, 2 * tiles.EDGE) if stream
+                                else (self._cycles, 10, tiles.EDGE))
         with Workers(workers) as team:
-            for done, batch in batches(cycles, self.block.reach):
+            for done, batch in batches(cycles, self.block.reach, most):
                 # Two arrays in turn, and never the caller's.
                 target = np.empty_like(planes) if target is None else target
-                team.map_tiles(functools.partial(self._cycles, batch), source, target,
-                               sum(self.block.reach(len(taus)) for taus in batch))
+                taus = np.concatenate(batch) if stream else batch
+                team.map_tiles(lambda u, work, taus=taus: function(u, taus, work), source, target,
+                               sum(self.block.reach(len(taus)) for taus in batch), edge)
                 source, target = target, (None if source is planes else source)
                 if progress is not None:
                     progress(done, len(cycles))
         return from_planes(planes.copy() if source is planes else source, channel_axis)
 
-    def _cycles(self, batch, u, work):
-        if all(len(taus) == 1 for taus in batch):
-            out = self.block.explicit_steps(u, [tau for tau, in batch], work)
-            if out is not None:
-                return out
-        for taus in batch:
+    def _cycles(self, u, cycles, work):
+        for taus in cycles:
             u = self.block.cycle(u, taus, work)
         return u
 
 
-def batches(cycles, reach, most=10):
+def batches(cycles, reach, most):
     """Group cycles whose halos add up to at most `most` pixels: (cycles done, group)."""
     group, halo = [], 0
     for done, taus in enumerate(cycles):

@@ -14,6 +14,7 @@ import numpy as np
 
 EDGE = 512  # pixels: a halo costs little and the planes of a tile stay in the cache
 HALOS = 8  # the least edge of a tile in halos
+SHARE = 2**16  # pixels for which another thread is worth its start
 
 
 class Workspace:
@@ -46,9 +47,9 @@ class Workers:
         if self._pool is not None:  # after an error or Ctrl-C only tiles under way are finished
             self._pool.shutdown(cancel_futures=True)
 
-    def map_tiles(self, function, u, out, halo):
+    def map_tiles(self, function, u, out, halo, edge):
         """out = function(u, workspace) tile by tile; u and out must not overlap."""
-        boxes = list(tile_boxes(u.shape[1:], halo, self.count))
+        boxes = list(tile_boxes(u.shape[1:], halo, self.count, edge))
 
         def work(box):
             if not hasattr(self._local, "workspace"):
@@ -71,17 +72,18 @@ class Workers:
             pass
 
 
-def tile_boxes(shape, halo, workers):
+def tile_boxes(shape, halo, workers, edge):
     """Row and column ranges of the tiles of an image of this shape (H, W).
 
     A tile is at least HALOS halos wide, so that a halo costs little, unless workers would
     stay idle: then the image is divided into as many bands of rows as there are workers,
-    if each is still as high as its two halos.
+    if each is still as high as its two halos and has pixels enough.
     """
-    edge = max(EDGE, HALOS * halo)
+    edge = max(edge, HALOS * halo)
     counts = [max(1, round(size / edge)) for size in shape]
     if counts[0] * counts[1] < workers:
-        counts = [max(1, min(workers, shape[0] // max(2 * halo, 32))), 1]
+        most = min(shape[0] // max(2 * halo, 32), shape[0] * shape[1] // SHARE)
+        counts = [max(1, min(workers, most)), 1]
     for rows in _split(shape[0], counts[0]):
         for columns in _split(shape[1], counts[1]):
             yield rows, columns

@@ -156,6 +156,7 @@ def test_workers_and_tiles_change_no_bit(case, dtype, monkeypatch):
     for edge, workers in [(512, 2), (40, 1), (40, 2), (57, 3), (64, 7)]:
         monkeypatch.setattr("pdenet.tiles.EDGE", edge)
         monkeypatch.setattr("pdenet.tiles.HALOS", 1)
+        monkeypatch.setattr("pdenet.tiles.SHARE", 1)
         np.testing.assert_array_equal(case.run(network, image, workers=workers), whole)
         again = network.evolve(image, 3.0, channel_axis=case.channel_axis, workers=workers)
         np.testing.assert_array_equal(again, evolved)
@@ -165,7 +166,7 @@ def test_workers_and_tiles_change_no_bit(case, dtype, monkeypatch):
 def test_one_pass_and_step_by_step_are_the_same_numbers(case, monkeypatch):
     image, network = case.image(shape=(33, 47)), case.network(steps=5)
     result = case.run(network, image)
-    monkeypatch.setattr(pdenet.DiffusionBlock, "explicit_steps", lambda *_: None)
+    monkeypatch.setattr(pdenet.DiffusionBlock, "in_one_pass", False)
     np.testing.assert_array_equal(case.run(network, image), result)
 
 

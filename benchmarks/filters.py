@@ -39,8 +39,9 @@ def against_peers(size, rounds):
                 functools.partial(network, image, workers=workers)
     slow = ("medpy", "SimpleITK gradient") if size > 1024 else ()
     found = peers.perona_malik(threads=2, skip=slow)
-    candidates |= {name: peer(image) if name.startswith("OpenCV") else functools.partial(peer, image)
-                   for name, peer in found.items()}
+    for name, peer in found.items():
+        candidates[name] = (peer(image) if name.startswith("OpenCV")
+                            else functools.partial(peer, image))
     seconds = timing.interleave(candidates, rounds)
     scale = 1e9 / (size**2 * peers.STEPS)
     fastest = min((seconds[name], name) for name in found)
@@ -72,7 +73,8 @@ def models_beside_perona_malik(size, rounds):
     for name, value in seconds.items():
         sigmas = networks[name].scales.sigmas.sum()
         growth = f"  {value * scale / sigmas:6.2f} ns per pixel of sigma" if sigmas > 0 else ""
-        print(f"  {name:32}{value * scale:8.2f} ns  {value / reference:6.2f} of Perona-Malik{growth}")
+        print(f"  {name:32}{value * scale:8.2f} ns  {value / reference:6.2f} of Perona-Malik"
+              f"{growth}")
     return [("models", size, name, value * scale, value / reference)
             for name, value in seconds.items()]
 
@@ -116,8 +118,7 @@ def start_up():
         "python -c pass": ["-c", "pass"], "import numpy": ["-c", "import numpy"],
         "import numpy, pdenet": ["-c", "import numpy, pdenet"],
         "pdenet filter eed example:camera": ["-m", "pdenet", "filter", "eed", "example:camera",
-                                             "/dev/null/../tmp/pdenet-start.png", "--overwrite"]}
-    commands["pdenet filter eed example:camera"][5] = str(DATA / "start.png")
+                                             str(DATA / "start.png"), "--overwrite"]}
     seconds = timing.interleave(
         {name: functools.partial(subprocess.run, [sys.executable, *command], check=True,
                                  stdout=subprocess.DEVNULL) for name, command in commands.items()},

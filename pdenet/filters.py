@@ -243,7 +243,7 @@ def weickert_brox(image, *, contrast=None, time=None, diffusivity="exponential",
 
 def eed(image, *, contrast=None, sigma=1.0, time=None, diffusivity="exponential",
         scheme="fed", channel_axis=None, workers=None):
-    """u_t = div(D(grad u_sigma) grad u), eqs. (2) and (3): edge-enhancing diffusion.
+    """u_t = div(D(grad u_sigma) grad u), eq. (2), eq. (3): edge-enhancing diffusion.
 
     D smooths with strength 1 along edges and g(|grad u_sigma|^2) across them, so that edges are
     denoised too. With channels the structure tensor is summed over them.
@@ -341,7 +341,7 @@ def weickert_1994(image, *, contrast=None, sigma=1.0, time=None, diffusivity="ex
 def multiscale(image, *, contrast=None, sigmas=None, weights=None, time=None,
                coupling="anisotropic", diffusivity="exponential", scheme="fed",
                channel_axis=None, workers=None):
-    """u_t = -int D(s)' (g(J) D(s) u) ds, J = int D(s) u (D(s) u)' ds, eqs. (32), (34).
+    """u_t = -int D(s)' (g(J) D(s) u) ds, J = int D(s) u (D(s) u)' ds, eq. (32), eq. (34).
 
     D(s) = beta(s) grad G(s) are Gaussian-smoothed gradients, J is the multiscale structure
     tensor. coupling="isotropic" uses g(tr J), eq. (32), "anisotropic" g(J), eq. (34): Design

@@ -35,11 +35,11 @@ class _Flux:
 
 
 class Isotropic(_Flux):
-    """D = g(tr J) I, eqs. (19), (29), (39): Design Principle 1.
+    """D = g(tr J) I, eq. (19), eq. (29), eq. (39): Design Principle 1.
 
     All operator channels, and with them all image channels (Design Principle 2) and scales
     (Design Principle 3), are coupled in the trace of the structure tensor, a rotationally
-    invariant number. Energy density Psi(tr J), eqs. (8), (20), (31).
+    invariant number. Energy density Psi(tr J), eq. (8), eq. (20), eq. (31).
 
     Parameters
     ----------
@@ -84,11 +84,11 @@ class _Directional(_Flux):
 
 
 class Anisotropic(_Directional):
-    """D = g(J), the matrix function, eqs. (30), (40): Design Principles 2 and 3.
+    """D = g(J), the matrix function, eq. (30), eq. (40): Design Principles 2 and 3.
 
     The eigenvectors of the structure tensor, which rotate with the image, stay; its
     eigenvalues nu are replaced by g(nu). Channels and scales are coupled within J. Energy
-    density tr Psi(J), eqs. (22), (33).
+    density tr Psi(J), eq. (22), eq. (33).
 
     Parameters
     ----------

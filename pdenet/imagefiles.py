@@ -47,8 +47,8 @@ class Image:
             pixels = result.astype(dtype)
         alpha = self.alpha
         if alpha is not None and alpha.dtype != dtype:
-            raise UsageError(f"--dtype {dtype} would change the transparency of {alpha.dtype}; leave "
-                             f"it out or remove the transparency first")
+            raise UsageError(f"--dtype {dtype} would change the transparency of {alpha.dtype}; "
+                             f"leave it out or remove the transparency first")
         return replace(self, pixels=pixels)
 
 

@@ -279,12 +279,15 @@ def respond(rule, factor, x):
 
 
 @kernel
-def explicit_steps(u, weight, anisotropic, rule, factor, alpha, gamma, scales, out):
+def explicit_steps(u, tile, inner, weight, anisotropic, rule, factor, alpha, gamma, scales, out):
     """out = u after the steps u_m += scales[s] K' M(D) K u_m, D of the structure of u.
 
-    D = g(J) if anisotropic, else g(tr J) I, with J = weight sum_m J(u_m).
+    D = g(J) if anisotropic, else g(tr J) I, with J = weight sum_m J(u_m). Computed on the tile
+    (top, bottom, left, right) of the image, written where its inner part is, likewise given.
     """
-    channels, rows, columns = u.shape
+    channels = len(u)
+    top_row, left_column = tile[0], tile[2]
+    rows, columns = tile[1] - tile[0], tile[3] - tile[2]
     steps = scales.size
     number = u.dtype.type
     edge = number(0.5) * (number(1) - alpha)
@@ -296,14 +299,15 @@ def explicit_steps(u, weight, anisotropic, rule, factor, alpha, gamma, scales, o
     nu1, nu2 = lines[3, :columns + 1], lines[4, :columns + 1]
     p, q, t = lines[5, :columns + 1], lines[6, :columns + 1], lines[7, :columns + 1]
     oblique = -number(2) * twist * gamma
-    mirror = np.zeros(columns, u.dtype)
+    result = np.zeros(columns, u.dtype)
     for front in range(rows + steps):
         for s in range(max(0, front - rows), min(steps, front + 1)):
             i = front - s  # the row of cells between the rows of pixels i - 1 and i
             above, below = max(i - 1, 0) % 2, min(i, rows - 1) % 2
             if s == 0 and i < rows:
                 for m in range(channels):
-                    _copy_row(u[m, i], recent[0, below, m, :columns])
+                    _copy_row(u[m, top_row + i, left_column:left_column + columns],
+                              recent[0, below, m, :columns])
             if anisotropic:
                 for x in (j11, j12, j22):
                     _fill_row(number(0), x)
@@ -323,13 +327,13 @@ def explicit_steps(u, weight, anisotropic, rule, factor, alpha, gamma, scales, o
                     _flux_row(top, bottom, j11, j12, j22, twist, oblique, p, q, t)
                 else:
                     _scalar_flux_row(top, bottom, j11, twist, p, q, t)
-                if i == 0:
-                    target = mirror
-                elif s == steps - 1:
-                    target = out[m, i - 1]
-                else:
-                    target = recent[s + 1, (i - 1) % 2, m, :columns]
+                last = i == 0 or s == steps - 1
+                target = result if last else recent[s + 1, (i - 1) % 2, m, :columns]
                 _scatter_row(p, q, t, scales[s], carry[s, 0, m, :columns], top, target)
+                row = top_row + i - 1
+                if i > 0 and last and inner[0] <= row < inner[1]:
+                    _copy_row(result[inner[2] - left_column:inner[3] - left_column],
+                              out[m, row, inner[2]:inner[3]])
 
 
 @inlined

@@ -85,16 +85,15 @@ class DiffusionBlock:
                 and isinstance(self.operator, Gradient) and self.scales.reach == 0
                 and type(self.flux) in (Isotropic, Anisotropic))
 
-    def explicit_steps(self, u, taus, work):
+    def explicit_steps(self, taus, u, tile, inner, out):
         """Explicit steps of sizes taus in one pass: the same numbers as by `cycle`, sooner."""
         number = u.dtype.type
         weight = self.scales.measure[0]
-        out = work.array("even", u.shape, u.dtype)
         kernels.explicit_steps(
-            u, number(weight), isinstance(self.flux, Anisotropic), self.flux.diffusivity.rule,
-            number(self.flux.diffusivity.factor), number(self.operator.alpha),
-            number(self.operator.gamma), (-weight * np.array(taus)).astype(u.dtype), out)
-        return out
+            u, tile, inner, number(weight), isinstance(self.flux, Anisotropic),
+            self.flux.diffusivity.rule, number(self.flux.diffusivity.factor),
+            number(self.operator.alpha), number(self.operator.gamma),
+            (-weight * np.array(taus)).astype(u.dtype), out)
 
     def structure(self, u, work, v=None, full=None):
         """sum_n w_n J(v_n) of the layers that steer (v: the smoothed layers, if at hand)."""
@@ -313,24 +312,32 @@ class DiffusionNetwork:
         source, target = planes, None
         stream = self.block.in_one_pass and all(len(taus) == 1 for taus in cycles)
         # In one pass only a few rows are in use at a time: larger tiles, more steps for each.
-        function, most, edge = ((self.block.explicit_steps, 20, 2 * tiles.EDGE) if stream
-                                else (self._cycles, 10, tiles.EDGE))
+        most, edge = (20, 2 * tiles.EDGE) if stream else (10, tiles.EDGE)
         with Workers(workers) as team:
             for done, batch in batches(cycles, self.block.reach, most):
                 # Two arrays in turn, and never the caller's.
                 target = np.empty_like(planes) if target is None else target
-                taus = np.concatenate(batch) if stream else batch
-                team.map_tiles(lambda u, work, taus=taus: function(u, taus, work), source, target,
-                               sum(self.block.reach(len(taus)) for taus in batch), edge)
+                function = functools.partial(self._in_one_pass if stream else self._cycles, batch)
+                halo = sum(self.block.reach(len(taus)) for taus in batch)
+                team.map_tiles(function, source, target, halo, edge)
                 source, target = target, (None if source is planes else source)
                 if progress is not None:
                     progress(done, len(cycles))
         return from_planes(planes.copy() if source is planes else source, channel_axis)
 
-    def _cycles(self, u, cycles, work):
+    def _in_one_pass(self, cycles, u, tile, inner, out, work):
+        self.block.explicit_steps(np.concatenate(cycles), u, tile, inner, out)
+
+    def _cycles(self, cycles, u, tile, inner, out, work):
+        """The cycles on a tile as on an image of its own."""
+        top, bottom, left, right = tile
+        part = u[:, top:bottom, left:right]
+        values = work.array("tile", part.shape, part.dtype)
+        np.copyto(values, part)
         for taus in cycles:
-            u = self.block.cycle(u, taus, work)
-        return u
+            values = self.block.cycle(values, taus, work)
+        out[:, inner[0]:inner[1], inner[2]:inner[3]] = \
+            values[:, inner[0] - top:inner[1] - top, inner[2] - left:inner[3] - left]
 
 
 def batches(cycles, reach, most):

@@ -1,6 +1,6 @@
 """Work on an image tile by tile: each tile is an image of its own, with an exact halo.
 
-A function that maps planes (M, H, W) to planes of the same shape, and whose value at a
+A function that maps planes (M, H, W) to planes of the same shape, whose value at a
 pixel depends on pixels at most `halo` away, gives on a tile extended by its halo the same
 numbers, bit for bit, as on the whole image; the boundary conditions that it imposes at the
 tile's artificial borders reach into the halo only. So tiles keep the work in the cache, bound
@@ -48,19 +48,20 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
     def map_tiles(self, function, u, out, halo, edge):
-        """out = function(u, workspace) tile by tile; u and out must not overlap."""
-        boxes = list(tile_boxes(u.shape[1:], halo, self.count, edge))
+        """function(u, tile, inner, out, workspace) for all tiles; u and out must not overlap.
 
-        def work(box):
+        The function writes the inner part of each tile. Both are (top, bottom, left, right).
+        """
+        rows, columns = u.shape[1:]
+        boxes = list(tile_boxes((rows, columns), halo, self.count, edge))
+
+        def work(inner):
             if not hasattr(self._local, "workspace"):
                 self._local.workspace = Workspace()
-            (r0, r1), (c0, c1) = box
-            top, left = max(r0 - halo, 0), max(c0 - halo, 0)
-            part = u[:, top:r1 + halo, left:c1 + halo]
-            tile = self._local.workspace.array("tile", part.shape, part.dtype)
-            np.copyto(tile, part)
-            result = function(tile, self._local.workspace)
-            out[:, r0:r1, c0:c1] = result[:, r0 - top:r1 - top, c0 - left:c1 - left]
+            top, bottom, left, right = inner
+            tile = (max(top - halo, 0), min(bottom + halo, rows),
+                    max(left - halo, 0), min(right + halo, columns))
+            function(u, tile, inner, out, self._local.workspace)
 
         if self.count == 1 or len(boxes) == 1:
             for box in boxes:
@@ -73,7 +74,7 @@ class Workers:
 
 
 def tile_boxes(shape, halo, workers, edge):
-    """Row and column ranges of the tiles of an image of this shape (H, W).
+    """The tiles (top, bottom, left, right) of an image of this shape (H, W), without halo.
 
     A tile is at least HALOS halos wide, so that a halo costs little, unless workers would
     stay idle: then the image is divided into as many bands of rows as there are workers,
@@ -84,9 +85,9 @@ def tile_boxes(shape, halo, workers, edge):
     if counts[0] * counts[1] < workers:
         most = min(shape[0] // max(2 * halo, 32), shape[0] * shape[1] // SHARE)
         counts = [max(1, min(workers, most)), 1]
-    for rows in _split(shape[0], counts[0]):
-        for columns in _split(shape[1], counts[1]):
-            yield rows, columns
+    for top, bottom in _split(shape[0], counts[0]):
+        for left, right in _split(shape[1], counts[1]):
+            yield top, bottom, left, right
 
 
 def _split(size, count):

@@ -106,13 +106,14 @@ BAD_IMAGES = {
     "huge": (lambda: np.array([[0, 1e30]], np.float32), {}, ValueError,
              "image values must be at most 2e+16 in float32, so that squared gradients are finite; "
              "got 1e+30"),
-    "empty": (lambda: np.zeros((0, 5)), {}, ValueError, "image must not be empty; got shape (0, 5)"),
+    "empty": (lambda: np.zeros((0, 5)), {}, ValueError,
+              "image must not be empty; got shape (0, 5)"),
     "one axis": (lambda: np.zeros(5), {}, ValueError, "image must have 2 dimensions with "
                  "channel_axis=None; got shape (5,)"),
     "four axes": (lambda: np.zeros((2, 3, 4, 5)), {}, ValueError, "image must have 2 dimensions "
                   "with channel_axis=None; got shape (2, 3, 4, 5)"),
-    "volume": (lambda: np.zeros((20, 30, 40)), {}, ValueError, "image must have shape (H, W) unless "
-               "channel_axis is given; got shape (20, 30, 40)"),
+    "volume": (lambda: np.zeros((20, 30, 40)), {}, ValueError, "image must have shape (H, W) "
+               "unless channel_axis is given; got shape (20, 30, 40)"),
     "forgotten axis": (lambda: COLOUR, {}, ValueError, "image must have shape (H, W) unless "
                        "channel_axis is given; got shape (24, 31, 3); did you mean "
                        "channel_axis=-1?"),
@@ -168,13 +169,14 @@ def test_bad_sigma(filter_):
         filter_(GREY, sigma=-0.5)
 
 
+ARRAYS = hnp.arrays(hnp.scalar_dtypes() | st.just(np.dtype(object)),
+                    hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5))
+NESTED_LISTS = st.recursive(st.none() | st.floats() | st.text(max_size=3),
+                            lambda inner: st.lists(inner, max_size=3), max_leaves=6)
+
+
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(
-    hnp.arrays(st.one_of(hnp.scalar_dtypes(), st.just(np.dtype(object))),
-               hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)),
-    st.recursive(st.one_of(st.none(), st.floats(), st.text(max_size=3)),
-                 lambda inner: st.lists(inner, max_size=3), max_leaves=6)),
-    st.one_of(st.none(), st.integers(-4, 4)))
+@given(ARRAYS | NESTED_LISTS, st.none() | st.integers(-4, 4))
 def test_any_object_is_filtered_or_refused(image, axis):
     try:
         result = pdenet.perona_malik(image, contrast=1.0, time=1.0, channel_axis=axis)
@@ -222,7 +224,8 @@ def test_estimated_contrast_is_the_median_gradient():
     assert pdenet.estimate_contrast(models.perona_malik(1.0), step) == pytest.approx(8.0)
     noise = np.random.default_rng(0).normal(0, 10, (400, 400))
     network = models.perona_malik(1.0)
-    expected = 10 * np.sqrt(network.block.symbol(*2 * [np.pi * (np.arange(256) + 0.5) / 256]).mean())
+    frequencies = np.pi * (np.arange(256) + 0.5) / 256
+    expected = 10 * np.sqrt(network.block.symbol(frequencies, frequencies).mean())
     assert pdenet.estimate_contrast(network, noise) == pytest.approx(0.85 * expected, rel=0.05)
     assert pdenet.estimate_contrast(network, 3 * noise) == pytest.approx(
         3 * pdenet.estimate_contrast(network, noise), rel=1e-9)

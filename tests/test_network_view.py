@@ -57,7 +57,7 @@ def test_single_scale_is_a_residual_block(kind, channels):
 
 @pytest.mark.parametrize("operator", [Laplacian(), Hessian()], ids=str)
 def test_second_order_is_a_residual_block(operator):
-    """Eq. (18) with the operator channels of eq. (11) and eq. (14)."""
+    """eq. (18) with the operator channels of eq. (11) and eq. (14)."""
     tau = 0.01
     block = pdenet.DiffusionNetwork(operator=operator, flux=Isotropic(Exponential(CONTRAST)),
                                     tau=tau, steps=1)
@@ -126,8 +126,8 @@ def test_bad_scales(arguments, message):
     (lambda: pdenet.DiffusionNetwork(operator=Hessian(), flux=Anisotropic(Exponential(1.0))),
      "flux must be Isotropic with operator Hessian()"),
     (lambda: pdenet.models.perona_malik(1.0, tau=0.0), "tau must be a finite number > 0; got 0.0"),
-    (lambda: pdenet.models.perona_malik(1.0, steps=1.5), "steps must be a whole number >= 0; got 1.5"),
-    (lambda: pdenet.models.perona_malik(1.0, steps=-1), "steps must be a whole number >= 0; got -1"),
+    (lambda: pdenet.models.gerig(1.0, steps=1.5), "steps must be a whole number >= 0; got 1.5"),
+    (lambda: pdenet.models.gerig(1.0, steps=-1), "steps must be a whole number >= 0; got -1"),
     (lambda: pdenet.models.eed(1.0, sigma=-1.0), "sigma must be a finite number >= 0; got -1.0"),
     (lambda: Gradient(alpha=0.6), "alpha must be a finite number >= 0 and <= 0.5; got 0.6"),
     (lambda: Gradient(gamma=-0.1), "gamma must be a finite number >= 0 and <= 1; got -0.1"),

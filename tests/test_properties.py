@@ -222,7 +222,8 @@ def test_one_scale_and_one_channel_are_the_limits(name):
 def test_sigma_larger_than_the_image():
     image = ALL_MODELS["eed"].image(shape=(4, 5))
     network = models.eed(12.0, sigma=9.0, steps=1)
-    np.testing.assert_allclose(network(image), naive.step(network, image[np.newaxis])[0], atol=1e-11)
+    expected = naive.step(network, image[np.newaxis])[0]
+    np.testing.assert_allclose(network(image), expected, atol=1e-11)
 
 
 def test_networks_cannot_be_changed():

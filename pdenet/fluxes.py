@@ -1,9 +1,9 @@
 """Couplings: how the structure J of an image becomes the tensor D of the flux Phi = D K u.
 
 A flux offers
-    tensor(structure, work)   planes (g,) or (a, b, c) for D = g I or D = [[a, b], [b, c]],
-                              in the place of the structure
-    energy(structure, work)   the density whose derivative by J is D
+    tensor(structure)   planes (g,) for D = g I, or 2 D = [[m + d, o], [o, m - d]] as (m, d, o),
+                        from structure(rule, factor), see `operators`, whose result it may change
+    energy(structure)   the density whose derivative by J is D
 and says by `directional` whether it needs the whole structure tensor or its trace.
 """
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from . import kernels
 from .checks import check_count
 from .diffusivities import Exponential, check_diffusivity
 
@@ -32,6 +31,12 @@ class _Flux:
             self.diffusivity.respond(x)
         else:
             x[...] = self.diffusivity.g(x)
+
+    def _compiled(self, structure):
+        """The structure with the diffusivity's compiled rule applied, None where it has none."""
+        if not hasattr(self.diffusivity, "rule"):
+            return None
+        return structure(self.diffusivity.rule, self.diffusivity.factor)
 
 
 class Isotropic(_Flux):
@@ -55,12 +60,15 @@ class Isotropic(_Flux):
 
     directional = False
 
-    def tensor(self, structure, work):
-        self._respond(structure)
-        return structure
+    def tensor(self, structure):
+        g = self._compiled(structure)
+        if g is None:
+            g = structure()
+            self._respond(g)
+        return g
 
-    def energy(self, structure, work):
-        return self.diffusivity.potential(structure[0])
+    def energy(self, structure):
+        return self.diffusivity.potential(structure()[0])
 
 
 class _Directional(_Flux):
@@ -68,19 +76,26 @@ class _Directional(_Flux):
 
     directional = True
 
-    def tensor(self, structure, work):
-        nu = self._eigenvalues(structure, work)
+    def tensor(self, structure):
+        m, d, o = tensor = structure()
+        nu, r = _eigenvalues(tensor)
         self._map_eigenvalues(nu)
-        kernels.with_eigenvalues(nu, structure)
-        return structure
+        with np.errstate(invalid="ignore", divide="ignore"):
+            factor = np.where(r > 0, (nu[0] - nu[1]) / r, 0)
+        np.add(nu[0], nu[1], out=m)
+        d *= factor
+        o *= factor
+        return tensor
 
-    def energy(self, structure, work):
-        return self._density(self._eigenvalues(structure, work))
+    def energy(self, structure):
+        return self._density(_eigenvalues(structure())[0])
 
-    def _eigenvalues(self, structure, work):
-        nu = work.array("eigenvalues", (2,) + structure.shape[1:], structure.dtype)
-        kernels.eigenvalues(structure, nu)
-        return nu
+
+def _eigenvalues(tensor):
+    """The eigenvalues (m + r, m - r), the latter cut at 0, and r."""
+    m, d, o = tensor
+    r = np.sqrt(d * d + o * o)
+    return np.stack([m + r, np.maximum(m - r, 0)]), r
 
 
 class Anisotropic(_Directional):
@@ -102,12 +117,9 @@ class Anisotropic(_Directional):
     Anisotropic(diffusivity=Rational(contrast=5.0))
     """
 
-    def tensor(self, structure, work):
-        if not hasattr(self.diffusivity, "rule"):
-            return super().tensor(structure, work)
-        kernels.respond_tensor(self.diffusivity.rule,
-                               structure.dtype.type(self.diffusivity.factor), structure)
-        return structure
+    def tensor(self, structure):
+        compiled = self._compiled(structure)
+        return super().tensor(structure) if compiled is None else compiled
 
     def _map_eigenvalues(self, nu):
         self._respond(nu)
@@ -137,14 +149,18 @@ class Uncoupled(_Flux):
 
     directional = True
 
-    def tensor(self, structure, work):
-        self._respond(structure[0])
-        structure[1] = 0
-        self._respond(structure[2])
-        return structure
+    def tensor(self, structure):
+        m, d, o = tensor = structure()
+        diagonal = np.stack([m + d, m - d])
+        self._respond(diagonal)
+        np.add(*diagonal, out=m)
+        np.subtract(*diagonal, out=d)
+        o[:] = 0
+        return tensor
 
-    def energy(self, structure, work):
-        return self.diffusivity.potential(structure[0]) + self.diffusivity.potential(structure[2])
+    def energy(self, structure):
+        m, d, _ = structure()
+        return self.diffusivity.potential(m + d) + self.diffusivity.potential(m - d)
 
 
 @dataclass(frozen=True)

@@ -1,281 +1,283 @@
-"""The compiled loops: arrays and scalars in, the last argument is written.
+"""The compiled loops over cells: arrays and scalars in, the last argument is written.
 
-Every kernel works on one plane (H, W) or on layers (N, H, W) of float32 or float64,
-C-contiguous, and keeps that type throughout. A *cell* is the square between the four
-pixels A = (i, j), B = (i, j+1), C = (i+1, j), D = (i+1, j+1); a plane of cells has shape
-(H+1, W+1), because reflecting boundary conditions continue the image mirrored and so
-surround it by a rim of cells whose pixels are replicated. A rim cell is shared with the
-mirror image: a pixel at the boundary receives flux from four full cells like any other,
-and only sums over cells (energies) count the rim half.
+Every kernel works on planes (H, W) of float32 or float64, C-contiguous, and keeps that type
+throughout. A *cell* is the square between the four pixels A = (i, j), B = (i, j+1),
+C = (i+1, j), D = (i+1, j+1); a plane of cells has shape (H+1, W+1), because reflecting boundary
+conditions continue the image mirrored and so surround it by a rim of cells whose pixels are
+replicated. A rim cell is shared with the mirror image: a pixel at the boundary receives
+flux from four full cells like any other, and only sums over cells (energies) count the rim
+half.
 
-What keeps these loops fast: they run along rows, layers and taps lie outside, the rows do
-not overlap (see `row`), neighbours are shifted rows with the same index (an index j + 1 might
-be negative, for all the compiler knows, and would be tested). Products and sums are fused
-explicitly, so that a pixel's value does not depend on where in a row, a tile or a vector
-it stands.
+A cell has the samples p = (B-A+D-C)/2, q = (C-A+D-B)/2 and the twist s = A-B-C+D. The
+discretisation of div(D grad u) on 3x3 pixels by Weickert, Welk and Wickert (2013) is -K' M K
+with K u = (p, q, s) and, for D = [[a, b], [b, c]],
+
+    M (p, q, s) = (a p + b q, b p + c q, kappa s),  kappa = (1-2 alpha)/4 (a + c - 2 gamma |b|).
+
+In the loops a cell has x = 2 p, y = 2 q and z = s, and symmetric tensors [[m + d, o], [o, m - d]]
+are kept as (m, d, o). They run along rows in whole vectors (see `lanes`), so rows lie in buffers
+that end with a whole vector. A row of pixels has a pixel more at either end, the mirror
+image of the last: slot j holds pixel j - 1, and the cell of slot j the pixels of the slots j and
+j + 1; those of slots 0 and W are the rim, those beyond are computed and never used. A
+pixel's value does not depend on where in a row, a tile or a vector it stands.
 """
 
 import numpy as np
 
-from .compiling import exp2, fma, inlined, kernel, row
+from .compiling import inlined, kernel
+from .lanes import BYTES, exp2, fma, load, preceding, quotient, splat, store
 
+# Formulas, for numbers as for lanes ---------------------------------------------------------
 
-@row
-def _fill_row(value, out):
-    for j in range(out.size):
-        out[j] = value
-
-
-@row
-def _copy_row(v, out):
-    for j in range(out.size):
-        out[j] = v[j]
-
-
-# The cell gradient ---------------------------------------------------------------------
-#
-# A cell with pixels A, B / C, D has the samples p = (B-A+D-C)/2, q = (C-A+D-B)/2 and the
-# twist s = A-B-C+D. The discretisation of div(D grad u) on 3x3 pixels by Weickert, Welk
-# and Wickert (2013) is -K' M K with K u = (p, q, s) and
-#
-#     M (p, q, s) = (a p + b q, b p + c q, kappa s),  kappa = (1-2 alpha)/4 (a + c - 2 gamma |b|).
-#
-# Its bilinear form at one cell is, for a scalar tensor a = c = g, b = 0, with the
-# differences t, d along the cell's top and bottom and l, r along its left and right edge:
-# g times (1-alpha)/2 (t^2 + d^2 + l^2 + r^2) + alpha (t d + l r).
-
-
-@kernel
-def trace(v, weights, alpha, out):
-    """out = sum_n w_n tr J(v_n) on the cells, J the structure tensor.
-
-    tr J = p^2 + q^2 + (1-2 alpha)/2 s^2 is written in the differences t, d along the top and
-    bottom edge of the cell and l, r along its left and right edge, whose rounding is
-    relative: (1-alpha)/2 (t^2 + d^2 + l^2 + r^2) + alpha (t d + l r).
-    """
-    layers, rows, columns = v.shape
-    number = v.dtype.type
-    edge = number(0.5) * (number(1) - alpha)
-    for i in range(rows + 1):
-        _fill_row(number(0), out[i])
-        for n in range(layers):
-            _add_trace(v[n, max(i - 1, 0)], v[n, min(i, rows - 1)],
-                       weights[n], weights[n] * edge, weights[n] * alpha, out[i])
-
-
-@row
-def _add_trace(top, bottom, weight, square, mixed, out):
-    a, b, c, d, inner = top[:-1], top[1:], bottom[:-1], bottom[1:], out[1:-1]
-    for j in range(inner.size):
-        t, u, l, r = b[j] - a[j], d[j] - c[j], c[j] - a[j], d[j] - b[j]
-        squares = fma(r, r, fma(l, l, fma(u, u, t * t)))
-        inner[j] = fma(square, squares, fma(mixed, fma(l, r, t * u), inner[j]))
-    last = top.size - 1
-    l, r = bottom[0] - top[0], bottom[last] - top[last]
-    out[0] = fma(weight * l, l, out[0])
-    out[last + 1] = fma(weight * r, r, out[last + 1])
-
-
-@kernel
-def diffuse(v, g, alpha, scale, out):
-    """out += scale K' M(g I) K v for a scalar diffusivity g on the cells."""
-    rows, columns = v.shape
-    number = v.dtype.type
-    twist = number(0.25) * (number(1) - number(2) * alpha)
-    flux = np.zeros((3, columns + 1), v.dtype)
-    carry, mirror = np.zeros(columns, v.dtype), np.zeros(columns, v.dtype)
-    for i in range(rows + 1):
-        _scalar_flux_row(v[max(i - 1, 0)], v[min(i, rows - 1)], g[i], twist,
-                         flux[0], flux[1], flux[2])
-        target = out[i - 1] if i > 0 else mirror
-        _scatter_row(flux[0], flux[1], flux[2], scale, carry, target, target)
-
-
-@row
-def _scalar_flux_row(top, bottom, gs, twist, p, q, s):
-    """_flux_row for a = c = g and b = 0."""
-    number = top.dtype.type
-    half, quarter, twice = number(0.5), number(0.25), number(2) * twist
-    a, b, c, d, inner = top[:-1], top[1:], bottom[:-1], bottom[1:], gs[1:-1]
-    p1, q1, s1 = p[1:-1], q[1:-1], s[1:-1]
-    for j in range(inner.size):
-        l, r, g = c[j] - a[j], d[j] - b[j], inner[j]
-        p1[j] = quarter * g * ((b[j] - a[j]) + (d[j] - c[j]))
-        q1[j] = quarter * g * (l + r)
-        s1[j] = twice * g * (r - l)
-    last = top.size - 1
-    q[0] = half * gs[0] * (bottom[0] - top[0])
-    q[last + 1] = half * gs[last + 1] * (bottom[last] - top[last])
-
-
-@kernel
-def tensor(v, weights, alpha, out):
-    """out = sum_n w_n J(v_n) on the cells, planes (J11, J12, J22), with
-    J = [[p^2 + k s^2, p q], [p q, q^2 + k s^2]] and k = (1-2 alpha)/4."""
-    layers, rows, columns = v.shape
-    number = v.dtype.type
-    twist = number(0.25) * (number(1) - number(2) * alpha)
-    for i in range(rows + 1):
-        for k in range(3):
-            _fill_row(number(0), out[k, i])
-        for n in range(layers):
-            _add_tensor(v[n, max(i - 1, 0)], v[n, min(i, rows - 1)], weights[n], twist,
-                        out[0, i], out[1, i], out[2, i])
-
-
-@row
-def _add_tensor(top, bottom, weight, twist, j11, j12, j22):
-    half = top.dtype.type(0.5)
-    a, b, c, d = top[:-1], top[1:], bottom[:-1], bottom[1:]
-    x11, x12, x22 = j11[1:-1], j12[1:-1], j22[1:-1]
-    for j in range(x11.size):
-        t, u, l, r = b[j] - a[j], d[j] - c[j], c[j] - a[j], d[j] - b[j]
-        p, q, square = half * (t + u), half * (l + r), twist * (r - l) * (r - l)
-        x11[j] = fma(weight, fma(p, p, square), x11[j])
-        x12[j] = fma(weight * p, q, x12[j])
-        x22[j] = fma(weight, fma(q, q, square), x22[j])
-    last = top.size - 1
-    l, r = bottom[0] - top[0], bottom[last] - top[last]
-    j22[0] = fma(weight * l, l, j22[0])
-    j22[last + 1] = fma(weight * r, r, j22[last + 1])
-
-
-@kernel
-def diffuse_tensor(v, d, alpha, gamma, scale, out):
-    """out += scale K' M(D) K v, the diffusion tensor D = [[a, b], [b, c]] as planes (a, b, c)."""
-    rows, columns = v.shape
-    number = v.dtype.type
-    twist = number(0.25) * (number(1) - number(2) * alpha)
-    p, q, s = (np.zeros(columns + 1, v.dtype), np.zeros(columns + 1, v.dtype),
-               np.zeros(columns + 1, v.dtype))
-    carry, mirror = np.zeros(columns, v.dtype), np.zeros(columns, v.dtype)
-    for i in range(rows + 1):
-        _flux_row(v[max(i - 1, 0)], v[min(i, rows - 1)], d[0, i], d[1, i], d[2, i],
-                  twist, -number(2) * twist * gamma, p, q, s)
-        target = out[i - 1] if i > 0 else mirror
-        _scatter_row(p, q, s, scale, carry, target, target)
-
-
-@row
-def _flux_row(top, bottom, d11, d12, d22, twist, oblique, p, q, s):
-    """(p, q, s) = M (p, q, s), the first two halved as _scatter_row wants them.
-
-    At the rim p and s vanish, as does b.
-    """
-    half, quarter = top.dtype.type(0.5), top.dtype.type(0.25)
-    a, b, c, d = top[:-1], top[1:], bottom[:-1], bottom[1:]
-    x11, x12, x22 = d11[1:-1], d12[1:-1], d22[1:-1]
-    p1, q1, s1 = p[1:-1], q[1:-1], s[1:-1]
-    for j in range(x11.size):
-        l, r = c[j] - a[j], d[j] - b[j]
-        x, y = (b[j] - a[j]) + (d[j] - c[j]), l + r
-        p1[j] = quarter * fma(x11[j], x, x12[j] * y)
-        q1[j] = quarter * fma(x22[j], y, x12[j] * x)
-        s1[j] = fma(twist, x11[j] + x22[j], oblique * abs(x12[j])) * (r - l)
-    last = top.size - 1
-    q[0] = half * d22[0] * (bottom[0] - top[0])
-    q[last + 1] = half * d22[last + 1] * (bottom[last] - top[last])
-
-
-@row
-def _scatter_row(p, q, s, scale, carry, base, out):
-    """out = base + scale K': a cell gives -p-q+s, p-q-s, -p+q-s, p+q+s to its A, B, C, D.
-
-    base may be out itself.
-    """
-    p0, p1, q0, q1, s0, s1 = p[:-1], p[1:], q[:-1], q[1:], s[:-1], s[1:]
-    for j in range(out.size):
-        along = p0[j] - p1[j]
-        across = (q0[j] + q1[j]) - (s1[j] - s0[j])
-        out[j] = fma(scale, carry[j] + (along - across), base[j])
-        carry[j] = along + across
-
-
-@kernel
-def eigenvalues(j, out):
-    """out = (m + r, m - r), the larger and the smaller eigenvalue of symmetric tensors."""
-    for i in range(j.shape[1]):
-        _eigenvalue_row(j[0, i], j[1, i], j[2, i], out[0, i], out[1, i])
-
-
-@kernel
-def respond_tensor(rule, factor, j):
-    """j <- g(j): the diffusivity of the eigenvalues, the same eigenvectors."""
-    nu = np.empty((2, j.shape[2]), j.dtype)
-    for i in range(j.shape[1]):
-        _respond_tensor_row(rule, factor, j[0, i], j[1, i], j[2, i], nu[0], nu[1])
+NONE, EXPONENTIAL, RATIONAL, CHARBONNIER, WEICKERT = range(5)
 
 
 @inlined
-def _respond_tensor_row(rule, factor, j11, j12, j22, nu1, nu2):
-    _eigenvalue_row(j11, j12, j22, nu1, nu2)
-    respond(rule, factor, nu1)
-    respond(rule, factor, nu2)
-    _compose_row(nu1, nu2, j11, j12, j22)
+def _diffusivity(rule, x, one):
+    """g; its argument is scaled already, see `diffusivities`. The rule NONE keeps it."""
+    if rule == NONE:
+        return x
+    elif rule == EXPONENTIAL:
+        return exp2(x)
+    elif rule == RATIONAL:
+        return one / (x + one)
+    elif rule == CHARBONNIER:
+        return one / np.sqrt(x + one)
+    else:
+        y = x * x
+        return one - exp2(-(one / (y * y)))
 
 
-@row
-def _eigenvalue_row(j11, j12, j22, large, small):
-    half, zero = j11.dtype.type(0.5), j11.dtype.type(0)
-    for k in range(j11.size):
-        m, d = half * (j11[k] + j22[k]), half * (j11[k] - j22[k])
-        r = np.sqrt(fma(d, d, j12[k] * j12[k]))
-        large[k] = m + r
-        small[k] = max(m - r, zero)
+@inlined
+def _gradient(top, bottom, j):
+    """K u = (x, y, z) of the cells from slot j on."""
+    a, b, c, d = load(top, j), load(top, j + 1), load(bottom, j), load(bottom, j + 1)
+    left, right = c - a, d - b
+    return (b - a) + (d - c), left + right, right - left
+
+
+@inlined
+def _add_trace(gradient, weight, twist, trace):
+    x, y, z = gradient
+    return fma(twist * z, z, fma(weight * x, x, fma(weight * y, y, trace)))
+
+
+@inlined
+def _add_tensor(gradient, weight, twist, tensor):
+    x, y, z = gradient
+    m, d, o = tensor
+    wx, wy = weight * x, weight * y
+    return (fma(wx, x, fma(wy, y, fma(twist * z, z, m))), fma(wx, x, fma(-wy, y, d)),
+            fma(wx + wx, y, o))
+
+
+@inlined
+def _tensor_diffusivity(rule, factor, tensor, one):
+    """2 g(J): g of the eigenvalues m + r and m - r, the same eigenvectors; r = |(d, o)|."""
+    m, d, o = tensor
+    r = np.sqrt(fma(d, d, o * o))
+    mean = factor * m
+    g1 = _diffusivity(rule, fma(factor, r, mean), one)
+    g2 = _diffusivity(rule, fma(-factor, r, mean), one)
+    f = quotient(g1 - g2, r)
+    return g1 + g2, f * d, f * o
+
+
+@inlined
+def _flux(gradient, g, twist):
+    """M (p, q, s) for the tensor g I as (p, q + s, q - s), times four."""
+    x, y, z = gradient
+    q, s = g * y, twist * g
+    return g * x, fma(s, z, q), fma(-s, z, q)
+
+
+@inlined
+def _tensor_flux(gradient, tensor, twist, oblique):
+    """M (p, q, s) for the tensor (m, d, o) as (p, q + s, q - s), times four."""
+    x, y, z = gradient
+    m, d, o = tensor
+    q = fma(o, x, fma(-d, y, m * y))
+    s = fma(twist, m, oblique * abs(o))
+    return fma(d, x, fma(o, y, m * x)), fma(s, z, q), fma(-s, z, q)
+
+
+@inlined
+def _scatter(before, flux, scale, base, carry, out, j):
+    """out = base + scale K': a cell gives -p-q+s, p-q-s, -p+q-s, p+q+s to its A, B, C, D.
+
+    What belongs to the row of pixels below is carried to the next row of cells.
+    """
+    p, left, right = flux
+    along = preceding(before[0], p) - p
+    across = preceding(before[1], left) + right
+    store(out, j, fma(scale, load(carry, j) + (along - across), load(base, j)))
+    store(carry, j, along + across)
+
+
+# Rows of cells, between the rows of pixels `top` and `bottom` -------------------------------
 
 
 @kernel
-def with_eigenvalues(mu, j):
-    """Give the tensors j the eigenvalues mu (larger eigenvector first), keep the eigenvectors.
+def _scalar_row(top, bottom, columns, rule, weights, twist, g):
+    """g[0] = g(sum_n w_n tr J(v_n)) for the layers n; the weights scale for the rule, too."""
+    one = g.dtype.type(1)
+    for j in range(0, columns + 1, BYTES // g.itemsize):
+        trace = splat(g[0], g.dtype.type(0))
+        for n in range(len(top)):
+            trace = _add_trace(_gradient(top[n], bottom[n], j), weights[n], weights[n] * twist,
+                               trace)
+        store(g[0], j, _diffusivity(rule, trace, one))
 
-    With d = (J11 - J22)/2, r = sqrt(d^2 + J12^2), f = (mu1 - mu2)/(2 r) and the mean m of mu
-    the result is (m + f d, f J12, m - f d).
+
+@kernel
+def _tensor_row(top, bottom, columns, rule, factor, weights, twist, g):
+    """(m, d, o) = 2 g(sum_n w_n J(v_n)); with the rule NONE, J itself."""
+    one, zero = g.dtype.type(1), splat(g[0], g.dtype.type(0))
+    for j in range(0, columns + 1, BYTES // g.itemsize):
+        tensor = zero, zero, zero
+        for n in range(len(top)):
+            tensor = _add_tensor(_gradient(top[n], bottom[n], j), weights[n], weights[n] * twist,
+                                 tensor)
+        if rule != NONE:
+            tensor = _tensor_diffusivity(rule, factor, tensor, one)
+        m, d, o = tensor
+        store(g[0], j, m)
+        store(g[1], j, d)
+        store(g[2], j, o)
+
+
+@kernel
+def _flux_row(top, bottom, columns, g, twist, scale, base, carry, out):
+    """out = base + scale K' M(g I) K v, as far as this row of cells completes it."""
+    zero = splat(top, top.dtype.type(0))
+    before = zero, zero, zero
+    for j in range(0, columns + 1, BYTES // top.itemsize):
+        flux = _flux(_gradient(top, bottom, j), load(g[0], j), twist)
+        _scatter(before, flux, scale, base, carry, out, j)
+        before = flux
+
+
+@kernel
+def _tensor_flux_row(top, bottom, columns, g, twist, oblique, scale, base, carry, out):
+    """The same for a tensor g = (m, d, o)."""
+    zero = splat(top, top.dtype.type(0))
+    before = zero, zero, zero
+    for j in range(0, columns + 1, BYTES // top.itemsize):
+        tensor = load(g[0], j), load(g[1], j), load(g[2], j)
+        flux = _tensor_flux(_gradient(top, bottom, j), tensor, twist, oblique)
+        _scatter(before, flux, scale, base, carry, out, j)
+        before = flux
+
+
+@inlined
+def _rows(count, columns, like):
+    """Rows of zeros of whole vectors, their distance an odd number of 64 bytes, as powers of
+    two would crowd a cache's sets."""
+    line, lanes = 64 // like.itemsize, BYTES // like.itemsize
+    pitch = ((columns // lanes + 1) * lanes // line + 1 | 1) * line
+    data = np.zeros(count * pitch + line, like.dtype)
+    first = -(data.ctypes.data // like.itemsize) % line
+    return data[first:first + count * pitch].reshape(count, pitch)
+
+
+@inlined
+def _copy_in(v, columns, row):
+    for j in range(columns):
+        row[j + 1] = v[j]
+
+
+@inlined
+def _copy_out(row, first, out):
+    for j in range(out.size):
+        out[j] = row[first + j]
+
+
+@inlined
+def _mirror_ends(row, columns):
+    row[0], row[columns + 1] = row[1], row[columns]
+
+
+# Planes ---------------------------------------------------------------------------------
+
+
+@kernel
+def structure(v, weights, rule, factor, alpha, out):
+    """Of J = sum_n w_n J(v_n), J(v) = [[p^2 + k s^2, p q], [p q, q^2 + k s^2]], k = (1-2 alpha)/4:
+
+    out (1, H+1, W+1) = g(tr J), or out (3, H+1, W+1) = (m, d, o) of 2 g(J); with the rule NONE
+    tr J and J themselves.
     """
-    for i in range(j.shape[1]):
-        _compose_row(mu[0, i], mu[1, i], j[0, i], j[1, i], j[2, i])
+    layers, rows, columns = v.shape
+    number = v.dtype.type
+    full = len(out) == 3
+    twist = number(2) * (number(1) - number(2) * alpha)
+    share = number(0.125) if full else number(0.25) * factor
+    scaled = np.empty_like(weights)
+    for n in range(layers):
+        scaled[n] = share * weights[n]
+    buffers = _rows(2 * layers + 3, columns, v)
+    g = buffers[2 * layers:]
+    for i in range(rows + 1):
+        top = buffers[max(i - 1, 0) % 2 * layers:][:layers]
+        bottom = buffers[min(i, rows - 1) % 2 * layers:][:layers]
+        if i < rows:
+            for n in range(layers):
+                _copy_in(v[n, i], columns, bottom[n])
+                _mirror_ends(bottom[n], columns)
+        if full:
+            _tensor_row(top, bottom, columns, rule, factor, scaled, twist, g)
+        else:
+            _scalar_row(top, bottom, columns, rule, scaled, twist, g)
+        for k in range(len(out)):
+            _copy_out(g[k], 0, out[k, i])
 
 
-@row
-def _compose_row(mu1, mu2, j11, j12, j22):
-    half, zero = j11.dtype.type(0.5), j11.dtype.type(0)
-    for k in range(j11.size):
-        d = half * (j11[k] - j22[k])
-        r = np.sqrt(fma(d, d, j12[k] * j12[k]))
-        m, f = half * (mu1[k] + mu2[k]), half * (mu1[k] - mu2[k])
-        f = f / r if r > zero else zero
-        j11[k], j12[k], j22[k] = fma(f, d, m), f * j12[k], fma(-f, d, m)
+@kernel
+def diffuse(v, tensor, alpha, gamma, scale, out):
+    """out += scale K' M(D) K v, D = g I for planes (g,), or (m, d, o) = 2 D."""
+    rows, columns = v.shape
+    number = v.dtype.type
+    full = len(tensor) == 3
+    twist = number(2) * (number(1) - number(2) * alpha)
+    oblique = -twist * gamma
+    share = number(0.125 if full else 0.25) * scale
+    buffers = _rows(8, columns, v)
+    g, base, carry, result = buffers[2:5], buffers[5], buffers[6], buffers[7]
+    for i in range(rows + 1):
+        top, bottom = buffers[max(i - 1, 0) % 2], buffers[min(i, rows - 1) % 2]
+        if i < rows:
+            _copy_in(v[i], columns, bottom)
+            _mirror_ends(bottom, columns)
+        for k in range(len(tensor)):
+            for j in range(columns + 1):
+                g[k, j] = tensor[k, i, j]
+        if i > 0:
+            _copy_in(out[i - 1], columns, base)
+        if full:
+            _tensor_flux_row(top, bottom, columns, g, twist, oblique, share, base, carry, result)
+        else:
+            _flux_row(top, bottom, columns, g, twist, share, base, carry, result)
+        if i > 0:
+            _copy_out(result, 1, out[i - 1])
 
 
-# Diffusivities -----------------------------------------------------------------------
-
-EXPONENTIAL, RATIONAL, CHARBONNIER, WEICKERT = range(4)
-
-
-@row
+@kernel
 def respond(rule, factor, x):
-    """x <- g(x), the diffusivity chosen once a row: factor is that of x, see `diffusivities`."""
+    """x <- g(x) for a flat array."""
+    lanes = BYTES // x.itemsize
+    whole = x.size // lanes * lanes
     one = x.dtype.type(1)
-    if rule == EXPONENTIAL:
-        for k in range(x.size):
-            x[k] = exp2(factor * x[k])
-    elif rule == RATIONAL:
-        for k in range(x.size):
-            x[k] = one / fma(factor, x[k], one)
-    elif rule == CHARBONNIER:
-        for k in range(x.size):
-            x[k] = one / np.sqrt(fma(factor, x[k], one))
-    else:
-        for k in range(x.size):
-            y = (factor * x[k]) * (factor * x[k])
-            x[k] = one - exp2(-(one / (y * y)))
+    for j in range(0, whole, lanes):
+        store(x, j, _diffusivity(rule, factor * load(x, j), one))
+    rest = np.zeros(lanes, x.dtype)
+    for j in range(whole, x.size):
+        rest[j - whole] = x[j]
+    store(rest, 0, _diffusivity(rule, factor * load(rest, 0), one))
+    for j in range(whole, x.size):
+        x[j] = rest[j - whole]
 
 
 # Several explicit steps in one pass ---------------------------------------------------------
-#
-# Each step needs two rows of the image before it: as soon as step s has finished a row, step
-# s + 1 can use it, so the image is read and written once for all steps and everything between
-# stays in the first-level cache. The functions of rows are those of `trace`, `respond`,
-# `diffuse` and so on, in the same order, so the numbers are the same, bit for bit.
 
 
 @kernel
@@ -284,59 +286,50 @@ def explicit_steps(u, tile, inner, weight, anisotropic, rule, factor, alpha, gam
 
     D = g(J) if anisotropic, else g(tr J) I, with J = weight sum_m J(u_m). Computed on the tile
     (top, bottom, left, right) of the image, written where its inner part is, likewise given.
+
+    Each step needs two rows of the image before it: as soon as step s has finished a row,
+    step s + 1 can use it. So the image is read and written once for all steps, and everything
+    between stays in the cache. The same rows as `structure` and `diffuse`, so the same numbers.
     """
-    channels = len(u)
-    top_row, left_column = tile[0], tile[2]
-    rows, columns = tile[1] - tile[0], tile[3] - tile[2]
-    steps = scales.size
+    channels, steps = len(u), scales.size
+    rows, columns, left = tile[1] - tile[0], tile[3] - tile[2], tile[2]
     number = u.dtype.type
-    edge = number(0.5) * (number(1) - alpha)
-    twist = number(0.25) * (number(1) - number(2) * alpha)
-    recent = _padded((steps, 2, channels), columns, u)  # last two rows before each step
-    carry = _padded((steps, 1, channels), columns, u)
-    lines = _padded((1, 1, 8), columns + 1, u)[0, 0]
-    j11, j12, j22 = lines[0, :columns + 1], lines[1, :columns + 1], lines[2, :columns + 1]
-    nu1, nu2 = lines[3, :columns + 1], lines[4, :columns + 1]
-    p, q, t = lines[5, :columns + 1], lines[6, :columns + 1], lines[7, :columns + 1]
-    oblique = -number(2) * twist * gamma
-    result = np.zeros(columns, u.dtype)
+    twist = number(2) * (number(1) - number(2) * alpha)
+    oblique = -twist * gamma
+    share = number(0.125 if anisotropic else 0.25)
+    weights = np.empty(channels, u.dtype)
+    for m in range(channels):
+        weights[m] = (share if anisotropic else share * factor) * weight
+    # For each step and channel the last two rows before it, and what is carried; then g.
+    buffers = _rows(3 * steps * channels + 4, columns, u)
+    g, last = buffers[3 * steps * channels:][:3], buffers[3 * steps * channels + 3]
     for front in range(rows + steps):
         for s in range(max(0, front - rows), min(steps, front + 1)):
             i = front - s  # the row of cells between the rows of pixels i - 1 and i
-            above, below = max(i - 1, 0) % 2, min(i, rows - 1) % 2
+            first = 3 * s * channels
+            top = buffers[first + max(i - 1, 0) % 2 * channels:][:channels]
+            bottom = buffers[first + min(i, rows - 1) % 2 * channels:][:channels]
+            carry = buffers[first + 2 * channels:][:channels]
+            after = first + (3 + (i - 1) % 2) * channels
             if s == 0 and i < rows:
                 for m in range(channels):
-                    _copy_row(u[m, top_row + i, left_column:left_column + columns],
-                              recent[0, below, m, :columns])
+                    _copy_in(u[m, tile[0] + i, left:left + columns], columns, bottom[m])
+                    _mirror_ends(bottom[m], columns)
             if anisotropic:
-                for x in (j11, j12, j22):
-                    _fill_row(number(0), x)
-                for m in range(channels):
-                    _add_tensor(recent[s, above, m, :columns], recent[s, below, m, :columns],
-                                weight, twist, j11, j12, j22)
-                _respond_tensor_row(rule, factor, j11, j12, j22, nu1, nu2)
+                _tensor_row(top, bottom, columns, rule, factor, weights, twist, g)
             else:
-                _fill_row(number(0), j11)
-                for m in range(channels):
-                    _add_trace(recent[s, above, m, :columns], recent[s, below, m, :columns],
-                               weight, weight * edge, weight * alpha, j11)
-                respond(rule, factor, j11)
+                _scalar_row(top, bottom, columns, rule, weights, twist, g)
+            row = tile[0] + i - 1
             for m in range(channels):
-                top, bottom = recent[s, above, m, :columns], recent[s, below, m, :columns]
+                target = last if i == 0 or s == steps - 1 else buffers[after + m]
                 if anisotropic:
-                    _flux_row(top, bottom, j11, j12, j22, twist, oblique, p, q, t)
+                    _tensor_flux_row(top[m], bottom[m], columns, g, twist, oblique,
+                                     share * scales[s], top[m], carry[m], target)
                 else:
-                    _scalar_flux_row(top, bottom, j11, twist, p, q, t)
-                last = i == 0 or s == steps - 1
-                target = result if last else recent[s + 1, (i - 1) % 2, m, :columns]
-                _scatter_row(p, q, t, scales[s], carry[s, 0, m, :columns], top, target)
-                row = top_row + i - 1
-                if i > 0 and last and inner[0] <= row < inner[1]:
-                    _copy_row(result[inner[2] - left_column:inner[3] - left_column],
-                              out[m, row, inner[2]:inner[3]])
-
-
-@inlined
-def _padded(shape, columns, like):
-    """Rows of zeros whose distance is no power of two, which would crowd a cache's sets."""
-    return np.zeros(shape + ((columns // 16 + 2) * 16,), like.dtype)
+                    _flux_row(top[m], bottom[m], columns, g, twist,
+                              share * scales[s], top[m], carry[m], target)
+                if i > 0 and s == steps - 1:
+                    if inner[0] <= row < inner[1]:
+                        _copy_out(target, inner[2] - left + 1, out[m, row, inner[2]:inner[3]])
+                else:
+                    _mirror_ends(target, columns)

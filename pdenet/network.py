@@ -74,7 +74,7 @@ class DiffusionBlock:
         for tau in taus:
             v = self.scales.smooth(u, work)
             if tensor is None:
-                tensor = self.flux.tensor(self.structure(u, work, v), work)
+                tensor = self.flux.tensor(functools.partial(self.structure, u, work, v))
             u = self._step(u, v, tensor, tau, work)
         return u
 
@@ -95,14 +95,17 @@ class DiffusionBlock:
             number(self.operator.alpha), number(self.operator.gamma),
             (-weight * np.array(taus)).astype(u.dtype), out)
 
-    def structure(self, u, work, v=None, full=None):
-        """sum_n w_n J(v_n) of the layers that steer (v: the smoothed layers, if at hand)."""
+    def structure(self, u, work, v=None, *rule, full=None):
+        """sum_n w_n J(v_n) of the layers that steer, or with a rule already g of it.
+
+        v: the layers that diffuse, if at hand.
+        """
         scales = self.scales if self.steering is None else self.steering
         if v is None or self.steering is not None:
             v = scales.smooth(u, work)
         weights = np.tile(scales.measure, len(u)).astype(u.dtype)
         full = self.flux.directional if full is None else full
-        return self.operator.structure(v, weights, full, work)
+        return self.operator.structure(v, weights, full, work, *rule)
 
     def _step(self, u, v, tensor, tau, work):
         """u_m - tau sum_l w_l G_l K' Phi(v_ml), Phi = M(tensor) K: the explicit step."""
@@ -130,8 +133,8 @@ class DiffusionBlock:
                              "has no energy")
         if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.directional:
             raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
-        work = Workspace()
-        return self.operator.integrate(self.flux.energy(self.structure(u, work), work))
+        structure = functools.partial(self.structure, u, Workspace())
+        return self.operator.integrate(self.flux.energy(structure))
 
     def symbol(self, xi, eta):
         """sum_l w_l G_l^2 K' K on frequencies xi by eta (rad per pixel): the step for g = 1."""

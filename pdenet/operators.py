@@ -1,12 +1,15 @@
 """Differential operators K, the structure K u K u' and K' Phi beside each other.
 
 An operator offers
-    structure(v, weights, full, work)     sum_n w_n K v_n (K v_n)': its trace as one plane, or
-                                          the whole symmetric tensor, planes (J11, J12, J22)
-    diffuse(v, tensor, scale, out, work)  out += scale K' M(tensor) K v
-    symbol(X, Y)                          of K' K, X = sin(xi/2)^2 and Y = sin(eta/2)^2
-    integrate(density)                    the sum over the image of a density given where K lives
-    reach                                 pixels from which K' M K gathers in each direction
+    structure(v, weights, full, work, rule, factor)
+        of sum_n w_n K v_n (K v_n)' the trace as a plane (1, ...), or the tensor
+        [[m + d, o], [o, m - d]] as planes (m, d, o); with the rule of a diffusivity g already g of
+        the trace, or 2 g of the tensor
+    diffuse(v, tensor, scale, out, work)
+        out += scale K' M(D) K v, D = g I for planes (g,), or 2 D = (m, d, o)
+    symbol(X, Y)        of K' K, X = sin(xi/2)^2 and Y = sin(eta/2)^2
+    integrate(density)  the sum over the image of a density given where K lives
+    reach               pixels from which K' M K gathers in each direction
 and knows whether it has a full structure tensor (`directional`). `work` holds work arrays.
 """
 
@@ -61,22 +64,16 @@ class Gradient:
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.5))
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma, least=0.0, most=1.0))
 
-    def structure(self, v, weights, full, work):
+    def structure(self, v, weights, full, work, rule=kernels.NONE, factor=1.0):
         rows, columns = v.shape[1:]
         out = work.array("structure", (3 if full else 1, rows + 1, columns + 1), v.dtype)
-        if full:
-            kernels.tensor(v, weights, v.dtype.type(self.alpha), out)
-        else:
-            kernels.trace(v, weights, v.dtype.type(self.alpha), out[0])
+        number = v.dtype.type
+        kernels.structure(v, weights, rule, number(factor), number(self.alpha), out)
         return out
 
     def diffuse(self, v, tensor, scale, out, work):
         number = v.dtype.type
-        if len(tensor) == 1:
-            kernels.diffuse(v, tensor[0], number(self.alpha), number(scale), out)
-        else:
-            kernels.diffuse_tensor(v, tensor, number(self.alpha), number(self.gamma),
-                                   number(scale), out)
+        kernels.diffuse(v, tensor, number(self.alpha), number(self.gamma), number(scale), out)
 
     def symbol(self, X, Y):
         """4 X + 4 Y - 16 alpha X Y, which bounds M(D) too: D <= I gives M(D) <= M(I)."""
@@ -96,7 +93,7 @@ class _SecondOrder:
     directional = False
     reach = 2
 
-    def structure(self, v, weights, full, work):
+    def structure(self, v, weights, full, work, rule=kernels.NONE, factor=1.0):
         out = work.array("structure", (1,) + v.shape[1:], v.dtype)
         out[:] = 0
         for plane, weight in zip(v, weights, strict=True):
@@ -104,6 +101,7 @@ class _SecondOrder:
                 np.square(sample, out=sample)
                 sample *= weight * v.dtype.type(count)
                 out[0] += sample
+        kernels.respond(rule, v.dtype.type(factor), out.reshape(-1))
         return out
 
     def diffuse(self, v, tensor, scale, out, work):

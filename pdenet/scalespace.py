@@ -1,6 +1,7 @@
 """The scales of a model: Gaussian smoothing G_l, trainable weights beta_l, measure omega_l."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -52,8 +53,8 @@ class ScaleSpace:
     array([ 0.4 ,  0.63,  1.  ,  1.59,  2.52,  3.99,  6.31, 10.  ])
     """
 
-    sigmas: np.ndarray
-    weights: np.ndarray = None
+    sigmas: Any
+    weights: Any = None
     omega: np.ndarray = field(init=False)
 
     def __post_init__(self):

@@ -6,7 +6,8 @@ continues half-sample symmetrically.
 
 import numpy as np
 
-from .compiling import fma, inlined, kernel, row
+from .compiling import inlined, kernel, row
+from .lanes import fma
 
 
 # Gaussian smoothing ------------------------------------------------------------------

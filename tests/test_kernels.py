@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdenet import Gradient, Hessian, Laplacian, ScaleSpace, kernels
+from pdenet.diffusivities import DIFFUSIVITIES
 from pdenet.scalespace import add_smoothed
 from pdenet.tiles import Workspace
 
@@ -43,6 +44,12 @@ def test_smoothing_is_its_own_transpose_and_adds(shape, sigma, dtype, tolerance)
     assert abs(left - right) <= 10 * tolerance * np.linalg.norm(v) * np.linalg.norm(z)
 
 
+def matrices(tensor):
+    """Planes (m, d, o) as matrices [[m + d, o], [o, m - d]] of shape (H, W, 2, 2)."""
+    m, d, o = tensor.astype(float)
+    return np.array([[m + d, o], [o, m - d]]).transpose(2, 3, 0, 1)
+
+
 @dtypes
 @pytest.mark.parametrize("shape", SHAPES)
 def test_structure(shape, dtype, tolerance):
@@ -52,10 +59,8 @@ def test_structure(shape, dtype, tolerance):
     j = operator.structure(v, weights, True, Workspace())
     trace = operator.structure(v, weights, False, Workspace())
     atol = 100 * tolerance
-    np.testing.assert_allclose(j[0], expected[..., 0, 0], rtol=0, atol=atol)
-    np.testing.assert_allclose(j[1], expected[..., 0, 1], rtol=0, atol=atol)
-    np.testing.assert_allclose(j[2], expected[..., 1, 1], rtol=0, atol=atol)
-    np.testing.assert_allclose(trace[0], expected[..., 0, 0] + expected[..., 1, 1], atol=atol)
+    np.testing.assert_allclose(matrices(j), expected, rtol=0, atol=atol)
+    np.testing.assert_allclose(trace[0], np.trace(expected, axis1=-2, axis2=-1), atol=atol)
 
 
 @dtypes
@@ -65,9 +70,9 @@ def test_divergence_has_the_published_weights(shape, gamma, dtype, tolerance):
     v = random(shape, dtype)
     work = Workspace()
     j = Gradient(0.2).structure(v[np.newaxis], np.ones(1, dtype), True, work).copy()
-    d = np.array([[j[0], j[1]], [j[1], j[2]]]).transpose(2, 3, 0, 1).astype(float)
+    d = matrices(j)
     out = np.zeros_like(v)
-    Gradient(0.2, gamma).diffuse(v, j, -1.0, out, work)
+    Gradient(0.2, gamma).diffuse(v, 2 * j, -1.0, out, work)
     expected = naive.divergence(d, v.astype(float), 0.2, gamma)
     np.testing.assert_allclose(out, expected, rtol=0, atol=200 * tolerance * np.abs(d).max())
 
@@ -105,17 +110,30 @@ def test_gradient_form_is_symmetric(shape, dtype, tolerance):
 
 
 @dtypes
-def test_eigenvalues_compose_the_tensor_again(dtype, tolerance):
+@pytest.mark.parametrize("name", DIFFUSIVITIES)
+def test_diffusivity_of_tensors_is_the_matrix_function(name, dtype, tolerance):
     layers = random((4, 20, 30), dtype)
     layers[:, :6] = 0  # J = 0, where the eigenvectors are arbitrary
-    j = Gradient(0.41).structure(layers, np.ones(4, dtype), True, Workspace())
-    original, nu = j.copy(), np.empty((2,) + j.shape[1:], dtype)
-    kernels.eigenvalues(j, nu)
-    matrices = np.array([[j[0], j[1]], [j[1], j[2]]]).transpose(2, 3, 0, 1).astype(float)
-    np.testing.assert_allclose(nu[::-1].transpose(1, 2, 0), np.linalg.eigvalsh(matrices), rtol=0,
+    g = DIFFUSIVITIES[name](1.5)
+    operator, weights = Gradient(0.41), np.ones(4, dtype)
+    j = matrices(operator.structure(layers, weights, True, Workspace()))
+    result = operator.structure(layers, weights, True, Workspace(), g.rule, g.factor)
+    np.testing.assert_allclose(matrices(result) / 2, naive.matrix_function(g.g, j), rtol=0,
                                atol=50 * tolerance)
-    kernels.with_eigenvalues(nu, j)
-    np.testing.assert_allclose(j, original, rtol=0, atol=50 * tolerance)
+    scalar = operator.structure(layers, weights, False, Workspace(), g.rule, g.factor)
+    np.testing.assert_allclose(scalar[0], g.g(np.trace(j, axis1=-2, axis2=-1)), rtol=0,
+                               atol=50 * tolerance)
+
+
+@dtypes
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 31, 32, 33, 100])
+def test_respond_works_on_any_length(size, dtype, tolerance):
+    x = np.linspace(0, 5, size).astype(dtype)
+    padded = np.full(size + 40, 7, dtype)
+    padded[20:20 + size] = x
+    kernels.respond(kernels.RATIONAL, dtype(2), padded[20:20 + size])
+    np.testing.assert_allclose(padded[20:20 + size], 1 / (1 + 2 * x), rtol=4 * tolerance)
+    assert (padded[:20] == 7).all() and (padded[20 + size:] == 7).all()
 
 
 @dtypes

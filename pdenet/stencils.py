@@ -26,8 +26,11 @@ def smooth(v, taps, radius, scale, out):
     inner = line[margin:margin + columns]
     total = np.empty(columns, v.dtype)
     for i in range(rows):
-        _multiply_row(v[i], taps[0], inner)
-        for k in range(1, taps.size, 4):
+        _centre_and_four_pairs(v[i], v[_mirror(i - 1, rows)], v[_mirror(i + 1, rows)],
+                               v[_mirror(i - 2, rows)], v[_mirror(i + 2, rows)],
+                               v[_mirror(i - 3, rows)], v[_mirror(i + 3, rows)],
+                               v[_mirror(i - 4, rows)], v[_mirror(i + 4, rows)], taps, inner)
+        for k in range(5, taps.size, 4):
             _add_four_pairs(v[_mirror(i - k, rows)], v[_mirror(i + k, rows)],
                             v[_mirror(i - k - 1, rows)], v[_mirror(i + k + 1, rows)],
                             v[_mirror(i - k - 2, rows)], v[_mirror(i + k + 2, rows)],
@@ -36,8 +39,10 @@ def smooth(v, taps, radius, scale, out):
         for k in range(1, radius + 1):
             line[margin - k] = inner[_mirror(-k, columns)]
             line[margin + columns - 1 + k] = inner[_mirror(columns - 1 + k, columns)]
-        _multiply_row(inner, taps[0], total)
-        for k in range(1, taps.size, 4):
+        _centre_and_four_pairs(inner, line[margin - 1:], line[margin + 1:],
+                               line[margin - 2:], line[margin + 2:], line[margin - 3:],
+                               line[margin + 3:], line[margin - 4:], line[margin + 4:], taps, total)
+        for k in range(5, taps.size, 4):
             left, right = margin - k, margin + k
             _add_four_pairs(line[left:], line[right:], line[left - 1:], line[right + 1:],
                             line[left - 2:], line[right + 2:], line[left - 3:], line[right + 3:],
@@ -53,15 +58,18 @@ def _mirror(i, size):
 
 
 @row
-def _multiply_row(v, factor, out):
-    for j in range(out.size):
-        out[j] = factor * v[j]
-
-
-@row
 def _add_row(v, scale, out):
     for j in range(out.size):
         out[j] = fma(scale, v[j], out[j])
+
+
+@row
+def _centre_and_four_pairs(v, l0, r0, l1, r1, l2, r2, l3, r3, taps, out):
+    t, t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3], taps[4]
+    for j in range(out.size):
+        near = fma(t0, l0[j] + r0[j], t * v[j])
+        far = fma(t2, l2[j] + r2[j], t3 * (l3[j] + r3[j]))
+        out[j] = fma(t1, l1[j] + r1[j], near + far)
 
 
 @row

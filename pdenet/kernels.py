@@ -15,11 +15,12 @@ with K u = (p, q, s) and, for D = [[a, b], [b, c]],
     M (p, q, s) = (a p + b q, b p + c q, kappa s),  kappa = (1-2 alpha)/4 (a + c - 2 gamma |b|).
 
 In the loops a cell has x = 2 p, y = 2 q and z = s, and symmetric tensors [[m + d, o], [o, m - d]]
-are kept as (m, d, o). They run along rows in whole vectors (see `lanes`), so rows lie in buffers
-that end with a whole vector. A row of pixels has a pixel more at either end, the mirror
-image of the last: slot j holds pixel j - 1, and the cell of slot j the pixels of the slots j and
-j + 1; those of slots 0 and W are the rim, those beyond are computed and never used. A
-pixel's value does not depend on where in a row, a tile or a vector it stands.
+are kept as (m, d, o). They run along rows in whole vectors (see `lanes`), so rows lie in a
+common `memory`, each a `pitch` after the other, where they end with a whole vector, and are
+named by the index at which they begin. A row of pixels has a pixel more at either end, the
+mirror image of the last: slot j holds pixel j - 1, and the cell of slot j the pixels of the
+slots j and j + 1; those of slots 0 and W are the rim, those beyond are computed and never
+used. A pixel's value does not depend on where in a row, a tile or a vector it stands.
 """
 
 import numpy as np
@@ -49,9 +50,10 @@ def _diffusivity(rule, x, one):
 
 
 @inlined
-def _gradient(top, bottom, j):
-    """K u = (x, y, z) of the cells from slot j on."""
-    a, b, c, d = load(top, j), load(top, j + 1), load(bottom, j), load(bottom, j + 1)
+def _gradient(memory, top, bottom):
+    """K u = (x, y, z) of the cells from these slots of two rows of pixels on."""
+    a, b, c, d = (load(memory, top), load(memory, top + 1),
+                  load(memory, bottom), load(memory, bottom + 1))
     left, right = c - a, d - b
     return (b - a) + (d - c), left + right, right - left
 
@@ -102,7 +104,7 @@ def _tensor_flux(gradient, tensor, twist, oblique):
 
 
 @inlined
-def _scatter(before, flux, scale, base, carry, out, j):
+def _scatter(memory, before, flux, scale, base, carry, out):
     """out = base + scale K': a cell gives -p-q+s, p-q-s, -p+q-s, p+q+s to its A, B, C, D.
 
     What belongs to the row of pixels below is carried to the next row of cells.
@@ -110,91 +112,102 @@ def _scatter(before, flux, scale, base, carry, out, j):
     p, left, right = flux
     along = preceding(before[0], p) - p
     across = preceding(before[1], left) + right
-    store(out, j, fma(scale, load(carry, j) + (along - across), load(base, j)))
-    store(carry, j, along + across)
+    above = load(memory, carry) + (along - across)
+    store(memory, out, fma(scale, above, load(memory, base)))
+    store(memory, carry, along + across)
 
 
 # Rows of cells, between the rows of pixels `top` and `bottom` -------------------------------
 
 
 @kernel
-def _scalar_row(top, bottom, columns, rule, weights, twist, g):
-    """g[0] = g(sum_n w_n tr J(v_n)) for the layers n; the weights scale for the rule, too."""
-    one = g.dtype.type(1)
-    for j in range(0, columns + 1, BYTES // g.itemsize):
-        trace = splat(g[0], g.dtype.type(0))
-        for n in range(len(top)):
-            trace = _add_trace(_gradient(top[n], bottom[n], j), weights[n], weights[n] * twist,
-                               trace)
-        store(g[0], j, _diffusivity(rule, trace, one))
+def _scalar_row(memory, pitch, columns, top, bottom, rule, weights, twist, g):
+    """g = g(sum_n w_n tr J(v_n)) for the layers n; the weights scale for the rule, too."""
+    number = memory.dtype.type
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        trace = splat(memory, number(0))
+        for n in range(weights.size):
+            gradient = _gradient(memory, top + n * pitch + j, bottom + n * pitch + j)
+            trace = _add_trace(gradient, weights[n], weights[n] * twist, trace)
+        store(memory, g + j, _diffusivity(rule, trace, number(1)))
 
 
 @kernel
-def _tensor_row(top, bottom, columns, rule, factor, weights, twist, g):
-    """(m, d, o) = 2 g(sum_n w_n J(v_n)); with the rule NONE, J itself."""
-    one, zero = g.dtype.type(1), splat(g[0], g.dtype.type(0))
-    for j in range(0, columns + 1, BYTES // g.itemsize):
+def _tensor_row(memory, pitch, columns, top, bottom, rule, factor, weights, twist, g):
+    """Three rows g = (m, d, o) of 2 g(sum_n w_n J(v_n)); with the rule NONE, of J itself."""
+    number = memory.dtype.type
+    zero = splat(memory, number(0))
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
         tensor = zero, zero, zero
-        for n in range(len(top)):
-            tensor = _add_tensor(_gradient(top[n], bottom[n], j), weights[n], weights[n] * twist,
-                                 tensor)
+        for n in range(weights.size):
+            gradient = _gradient(memory, top + n * pitch + j, bottom + n * pitch + j)
+            tensor = _add_tensor(gradient, weights[n], weights[n] * twist, tensor)
         if rule != NONE:
-            tensor = _tensor_diffusivity(rule, factor, tensor, one)
+            tensor = _tensor_diffusivity(rule, factor, tensor, number(1))
         m, d, o = tensor
-        store(g[0], j, m)
-        store(g[1], j, d)
-        store(g[2], j, o)
+        store(memory, g + j, m)
+        store(memory, g + pitch + j, d)
+        store(memory, g + 2 * pitch + j, o)
 
 
 @kernel
-def _flux_row(top, bottom, columns, g, twist, scale, base, carry, out):
+def _flux_row(memory, columns, top, bottom, g, twist, scale, base, carry, out):
     """out = base + scale K' M(g I) K v, as far as this row of cells completes it."""
-    zero = splat(top, top.dtype.type(0))
+    zero = splat(memory, memory.dtype.type(0))
     before = zero, zero, zero
-    for j in range(0, columns + 1, BYTES // top.itemsize):
-        flux = _flux(_gradient(top, bottom, j), load(g[0], j), twist)
-        _scatter(before, flux, scale, base, carry, out, j)
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        flux = _flux(_gradient(memory, top + j, bottom + j), load(memory, g + j), twist)
+        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
         before = flux
 
 
 @kernel
-def _tensor_flux_row(top, bottom, columns, g, twist, oblique, scale, base, carry, out):
-    """The same for a tensor g = (m, d, o)."""
-    zero = splat(top, top.dtype.type(0))
+def _tensor_flux_row(memory, pitch, columns, top, bottom, g, twist, oblique, scale, base, carry,
+                     out):
+    """The same for a tensor, three rows g = (m, d, o)."""
+    zero = splat(memory, memory.dtype.type(0))
     before = zero, zero, zero
-    for j in range(0, columns + 1, BYTES // top.itemsize):
-        tensor = load(g[0], j), load(g[1], j), load(g[2], j)
-        flux = _tensor_flux(_gradient(top, bottom, j), tensor, twist, oblique)
-        _scatter(before, flux, scale, base, carry, out, j)
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        tensor = (load(memory, g + j), load(memory, g + pitch + j),
+                  load(memory, g + 2 * pitch + j))
+        flux = _tensor_flux(_gradient(memory, top + j, bottom + j), tensor, twist, oblique)
+        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
         before = flux
+
+
+@inlined
+def _pitch(columns, like):
+    """Distance of rows: whole vectors and one more, an odd number of 64 bytes, as powers of two
+    would crowd a cache's sets."""
+    line, lanes = 64 // like.itemsize, BYTES // like.itemsize
+    return ((columns // lanes + 1) * lanes // line + 1 | 1) * line
 
 
 @inlined
 def _rows(count, columns, like):
-    """Rows of zeros of whole vectors, their distance an odd number of 64 bytes, as powers of
-    two would crowd a cache's sets."""
-    line, lanes = 64 // like.itemsize, BYTES // like.itemsize
-    pitch = ((columns // lanes + 1) * lanes // line + 1 | 1) * line
-    data = np.zeros(count * pitch + line, like.dtype)
+    """Memory for rows of zeros, which begin at multiples of 64 bytes."""
+    size, line = count * _pitch(columns, like), 64 // like.itemsize
+    data = np.zeros(size + line, like.dtype)
     first = -(data.ctypes.data // like.itemsize) % line
-    return data[first:first + count * pitch].reshape(count, pitch)
+    return data[first:first + size]
 
 
 @inlined
-def _copy_in(v, columns, row):
-    for j in range(columns):
-        row[j + 1] = v[j]
+def _copy_in(v, memory, row):
+    """Pixels v into a row, with the mirror images of its ends."""
+    _copy(v, memory[row + 1:row + 1 + v.size])
+    _mirror_ends(memory, row, v.size)
 
 
 @inlined
-def _copy_out(row, first, out):
+def _mirror_ends(memory, row, columns):
+    memory[row], memory[row + columns + 1] = memory[row + 1], memory[row + columns]
+
+
+@inlined
+def _copy(v, out):
     for j in range(out.size):
-        out[j] = row[first + j]
-
-
-@inlined
-def _mirror_ends(row, columns):
-    row[0], row[columns + 1] = row[1], row[columns]
+        out[j] = v[j]
 
 
 # Planes ---------------------------------------------------------------------------------
@@ -215,21 +228,20 @@ def structure(v, weights, rule, factor, alpha, out):
     scaled = np.empty_like(weights)
     for n in range(layers):
         scaled[n] = share * weights[n]
-    buffers = _rows(2 * layers + 3, columns, v)
-    g = buffers[2 * layers:]
+    memory, pitch = _rows(2 * layers + 3, columns, v), _pitch(columns, v)
+    half = layers * pitch  # the rows of all layers above the cells, or below
+    g = 2 * half
     for i in range(rows + 1):
-        top = buffers[max(i - 1, 0) % 2 * layers:][:layers]
-        bottom = buffers[min(i, rows - 1) % 2 * layers:][:layers]
+        top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
         if i < rows:
             for n in range(layers):
-                _copy_in(v[n, i], columns, bottom[n])
-                _mirror_ends(bottom[n], columns)
+                _copy_in(v[n, i], memory, bottom + n * pitch)
         if full:
-            _tensor_row(top, bottom, columns, rule, factor, scaled, twist, g)
+            _tensor_row(memory, pitch, columns, top, bottom, rule, factor, scaled, twist, g)
         else:
-            _scalar_row(top, bottom, columns, rule, scaled, twist, g)
+            _scalar_row(memory, pitch, columns, top, bottom, rule, scaled, twist, g)
         for k in range(len(out)):
-            _copy_out(g[k], 0, out[k, i])
+            _copy(memory[g + k * pitch:], out[k, i])
 
 
 @kernel
@@ -241,24 +253,23 @@ def diffuse(v, tensor, alpha, gamma, scale, out):
     twist = number(2) * (number(1) - number(2) * alpha)
     oblique = -twist * gamma
     share = number(0.125 if full else 0.25) * scale
-    buffers = _rows(8, columns, v)
-    g, base, carry, result = buffers[2:5], buffers[5], buffers[6], buffers[7]
+    memory, pitch = _rows(8, columns, v), _pitch(columns, v)
+    g, base, carry, result = 2 * pitch, 5 * pitch, 6 * pitch, 7 * pitch
     for i in range(rows + 1):
-        top, bottom = buffers[max(i - 1, 0) % 2], buffers[min(i, rows - 1) % 2]
+        top, bottom = max(i - 1, 0) % 2 * pitch, min(i, rows - 1) % 2 * pitch
         if i < rows:
-            _copy_in(v[i], columns, bottom)
-            _mirror_ends(bottom, columns)
+            _copy_in(v[i], memory, bottom)
         for k in range(len(tensor)):
-            for j in range(columns + 1):
-                g[k, j] = tensor[k, i, j]
+            _copy(tensor[k, i], memory[g + k * pitch:g + k * pitch + columns + 1])
         if i > 0:
-            _copy_in(out[i - 1], columns, base)
+            _copy_in(out[i - 1], memory, base)
         if full:
-            _tensor_flux_row(top, bottom, columns, g, twist, oblique, share, base, carry, result)
+            _tensor_flux_row(memory, pitch, columns, top, bottom, g, twist, oblique, share, base,
+                             carry, result)
         else:
-            _flux_row(top, bottom, columns, g, twist, share, base, carry, result)
+            _flux_row(memory, columns, top, bottom, g, twist, share, base, carry, result)
         if i > 0:
-            _copy_out(result, 1, out[i - 1])
+            _copy(memory[result + 1:], out[i - 1])
 
 
 @kernel
@@ -301,35 +312,34 @@ def explicit_steps(u, tile, inner, weight, anisotropic, rule, factor, alpha, gam
     for m in range(channels):
         weights[m] = (share if anisotropic else share * factor) * weight
     # For each step and channel the last two rows before it, and what is carried; then g.
-    buffers = _rows(3 * steps * channels + 4, columns, u)
-    g, last = buffers[3 * steps * channels:][:3], buffers[3 * steps * channels + 3]
+    memory, pitch = _rows(3 * steps * channels + 4, columns, u), _pitch(columns, u)
+    third = channels * pitch
+    g, last = 3 * steps * third, 3 * steps * third + 3 * pitch
     for front in range(rows + steps):
         for s in range(max(0, front - rows), min(steps, front + 1)):
             i = front - s  # the row of cells between the rows of pixels i - 1 and i
-            first = 3 * s * channels
-            top = buffers[first + max(i - 1, 0) % 2 * channels:][:channels]
-            bottom = buffers[first + min(i, rows - 1) % 2 * channels:][:channels]
-            carry = buffers[first + 2 * channels:][:channels]
-            after = first + (3 + (i - 1) % 2) * channels
+            top = (3 * s + max(i - 1, 0) % 2) * third
+            bottom = (3 * s + min(i, rows - 1) % 2) * third
             if s == 0 and i < rows:
                 for m in range(channels):
-                    _copy_in(u[m, tile[0] + i, left:left + columns], columns, bottom[m])
-                    _mirror_ends(bottom[m], columns)
+                    _copy_in(u[m, tile[0] + i, left:left + columns], memory, bottom + m * pitch)
             if anisotropic:
-                _tensor_row(top, bottom, columns, rule, factor, weights, twist, g)
+                _tensor_row(memory, pitch, columns, top, bottom, rule, factor, weights, twist, g)
             else:
-                _scalar_row(top, bottom, columns, rule, weights, twist, g)
+                _scalar_row(memory, pitch, columns, top, bottom, rule, weights, twist, g)
             row = tile[0] + i - 1
+            final = s == steps - 1
             for m in range(channels):
-                target = last if i == 0 or s == steps - 1 else buffers[after + m]
+                above, below = top + m * pitch, bottom + m * pitch
+                carry = (3 * s + 2) * third + m * pitch
+                target = last if i == 0 or final else (3 * s + 3 + (i - 1) % 2) * third + m * pitch
                 if anisotropic:
-                    _tensor_flux_row(top[m], bottom[m], columns, g, twist, oblique,
-                                     share * scales[s], top[m], carry[m], target)
+                    _tensor_flux_row(memory, pitch, columns, above, below, g, twist, oblique,
+                                     share * scales[s], above, carry, target)
                 else:
-                    _flux_row(top[m], bottom[m], columns, g, twist,
-                              share * scales[s], top[m], carry[m], target)
-                if i > 0 and s == steps - 1:
-                    if inner[0] <= row < inner[1]:
-                        _copy_out(target, inner[2] - left + 1, out[m, row, inner[2]:inner[3]])
-                else:
-                    _mirror_ends(target, columns)
+                    _flux_row(memory, columns, above, below, g, twist, share * scales[s], above,
+                              carry, target)
+                if not final:
+                    _mirror_ends(memory, target, columns)
+                elif i > 0 and inner[0] <= row < inner[1]:
+                    _copy(memory[target + 1 + inner[2] - left:], out[m, row, inner[2]:inner[3]])

@@ -315,7 +315,7 @@ class DiffusionNetwork:
         source, target = planes, None
         stream = self.block.in_one_pass and all(len(taus) == 1 for taus in cycles)
         # In one pass only a few rows are in use at a time: larger tiles, more steps for each.
-        most, edge = (20, 2 * tiles.EDGE) if stream else (10, tiles.EDGE)
+        most, edge = (20, 3 * tiles.EDGE) if stream else (10, tiles.EDGE)
         with Workers(workers) as team:
             for done, batch in batches(cycles, self.block.reach, most):
                 # Two arrays in turn, and never the caller's.

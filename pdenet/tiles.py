@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-EDGE = 512  # pixels: a halo costs little and the planes of a tile stay in the cache
+EDGE = 352  # pixels: a halo costs little and the planes of a tile stay in the cache
 HALOS = 8  # the least edge of a tile in halos
 SHARE = 2**16  # pixels for which another thread is worth its start
 
@@ -81,7 +81,7 @@ def tile_boxes(shape, halo, workers, edge):
     if each is still as high as its two halos and has pixels enough.
     """
     edge = max(edge, HALOS * halo)
-    counts = [max(1, round(size / edge)) for size in shape]
+    counts = [-(-size // edge) for size in shape]
     if counts[0] * counts[1] < workers:
         most = min(shape[0] // max(2 * halo, 32), shape[0] * shape[1] // SHARE)
         counts = [max(1, min(workers, most)), 1]

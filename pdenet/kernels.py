@@ -292,29 +292,34 @@ def respond(rule, factor, x):
 
 
 @kernel
-def explicit_steps(u, tile, inner, weight, anisotropic, rule, factor, alpha, gamma, scales, out):
-    """out = u after the steps u_m += scales[s] K' M(D) K u_m, D of the structure of u.
+def explicit_steps(u, v, weights, tile, inner, anisotropic, rule, factor, alpha, gamma, scales,
+                   out):
+    """out = u after the steps u_m += scales[s] K' M(D) K u_m.
 
-    D = g(J) if anisotropic, else g(tr J) I, with J = weight sum_m J(u_m). Computed on the tile
-    (top, bottom, left, right) of the image, written where its inner part is, likewise given.
+    D = g(J) if anisotropic, else g(tr J) I, with J = sum_n w_n J(v_n) of layers v for a single
+    step, or, where v is empty, of the channels of u themselves. Computed on the tile (top,
+    bottom, left, right) of the image, written where its inner part is, likewise given.
 
     Each step needs two rows of the image before it: as soon as step s has finished a row,
     step s + 1 can use it. So the image is read and written once for all steps, and everything
     between stays in the cache. The same rows as `structure` and `diffuse`, so the same numbers.
     """
-    channels, steps = len(u), scales.size
+    channels, steps, layers = len(u), scales.size, len(v)
     rows, columns, left = tile[1] - tile[0], tile[3] - tile[2], tile[2]
     number = u.dtype.type
     twist = number(2) * (number(1) - number(2) * alpha)
     oblique = -twist * gamma
     share = number(0.125 if anisotropic else 0.25)
-    weights = np.empty(channels, u.dtype)
-    for m in range(channels):
-        weights[m] = (share if anisotropic else share * factor) * weight
-    # For each step and channel the last two rows before it, and what is carried; then g.
-    memory, pitch = _rows(3 * steps * channels + 4, columns, u), _pitch(columns, u)
+    scaled = np.empty_like(weights)
+    for n in range(weights.size):
+        scaled[n] = (share if anisotropic else share * factor) * weights[n]
+    # For each step and channel the last two rows before it, and what is carried; then g, a row
+    # of the result, and the last two rows of the layers.
+    memory, pitch = _rows(3 * steps * channels + 4 + 2 * layers, columns, u), _pitch(columns, u)
     third = channels * pitch
-    g, last = 3 * steps * third, 3 * steps * third + 3 * pitch
+    g = 3 * steps * third
+    last = g + 3 * pitch
+    steering = last + pitch
     for front in range(rows + steps):
         for s in range(max(0, front - rows), min(steps, front + 1)):
             i = front - s  # the row of cells between the rows of pixels i - 1 and i
@@ -323,10 +328,17 @@ def explicit_steps(u, tile, inner, weight, anisotropic, rule, factor, alpha, gam
             if s == 0 and i < rows:
                 for m in range(channels):
                     _copy_in(u[m, tile[0] + i, left:left + columns], memory, bottom + m * pitch)
+                for n in range(layers):
+                    _copy_in(v[n, tile[0] + i, left:left + columns], memory,
+                             steering + (i % 2 * layers + n) * pitch)
+            over, under = top, bottom  # what steers
+            if layers > 0:
+                over = steering + max(i - 1, 0) % 2 * layers * pitch
+                under = steering + min(i, rows - 1) % 2 * layers * pitch
             if anisotropic:
-                _tensor_row(memory, pitch, columns, top, bottom, rule, factor, weights, twist, g)
+                _tensor_row(memory, pitch, columns, over, under, rule, factor, scaled, twist, g)
             else:
-                _scalar_row(memory, pitch, columns, top, bottom, rule, weights, twist, g)
+                _scalar_row(memory, pitch, columns, over, under, rule, scaled, twist, g)
             row = tile[0] + i - 1
             final = s == steps - 1
             for m in range(channels):

@@ -8,6 +8,7 @@ flux couples.
 """
 
 import functools
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,6 +71,11 @@ class DiffusionBlock:
         One size is the explicit step; several are a cycle of fast explicit diffusion. The
         result lies in `work`, as u may.
         """
+        if len(taus) == 1 and self.compiled:
+            v = u[:0] if self.steering is None else self.steering.smooth(u, work)
+            out, whole = self._other(u, work), (0, u.shape[1], 0, u.shape[2])
+            self.explicit_steps(taus, u, v, whole, whole, out)
+            return out
         tensor = None
         for tau in taus:
             v = self.scales.smooth(u, work)
@@ -79,21 +85,21 @@ class DiffusionBlock:
         return u
 
     @property
-    def in_one_pass(self):
-        """Whether several explicit steps can be taken in one pass over the image."""
-        return (hasattr(self.flux.diffusivity, "rule") and self.steering is None
-                and isinstance(self.operator, Gradient) and self.scales.reach == 0
-                and type(self.flux) in (Isotropic, Anisotropic))
+    def compiled(self):
+        """Whether a kernel takes explicit steps without a plane of tensors between."""
+        return (hasattr(self.flux.diffusivity, "rule") and isinstance(self.operator, Gradient)
+                and self.scales.reach == 0 and type(self.flux) in (Isotropic, Anisotropic))
 
-    def explicit_steps(self, taus, u, tile, inner, out):
-        """Explicit steps of sizes taus in one pass: the same numbers as by `cycle`, sooner."""
+    def explicit_steps(self, taus, u, v, tile, inner, out):
+        """The same numbers as by `cycle` and `_step`, sooner; v: layers that steer, or none."""
         number = u.dtype.type
-        weight = self.scales.measure[0]
+        scales, layers = (self.scales, len(u)) if self.steering is None else (self.steering, len(v))
+        weights = np.resize(scales.measure, layers).astype(u.dtype)
         kernels.explicit_steps(
-            u, tile, inner, number(weight), isinstance(self.flux, Anisotropic),
+            u, v, weights, tile, inner, isinstance(self.flux, Anisotropic),
             self.flux.diffusivity.rule, number(self.flux.diffusivity.factor),
             number(self.operator.alpha), number(self.operator.gamma),
-            (-weight * np.array(taus)).astype(u.dtype), out)
+            (-self.scales.measure[0] * np.array(taus)).astype(u.dtype), out)
 
     def structure(self, u, work, v=None, *rule, full=None):
         """sum_n w_n J(v_n) of the layers that steer, or with a rule already g of it.
@@ -109,9 +115,7 @@ class DiffusionBlock:
 
     def _step(self, u, v, tensor, tau, work):
         """u_m - tau sum_l w_l G_l K' Phi(v_ml), Phi = M(tensor) K: the explicit step."""
-        out = work.array("even", u.shape, u.dtype)
-        if np.may_share_memory(out, u):
-            out = work.array("odd", u.shape, u.dtype)
+        out = self._other(u, work)
         np.copyto(out, u)
         layers = v.reshape(len(u), -1, *u.shape[1:])
         for target, channel in zip(out, layers, strict=True):
@@ -125,6 +129,12 @@ class DiffusionBlock:
                     self.operator.diffuse(layer, tensor, 1.0, divergence, work)
                     add_smoothed(divergence, sigma, -tau * weight, target)
         return out
+
+    @staticmethod
+    def _other(u, work):
+        """The one of two arrays of the workspace that u is not."""
+        out = work.array("even", u.shape, u.dtype)
+        return work.array("odd", u.shape, u.dtype) if np.may_share_memory(out, u) else out
 
     def energy(self, u):
         """Sum over the cells of the flux's density; its gradient is -2/tau (step - u)."""
@@ -313,9 +323,14 @@ class DiffusionNetwork:
         workers = check_workers(workers)
         planes = to_planes(image, channel_axis)
         source, target = planes, None
-        stream = self.block.in_one_pass and all(len(taus) == 1 for taus in cycles)
+        stream = (self.block.compiled and self.steering is None
+                  and all(len(taus) == 1 for taus in cycles))
         # In one pass only a few rows are in use at a time: larger tiles, more steps for each.
-        most, edge = (20, 3 * tiles.EDGE) if stream else (10, tiles.EDGE)
+        most, edge = (20, 2 * tiles.EDGE) if stream else (10, tiles.EDGE)
+        reach = self.block.reach(max(map(len, cycles), default=0))
+        boxes = list(tiles.tile_boxes(planes.shape[1:], reach, workers, edge))
+        if len(boxes) == 1 and not stream and progress is None:
+            most = math.inf  # a single tile has no halo
         with Workers(workers) as team:
             for done, batch in batches(cycles, self.block.reach, most):
                 # Two arrays in turn, and never the caller's.
@@ -329,7 +344,7 @@ class DiffusionNetwork:
         return from_planes(planes.copy() if source is planes else source, channel_axis)
 
     def _in_one_pass(self, cycles, u, tile, inner, out, work):
-        self.block.explicit_steps(np.concatenate(cycles), u, tile, inner, out)
+        self.block.explicit_steps(np.concatenate(cycles), u, u[:0], tile, inner, out)
 
     def _cycles(self, cycles, u, tile, inner, out, work):
         """The cycles on a tile as on an image of its own."""

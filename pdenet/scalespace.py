@@ -92,10 +92,9 @@ class ScaleSpace:
         if len(self.sigmas) == 1 and _radius(self.sigmas[0]) == 0:
             return u
         v = work.array("layers", (u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
-        v[:] = 0
         for channel, scales in zip(u, v, strict=True):
             for sigma, plane in zip(self.sigmas, scales, strict=True):
-                add_smoothed(channel, sigma, 1.0, plane)
+                add_smoothed(channel, sigma, 1.0, plane, add=False)
         return v.reshape((-1,) + u.shape[1:])
 
     def symbol(self, frequencies):
@@ -108,15 +107,15 @@ class ScaleSpace:
         return np.stack(rows)
 
 
-def add_smoothed(v, sigma, scale, out):
-    """out += scale G v for one plane; G is its own transpose."""
+def add_smoothed(v, sigma, scale, out, add=True):
+    """out += scale G v for one plane, or out = scale G v; G is its own transpose."""
     radius = _radius(sigma)
     if radius == 0:
-        out += v.dtype.type(scale) * v
+        np.add(out if add else 0, v.dtype.type(scale) * v, out=out)
         return
     taps = np.zeros(1 + -(-radius // 4) * 4, v.dtype)
     taps[:radius + 1] = gaussian(sigma)[radius:]
-    stencils.smooth(v, taps, radius, v.dtype.type(scale), out)
+    stencils.smooth(v, taps, radius, v.dtype.type(scale), add, out)
 
 
 def gaussian(sigma):

@@ -14,8 +14,8 @@ from .lanes import fma
 
 
 @kernel
-def smooth(v, taps, radius, scale, out):
-    """out += scale G v: separable convolution, half-sample symmetric boundary.
+def smooth(v, taps, radius, scale, add, out):
+    """out = scale G v, added to out if add: separable convolution, half-sample symmetric boundary.
 
     taps: the kernel's centre, its `radius` samples to one side, then zeros up to a multiple of
     four of these. The kernel is symmetric, so G is its own transpose, at the boundary too.
@@ -47,7 +47,10 @@ def smooth(v, taps, radius, scale, out):
             _add_four_pairs(line[left:], line[right:], line[left - 1:], line[right + 1:],
                             line[left - 2:], line[right + 2:], line[left - 3:], line[right + 3:],
                             taps[k:k + 4], total)
-        _add_row(total, scale, out[i])
+        if add:
+            _add_row(total, scale, out[i])
+        else:
+            _multiply_row(total, scale, out[i])
 
 
 @inlined
@@ -55,6 +58,12 @@ def _mirror(i, size):
     """Index of pixel i of the image continued half-sample symmetrically, period 2 size."""
     i %= 2 * size
     return i if i < size else 2 * size - 1 - i
+
+
+@row
+def _multiply_row(v, scale, out):
+    for j in range(out.size):
+        out[j] = scale * v[j]
 
 
 @row

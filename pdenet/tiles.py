@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-EDGE = 352  # pixels: a halo costs little and the planes of a tile stay in the cache
+EDGE = 512  # pixels: a halo costs little and the planes of a tile stay in the cache
 HALOS = 8  # the least edge of a tile in halos
 SHARE = 2**16  # pixels for which another thread is worth its start
 

@@ -166,7 +166,7 @@ def test_workers_and_tiles_change_no_bit(case, dtype, monkeypatch):
 def test_one_pass_and_step_by_step_are_the_same_numbers(case, monkeypatch):
     image, network = case.image(shape=(33, 47)), case.network(steps=5)
     result = case.run(network, image)
-    monkeypatch.setattr(pdenet.DiffusionBlock, "in_one_pass", False)
+    monkeypatch.setattr(pdenet.DiffusionBlock, "compiled", False)
     np.testing.assert_array_equal(case.run(network, image), result)
 
 

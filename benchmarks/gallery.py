@@ -31,7 +31,7 @@ MODELS = {
 
 
 def page(image, models, columns, path, channel_axis=None):
-    panels = {"original": image} | {
+    panels = {"input": image} | {
         name: filter_(image, channel_axis=channel_axis, **options)
         for name, (filter_, options) in models.items()}
     rows = -(-len(panels) // columns)

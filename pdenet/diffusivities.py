@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from . import kernels
 from .checks import check_number
@@ -190,6 +189,8 @@ class Weickert(_Diffusivity):
         return np.where(np.isfinite(value), value, x.dtype.type(0))
 
     def potential(self, x):
+        from scipy import special  # only here, for a quick start
+
         s = self._exponent(x)
         tail = special.gamma(0.75) * special.gammaincc(0.75, s) * self._constant**0.25
         return (x * self.g(x) + self.contrast**2 * tail).astype(x.dtype)

@@ -1,7 +1,6 @@
 """Contrast and diffusion time, estimated from the image where they are not given."""
 
 import numpy as np
-from scipy import optimize
 
 from .checks import check_number, to_planes
 from .tiles import Workspace
@@ -118,14 +117,9 @@ def time_of(network, planes):
 
     frequencies = np.pi * (np.arange(64) + 0.5) / 64
     rho = network.block.symbol(frequencies, frequencies)
-
-    def excess(log_time):
-        return np.log(np.mean(np.exp(-2 * np.exp(log_time) * rho))) / 2 - np.log(share)
-
-    low, high = np.log(1e-3 * network.tau_max), np.log(1e3 * network.tau_max)
-    if excess(high) > 0:
-        return float(np.exp(high))
-    return float(np.exp(optimize.brentq(excess, low, high, xtol=1e-10)))
+    times = network.tau_max * np.geomspace(1e-3, 1e3, 241)
+    shares = np.array([np.sqrt(np.mean(np.exp(-2 * time * rho))) for time in times])
+    return float(np.exp(np.interp(-np.log(share), -np.log(shares), np.log(times))))
 
 
 def _sample(planes):

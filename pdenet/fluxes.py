@@ -10,7 +10,6 @@ and says by `directional` whether it needs the whole structure tensor or its tra
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from .checks import check_count
 from .diffusivities import Exponential, check_diffusivity
@@ -206,6 +205,8 @@ class Orientations(_Directional):
 
     def _map_eigenvalues(self, nu):
         if isinstance(self.diffusivity, Exponential):
+            from scipy import special  # only here, as it would double the start of every filter
+
             # exp(-m) I(r) = exp(-(m - r)) (exp(-r) I(r)), the last factor as i0e and i1e.
             nu[0] -= nu[1]
             nu[0] /= 4 * self.diffusivity.contrast**2

@@ -30,4 +30,4 @@ def __getattr__(name):  # import on first use, so that importing pdenet costs no
 
 
 def __dir__():
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__})

@@ -119,7 +119,7 @@ def _check_values(planes, channel_axis):
         first = tuple(int(i) for i in np.unravel_index(bad.argmax(), bad.shape))
         raise ValueError(f"image must be finite; {bad.sum()} of its values are NaN or infinite, "
                          f"the first at index {first}")
-    limit = np.sqrt(np.finfo(planes.dtype).max) / 1e3
+    limit = np.finfo(planes.dtype).max**0.25 / 10
     if largest > limit:
         raise ValueError(f"image values must be at most {limit:.1g} in {planes.dtype}, so that "
-                         f"squared gradients are finite; got {largest:.3g}")
+                         f"squares of the structure tensor are finite; got {largest:.3g}")

@@ -54,6 +54,8 @@ def main(arguments=None):
         return _fail(1, "not enough memory for an image of this size")
     except KeyboardInterrupt:
         return _fail(130, "interrupted; nothing was written")
+    except OSError as error:  # of standard output
+        return _fail(1, error)
 
 
 def build_parser():
@@ -66,6 +68,7 @@ def build_parser():
 
     command = commands.add_parser(
         "filter", help="filter an image", description="Filter an image by a diffusion model.",
+        usage="pdenet filter MODEL INPUT OUTPUT [options]",
         epilog=FILTER_HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument("model", metavar="MODEL", choices=MODELS, help="see below")
     command.add_argument("input", metavar="INPUT",
@@ -109,6 +112,7 @@ def build_parser():
 
 def run_filter(options):
     from . import estimates, imagefiles, models
+    from .checks import check_count
 
     imagefiles.check_target(options.output, options.overwrite)
     model = getattr(models, options.model.replace("-", "_"))
@@ -119,20 +123,23 @@ def run_filter(options):
             raise imagefiles.UsageError(f"--{name} does not apply to {options.model}")
     model = functools.partial(model, **parts)
 
-    image = imagefiles.read(options.input, options.max_pixels or imagefiles.MAX_PIXELS)
-    imagefiles.check_fit(options.output, options.dtype or image.pixels.dtype,
-                         image.channel_axis is not None)
+    limit = (imagefiles.MAX_PIXELS if options.max_pixels is None
+             else check_count("--max-pixels", options.max_pixels, least=1))
+    image = imagefiles.read(options.input, limit)
+    imagefiles.check_fit(options.output, image, options.dtype or image.pixels.dtype)
     image.with_result(image.pixels[:0], options.dtype)  # refuse now what cannot be written later
     network, time = estimates.prepare(image.pixels, model, options.contrast, options.time,
                                       options.diffusivity, image.channel_axis)
-    with _progress(options.quiet) as progress:
+    with _ProgressBar(options.quiet) as progress:
         result = network.evolve(image.pixels, time, scheme=options.scheme,
                                 channel_axis=image.channel_axis, workers=options.workers,
                                 progress=progress)
     imagefiles.write(options.output, image.with_result(result, options.dtype), options.overwrite)
     if not options.quiet:
-        print(f"{options.output}: {options.model}, contrast "
-              f"{network.flux.diffusivity.contrast:.4g}, time {time:.4g}")
+        shown = options.output.encode(sys.stdout.encoding, "backslashreplace").decode(
+            sys.stdout.encoding)
+        print(f"{shown}: {options.model}, contrast "
+              f"{network.flux.diffusivity.contrast:.4g}, time {time:.4g}", flush=True)
 
 
 def run_info(options):
@@ -142,17 +149,18 @@ def run_info(options):
     from . import compiling, stencils
     from .checks import check_workers
 
+    threads = check_workers(None)
     versions = {"pdenet": __version__, "Python": platform.python_version()}
     for package in ("numpy", "numba", "scipy", "scikit-image", "imageio", "tifffile"):
         versions[package] = metadata.version(package)
     for name, version in versions.items():
         print(f"{name:14}{version}")
-    print(f"{'threads':14}{check_workers(None)} of {os.cpu_count()} processors; PDENET_NUM_THREADS "
+    print(f"{'threads':14}{threads} of {os.cpu_count()} processors; PDENET_NUM_THREADS "
           f"is {os.environ.get('PDENET_NUM_THREADS') or 'not set'}")
     print(f"{'cache':14}{compiling.cache_state(stencils.smooth)}")
 
 
-class _progress:
+class _ProgressBar:
     """A progress bar on standard error, where that is a terminal and tqdm is installed."""
 
     def __init__(self, quiet):

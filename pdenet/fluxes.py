@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .checks import check_count
-from .diffusivities import Exponential, check_diffusivity
+from .diffusivities import Exponential, check_diffusivity, is_compiled
 
 __all__ = ["Isotropic", "Anisotropic", "Uncoupled", "Orientations"]
 
@@ -26,14 +26,14 @@ class _Flux:
 
     def _respond(self, x):
         """x <- g(x)."""
-        if hasattr(self.diffusivity, "respond"):
+        if is_compiled(self.diffusivity):
             self.diffusivity.respond(x)
         else:
             x[...] = self.diffusivity.g(x)
 
     def _compiled(self, structure):
         """The structure with the diffusivity's compiled rule applied, None where it has none."""
-        if not hasattr(self.diffusivity, "rule"):
+        if not is_compiled(self.diffusivity):
             return None
         return structure(self.diffusivity.rule, self.diffusivity.factor)
 
@@ -204,7 +204,7 @@ class Orientations(_Directional):
         check_count("angles", self.angles, least=2)
 
     def _map_eigenvalues(self, nu):
-        if isinstance(self.diffusivity, Exponential):
+        if type(self.diffusivity) is Exponential:
             from scipy import special  # only here, as it would double the start of every filter
 
             # exp(-m) I(r) = exp(-(m - r)) (exp(-r) I(r)), the last factor as i0e and i1e.

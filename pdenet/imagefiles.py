@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import tempfile
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,7 @@ class Image:
     pixels: np.ndarray
     channel_axis: int | None = None
     alpha: np.ndarray | None = None      # transparency, not filtered
+    alpha_kind: int = 2                  # of TIFF: 1 premultiplied, 2 not
     inverted: bool = False               # TIFF whose zero is white
 
     def with_result(self, result, dtype):
@@ -44,7 +46,8 @@ class Image:
         elif dtype.kind == "b":
             pixels = result >= 0.5
         else:
-            pixels = result.astype(dtype)
+            limits = np.finfo(dtype)
+            pixels = np.clip(result, limits.min, limits.max).astype(dtype)
         alpha = self.alpha
         if alpha is not None and alpha.dtype != dtype:
             raise UsageError(f"--dtype {dtype} would change the transparency of {alpha.dtype}; "
@@ -91,14 +94,21 @@ def check_target(name, overwrite):
         raise UsageError(f"{name}: exists already; --overwrite replaces it")
 
 
-def check_fit(name, dtype, colour):
-    """Raise unless the format of this file can hold pixels of this type without a change."""
+def check_fit(name, image, dtype):
+    """Raise unless the format of this file can hold the image with pixels of this type."""
     kind, dtype = format_of(name), np.dtype(dtype)
-    fits = {"TIFF": True,
-            "PNG": dtype in (np.uint8, bool) or (dtype == np.uint16 and not colour),
-            "JPEG": dtype == np.uint8}[kind]
-    if not fits:
-        what = f"{dtype} {'colour' if colour else 'grey'}"
+    if kind == "TIFF":
+        return
+    channels = 1 if image.channel_axis is None else image.pixels.shape[image.channel_axis]
+    if channels not in (1, 3):
+        raise UsageError(f"{name}: {kind} cannot hold {channels} channels; write a .tif")
+    if image.inverted:
+        raise UsageError(f"{name}: {kind} cannot hold an image whose zero is white; write a .tif")
+    if kind == "JPEG" and image.alpha is not None:
+        raise UsageError(f"{name}: JPEG cannot hold transparency; write a .png or .tif")
+    deep = kind == "PNG" and channels == 1 and image.alpha is None and dtype in (np.uint16, bool)
+    if dtype != np.uint8 and not deep:
+        what = f"{dtype} {'colour' if channels > 1 else 'grey'}"
         raise UsageError(f"{name}: {kind} cannot hold {what} values; write a .tif, or add --dtype "
                          f"uint8, which rounds to nearest and clips to 0..255 and never rescales")
 
@@ -106,25 +116,40 @@ def check_fit(name, dtype, colour):
 def write(name, image, overwrite):
     """Write to a temporary file beside the target and rename, so that it is there whole or not."""
     check_target(name, overwrite)
-    kind = format_of(name)
-    check_fit(name, image.pixels.dtype, image.channel_axis is not None)
+    check_fit(name, image, image.pixels.dtype)
+    target = os.path.realpath(name)  # a link stays a link
     temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=os.path.dirname(name) or ".", prefix=".pdenet-",
+        with tempfile.NamedTemporaryFile(dir=os.path.dirname(target), prefix=".pdenet-",
                                          suffix=os.path.splitext(name)[1], delete=False) as file:
             temporary = file.name
-            _encode(file, image, kind)
+            _encode(file, image, format_of(name))
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, name)
-        temporary = None
-    except OSError as error:
+        os.chmod(temporary, _mode(target))
+        if overwrite:
+            os.replace(temporary, target)
+            temporary = None
+        else:
+            os.link(temporary, target)  # fails if somebody has made the target meanwhile
+    except FileExistsError:
+        raise UsageError(f"{name}: exists already; --overwrite replaces it") from None
+    except Exception as error:  # the disk, or an encoder
         raise ImageFileError(f"{name}: cannot be written ({_one_line(error)})") from None
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def _mode(target):
+    """The permissions of the file to be replaced, or those of a new one."""
+    try:
+        return stat.S_IMODE(os.stat(target).st_mode)
+    except FileNotFoundError:
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return 0o666 & ~mask
 
 
 def _read_example(name):
@@ -146,9 +171,10 @@ def _read_picture(name, max_pixels):
 
     with open(name, "rb") as file:
         header = file.read(26)
-    if header[:8] == b"\x89PNG\r\n\x1a\n" and header[24:25] == b"\x10" and header[25:26] in b"\2\6":
-        raise ImageFileError(f"{name}: colour PNG with 16 bits per channel would be read with 8; "
-                             f"convert it to TIFF")
+    deep, several = header[24:25] == b"\x10", header[25:26] in (b"\2", b"\4", b"\6")
+    if header[:8] == b"\x89PNG\r\n\x1a\n" and deep and several:
+        raise ImageFileError(f"{name}: PNG with 16 bits per channel and colour or transparency "
+                             f"would be read with 8; convert it to TIFF")
     limit, pillow.MAX_IMAGE_PIXELS = pillow.MAX_IMAGE_PIXELS, None  # ours is checked instead
     try:
         with pillow.open(name) as image:  # the header only
@@ -157,7 +183,11 @@ def _read_picture(name, max_pixels):
                 raise ImageFileError(f"{name}: CMYK images are not read; convert it to RGB")
             if getattr(image, "n_frames", 1) > 1:
                 raise ImageFileError(f"{name}: holds several images; split it first")
-        return _from_channels_last(iio.imread(name, plugin="pillow", index=0, rotate=True))
+            mode = None
+            if "transparency" in image.info:  # a transparent colour or palette entries
+                mode = {"L": "LA", "RGB": "RGBA", "P": "RGBA"}.get(image.mode)
+        pixels = iio.imread(name, plugin="pillow", index=0, rotate=True, mode=mode)
+        return _from_channels_last(pixels)
     finally:
         pillow.MAX_IMAGE_PIXELS = limit
 
@@ -172,76 +202,79 @@ def _read_tiff(name, max_pixels):
             count = f"{len(file.series)} series" if len(file.series) > 1 else f"axes {axes}"
             raise ImageFileError(f"{name}: must hold one grey or colour image; it has {count} of "
                                  f"shape {series.shape}")
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+        meaning = page.photometric
+        if meaning == tifffile.PHOTOMETRIC.PALETTE:
             raise ImageFileError(f"{name}: holds palette indices, which cannot be filtered; "
                                  f"convert it to RGB")
-        _check_size(name, series.shape, max_pixels)
+        if meaning not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE,
+                           tifffile.PHOTOMETRIC.RGB):
+            raise ImageFileError(f"{name}: holds {meaning.name} values, which are not filtered; "
+                                 f"convert it to RGB or grey")
+        if page.tags.valueof("Orientation", 1) != 1:
+            raise ImageFileError(f"{name}: is to be shown turned or mirrored; apply its "
+                                 f"orientation first")
+        _check_size(name, [series.shape[axes.index(axis)] for axis in "YX"], max_pixels)
         pixels = series.asarray()
         if axes == "YX":
-            return Image(pixels, inverted=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE)
-        axis = 0 if axes in ("SYX", "CYX") else -1
-        if "S" in axes and page.extrasamples:
-            return _split_alpha(pixels, axis)
-        return Image(pixels, axis)
+            return Image(pixels, inverted=meaning == tifffile.PHOTOMETRIC.MINISWHITE)
+        if axes == "CYX":
+            return Image(pixels, 0)
+        if axes == "SYX":
+            pixels = np.moveaxis(pixels, 0, -1)
+        extra = [int(kind) for kind in page.extrasamples]
+        if extra in ([1], [2]):
+            return replace(_split_alpha(pixels), alpha_kind=extra[0])
+        if extra and meaning == tifffile.PHOTOMETRIC.RGB:
+            raise ImageFileError(f"{name}: has {len(extra)} channels of unknown meaning beside RGB")
+        return Image(pixels, -1)
 
 
 def _from_channels_last(pixels):
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        return _split_alpha(pixels, -1)
+        return _split_alpha(pixels)
     return Image(pixels, None if pixels.ndim == 2 else -1)
 
 
-def _split_alpha(pixels, axis):
-    planes = np.moveaxis(pixels, axis, 0)
-    if len(planes) == 2:
-        return Image(planes[0], alpha=planes[1])
-    return Image(np.moveaxis(planes[:-1], 0, axis), axis, alpha=planes[-1])
+def _split_alpha(pixels):
+    colours, alpha = pixels[..., :-1], pixels[..., -1]
+    if colours.shape[-1] == 1:
+        return Image(colours[..., 0], alpha=alpha)
+    return Image(colours, -1, alpha=alpha)
 
 
 def _check_size(name, shape, max_pixels):
     pixels = int(np.prod([int(n) for n in shape], dtype=object))
     if pixels > max_pixels:
-        raise ImageFileError(f"{name}: {'x'.join(map(str, shape))} are {pixels} values, more than "
+        raise ImageFileError(f"{name}: {'x'.join(map(str, shape))} are {pixels} pixels, more than "
                              f"the limit of {max_pixels}; --max-pixels raises it")
 
 
 def _encode(file, image, kind):
-    pixels, axis = image.pixels, image.channel_axis
     if kind == "TIFF":
         import tifffile
-        if axis == 0 and image.alpha is None:
-            tifffile.imwrite(file, pixels, photometric="minisblack", metadata={"axes": "CYX"})
+        if image.channel_axis == 0:
+            tifffile.imwrite(file, image.pixels, photometric="minisblack",
+                             metadata={"axes": "CYX"})
             return
-        pixels, alpha = _join(image)
-        colour = axis is not None and pixels.shape[-1] - alpha == 3
+        pixels = _join(image)
+        colour = image.channel_axis is not None and image.pixels.shape[-1] == 3
         tifffile.imwrite(
             file, pixels, planarconfig="contig" if pixels.ndim == 3 else None,
             photometric="rgb" if colour else "miniswhite" if image.inverted else "minisblack",
-            extrasamples=["unassalpha"] if alpha else None,
+            extrasamples=None if image.alpha is None else [image.alpha_kind],
             metadata={"axes": "YXS" if pixels.ndim == 3 else "YX"})
         return
     import imageio.v3 as iio
-    pixels, _ = _join(image)
-    if image.inverted:
-        raise ImageFileError("a TIFF whose zero is white goes into a TIFF only")
     options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
-    iio.imwrite(file, pixels, plugin="pillow", extension="." + kind.lower(), **options)
+    iio.imwrite(file, _join(image), plugin="pillow", extension="." + kind.lower(), **options)
 
 
 def _join(image):
-    """Channels last, with the transparency behind them; and whether there is one."""
+    """Channels last, with the transparency behind them."""
     pixels = image.pixels
     if image.channel_axis is not None:
         pixels = np.moveaxis(pixels, image.channel_axis, -1)
-    if image.alpha is None:
-        return pixels, False
-    return np.dstack([pixels, image.alpha]), True
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return pixels if image.alpha is None else np.dstack([pixels, image.alpha])
 
 
 def _one_line(error):

@@ -78,9 +78,8 @@ def _tensor_diffusivity(rule, factor, tensor, one):
     """2 g(J): g of the eigenvalues m + r and m - r, the same eigenvectors; r = |(d, o)|."""
     m, d, o = tensor
     r = np.sqrt(fma(d, d, o * o))
-    mean = factor * m
-    g1 = _diffusivity(rule, fma(factor, r, mean), one)
-    g2 = _diffusivity(rule, fma(-factor, r, mean), one)
+    g1 = _diffusivity(rule, factor * (m + r), one)
+    g2 = _diffusivity(rule, factor * np.maximum(m - r, one - one), one)  # not below 0 by rounding
     f = quotient(g1 - g2, r)
     return g1 + g2, f * d, f * o
 

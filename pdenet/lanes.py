@@ -138,12 +138,9 @@ def _call(name):
     return generate
 
 
-def _shifted(offset):
-    """The generator of the lanes from `offset` on of two vectors side by side."""
-    def generate(builder, x, y):
-        count = x.type.count
-        return builder.shuffle_vector(x, y, _integers([offset % count + k for k in range(count)]))
-    return generate
+def _preceding(builder, x, y):
+    count = x.type.count
+    return builder.shuffle_vector(x, y, _integers(range(count - 1, 2 * count - 1)))
 
 
 def _quotient(builder, x, y):
@@ -182,23 +179,18 @@ def preceding(x, y):
     return np.append(x[-1:], y[:-1])
 
 
-def following(x, y):
-    """The lanes one to the right of x: x without its first, then the first of y."""
-    return np.append(x[1:], y[:1])
-
-
 for arguments in (
         (operator.add, ir.IRBuilder.fadd, 2), (operator.sub, ir.IRBuilder.fsub, 2),
         (operator.mul, ir.IRBuilder.fmul, 2), (operator.truediv, ir.IRBuilder.fdiv, 2),
         (operator.neg, ir.IRBuilder.fneg, 1), (abs, _call("fabs"), 1),
         (np.sqrt, _call("sqrt"), 1), (np.maximum, _call("maxnum"), 2),
         (fma, _call("fmuladd"), 3, True), (quotient, _quotient, 2), (two_to, _two_to, 1),
-        (preceding, _shifted(-1), 2), (following, _shifted(1), 2)):
+        (preceding, _preceding, 2)):
     _define(*arguments)
 
 
 def exp2(t):
-    """2^t for t <= 0, without a branch: lanes of numbers are computed at once.
+    """2^t for t not much above 0, without a branch: lanes of numbers are computed at once.
 
     2^n by its bits times 2^r, |r| <= 1/2, by its Taylor series, which ends below the rounding
     unit; the relative error is that of rounding t, |t| units.

@@ -15,6 +15,7 @@ import numpy as np
 
 from . import kernels, tiles
 from .checks import check_count, check_number, check_workers, from_planes, to_planes
+from .diffusivities import is_compiled
 from .fluxes import Anisotropic, Isotropic
 from .operators import Gradient
 from .scalespace import ScaleSpace, add_smoothed
@@ -61,6 +62,13 @@ class DiffusionBlock:
     steering: ScaleSpace | None = None
 
     def __post_init__(self):
+        for name, value, part, kinds in (
+                ("operator", self.operator, "symbol", "Gradient, Laplacian or Hessian"),
+                ("flux", self.flux, "tensor", "Isotropic, Anisotropic, Uncoupled or Orientations"),
+                ("scales", self.scales, "measure", "ScaleSpace"),
+                ("steering", self.steering or self.scales, "measure", "ScaleSpace or None")):
+            if not hasattr(value, part):
+                raise TypeError(f"{name} must be {kinds}; got {value!r}")
         if self.flux.directional and not self.operator.directional:
             raise ValueError(f"flux must be Isotropic with operator {self.operator}; "
                              f"got {self.flux}")
@@ -87,8 +95,9 @@ class DiffusionBlock:
     @property
     def compiled(self):
         """Whether a kernel takes explicit steps without a plane of tensors between."""
-        return (hasattr(self.flux.diffusivity, "rule") and isinstance(self.operator, Gradient)
-                and self.scales.reach == 0 and type(self.flux) in (Isotropic, Anisotropic))
+        return (is_compiled(self.flux.diffusivity) and isinstance(self.operator, Gradient)
+                and self.scales.sigmas.size == 1 and self.scales.reach == 0
+                and type(self.flux) in (Isotropic, Anisotropic))
 
     def explicit_steps(self, taus, u, v, tile, inner, out):
         """The same numbers as by `cycle` and `_step`, sooner; v: layers that steer, or none."""
@@ -161,7 +170,8 @@ class DiffusionBlock:
         fastest oscillation and refined around the maximum. It bounds the step for every
         tensor D <= I, because M(D) <= M(I).
         """
-        count = 16 * (2 * self.scales.reach + self.operator.reach)
+        # Beyond 1024 the fastest oscillations are those of large scales, long smoothed away.
+        count = min(16 * (2 * self.scales.reach + self.operator.reach), 1024)
         low, high = np.zeros(2), np.full(2, np.pi)
         while True:
             xi, eta = (np.linspace(a, b, count + 1) for a, b in zip(low, high, strict=True))

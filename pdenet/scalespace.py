@@ -65,6 +65,8 @@ class ScaleSpace:
         if weights.size != sigmas.size:
             raise ValueError(f"weights must be as many as sigmas, {sigmas.size}; "
                              f"got {weights.size}")
+        if not weights.any():
+            raise ValueError(f"weights must not all be 0; got {weights.tolist()}")
         for name, value in [("sigmas", sigmas), ("weights", weights), ("omega", _measure(sigmas))]:
             value.flags.writeable = False
             object.__setattr__(self, name, value)
@@ -75,6 +77,9 @@ class ScaleSpace:
         count = check_count("count", count, least=1)
         smallest = check_number("smallest", smallest, above=0.0)
         largest = check_number("largest", largest, least=smallest)
+        if count > 1 and largest == smallest:
+            raise ValueError(f"largest must be above smallest, {smallest:g}, for {count} scales; "
+                             f"got {largest:g}")
         return cls(np.geomspace(smallest, largest, count), weights)
 
     @property

@@ -15,6 +15,7 @@ from .checks import check_choice, check_count, check_number
 
 SCHEMES = ("fed", "explicit")
 CYCLES = 8
+MOST_STEPS = 10**7
 
 
 def schedule(time, tau_max, scheme="fed", cycles=None):
@@ -24,6 +25,10 @@ def schedule(time, tau_max, scheme="fed", cycles=None):
     cycles = CYCLES if cycles is None else check_count("cycles", cycles, least=1)
     if time == 0:
         return []
+    longest = tau_max * (MOST_STEPS / 2 if scheme == "explicit" else cycles * 1e4**2 / 3)
+    if time > longest:
+        raise ValueError(f"time must be at most {longest:.3g} for this model, scheme and number of "
+                         f"cycles; got {time:.3g}")
     if scheme == "explicit":
         steps = math.ceil(time / (tau_max / 2) * (1 - 1e-12))
         return [(time / steps,)] * steps

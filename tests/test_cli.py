@@ -216,11 +216,12 @@ def test_bad_inputs(here, capsys):
     (here / "array.npy").write_bytes(b"x")
     bad(2, "array.npy: the name must end in one of .png, .jpg, .jpeg, .tif, .tiff", "array.npy")
     sixteen_bit_colour_png("deep.png")
-    bad(1, "deep.png: colour PNG with 16 bits per channel would be read with 8", "deep.png")
+    bad(1, "deep.png: PNG with 16 bits per channel and colour or transparency would be read with 8",
+        "deep.png")
     bomb("bomb.png")
-    bad(1, "are 10000000000 values, more than the limit of 268435456; --max-pixels",
+    bad(1, "are 10000000000 pixels, more than the limit of 268435456; --max-pixels",
         "bomb.png")
-    bad(1, "grey.png: 20x26 are 520 values, more than the limit of 500; --max-pixels raises it",
+    bad(1, "grey.png: 20x26 are 520 pixels, more than the limit of 500; --max-pixels raises it",
         "grey.png", "--max-pixels", "500")
     tifffile.imwrite("stack.tif", np.zeros((4, 9, 9), np.uint8), photometric="minisblack")
     bad(1, "stack.tif: must hold one grey or colour image; it has axes QYX of shape (4, 9, 9)",
@@ -354,3 +355,74 @@ def test_written_files_have_ordinary_permissions(here, capsys):
     mask = os.umask(0)
     os.umask(mask)
     assert stat.S_IMODE(os.stat("x.png").st_mode) == 0o666 & ~mask
+
+
+def test_channels_and_transparency_that_a_format_cannot_hold(here, capsys):
+    def bad(message, name, output):
+        fails(capsys, 2, message, "filter", "eed", name, output)
+
+    bands = RNG.integers(0, 255, (5, 20, 26)).astype(np.uint8)
+    tifffile.imwrite("bands.tif", bands, photometric="minisblack", metadata={"axes": "CYX"})
+    bad("x.png: PNG cannot hold 5 channels; write a .tif", "bands.tif", "x.png")
+    iio.imwrite("rgba.png", np.dstack([COLOUR, GREY]))
+    bad("x.jpg: JPEG cannot hold transparency; write a .png or .tif", "rgba.png", "x.jpg")
+    tifffile.imwrite("white.tif", GREY, photometric="miniswhite")
+    bad("x.png: PNG cannot hold an image whose zero is white", "white.tif", "x.png")
+
+
+def test_tiff_variants(here, capsys):
+    def bad(message, name):
+        fails(capsys, 1, message, "filter", "eed", name, "x.tif")
+
+    four = np.dstack([COLOUR, GREY])
+    tifffile.imwrite("cmyk.tif", four, photometric="separated")
+    bad("cmyk.tif: holds SEPARATED values, which are not filtered", "cmyk.tif")
+    tifffile.imwrite("turned.tif", GREY, extratags=[(274, 3, 1, 6, True)])
+    bad("turned.tif: is to be shown turned or mirrored", "turned.tif")
+    tifffile.imwrite("unknown.tif", four, photometric="rgb", extrasamples=[0])
+    bad("unknown.tif: has 1 channels of unknown meaning beside RGB", "unknown.tif")
+    for kind in (1, 2):  # premultiplied or not
+        tifffile.imwrite("alpha.tif", four, photometric="rgb", extrasamples=[kind])
+        assert cli.main("filter gerig alpha.tif a.tif --overwrite".split()) == 0
+        with tifffile.TiffFile("a.tif") as file:
+            assert [int(extra) for extra in file.pages[0].extrasamples] == [kind]
+            np.testing.assert_array_equal(file.asarray()[..., 3], GREY)
+    tifffile.imwrite("planar.tif", np.moveaxis(COLOUR, -1, 0), photometric="rgb",
+                     planarconfig="separate")
+    assert cli.main("filter gerig planar.tif p.tif --time 0".split()) == 0
+    with tifffile.TiffFile("p.tif") as file:
+        assert file.pages[0].photometric == tifffile.PHOTOMETRIC.RGB
+        np.testing.assert_array_equal(file.asarray(), COLOUR)
+
+
+def test_transparent_colour_becomes_transparency(here, capsys):
+    Image.fromarray(GREY).save("key.png", transparency=int(GREY[3, 4]))
+    assert cli.main("filter eed key.png k.png".split()) == 0
+    alpha = imagefiles.read("k.png").alpha
+    np.testing.assert_array_equal(alpha == 0, GREY == GREY[3, 4])
+
+
+def test_a_file_made_meanwhile_is_not_replaced(here, capsys, monkeypatch):
+    encode = imagefiles._encode
+
+    def encode_slowly(*arguments):
+        encode(*arguments)
+        (here / "x.png").write_text("mine")
+    monkeypatch.setattr(imagefiles, "_encode", encode_slowly)
+    assert cli.main("filter eed grey.png x.png".split()) == 2
+    assert "x.png: exists already" in capsys.readouterr().err
+    assert (here / "x.png").read_text() == "mine"
+    assert sorted(os.listdir()) == ["colour.png", "grey.png", "x.png"]
+
+
+def test_overwriting_keeps_permissions_and_links(here, capsys):
+    os.chmod("grey.png", 0o600)
+    os.symlink("grey.png", "link.png")
+    assert cli.main("filter eed colour.png link.png --overwrite".split()) == 0
+    assert os.path.islink("link.png") and iio.imread("grey.png").shape == COLOUR.shape
+    assert stat.S_IMODE(os.stat("grey.png").st_mode) == 0o600
+
+
+def test_output_names_in_any_encoding(here):
+    done = run("filter", "eed", "grey.png", "é.png", env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0 and os.path.exists("é.png")

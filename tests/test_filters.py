@@ -104,8 +104,8 @@ BAD_IMAGES = {
                       ValueError, "image must be finite; 2 of its values are NaN or infinite, the "
                       "first at index (1, 4, 1)"),
     "huge": (lambda: np.array([[0, 1e30]], np.float32), {}, ValueError,
-             "image values must be at most 2e+16 in float32, so that squared gradients are finite; "
-             "got 1e+30"),
+             "image values must be at most 4e+08 in float32, so that squares of the structure "
+             "tensor are finite; got 1e+30"),
     "empty": (lambda: np.zeros((0, 5)), {}, ValueError,
               "image must not be empty; got shape (0, 5)"),
     "one axis": (lambda: np.zeros(5), {}, ValueError, "image must have 2 dimensions with "
@@ -278,3 +278,65 @@ def test_importing_is_light():
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="module 'pdenet' has no attribute 'nothing'"):
         pdenet.nothing
+
+
+@every_filter
+@pytest.mark.parametrize("diffusivity", ["exponential", "rational", "charbonnier", "weickert"])
+@pytest.mark.parametrize("contrast", [1e-15, 1e-3, 1e15])
+def test_any_contrast_keeps_results_bounded(filter_, diffusivity, contrast):
+    """Rounding must not make an eigenvalue negative, where g would exceed 1."""
+    image = np.random.default_rng(0).uniform(0, 65535, (40, 40)).astype(np.float32)
+    result = filter_(image, contrast=contrast, time=1.0, diffusivity=diffusivity)
+    assert np.isfinite(result).all()
+    assert np.linalg.norm(result - result.mean()) <= 1.001 * np.linalg.norm(image - image.mean())
+
+
+@every_filter
+def test_largest_values_stay_finite(filter_):
+    image = np.random.default_rng(0).uniform(-4e8, 4e8, (20, 20)).astype(np.float32)
+    assert np.isfinite(filter_(image)).all()
+
+
+@pytest.mark.parametrize("contrast", [1e-200, 1e200])
+def test_contrast_beyond_squaring(contrast):
+    with pytest.raises(ValueError, match="contrast must be from 1e-15 to 1e15; got 1e"):
+        pdenet.eed(GREY, contrast=contrast)
+
+
+@pytest.mark.parametrize("options", [{"time": 1e300}, {"time": 1e12, "scheme": "explicit"},
+                                     {"time": 1e9, "cycles": 1}])
+def test_time_beyond_reach(options):
+    with pytest.raises(ValueError, match="time must be at most .* for this model, scheme"):
+        models.perona_malik(5.0).evolve(GREY, **options)
+
+
+def test_several_unsmoothed_scales_are_all_counted():
+    network = models.perona_malik(10.0, scales=pdenet.ScaleSpace([0.0, 0.1]), tau=0.1, steps=1)
+    single = models.perona_malik(10.0, scales=pdenet.ScaleSpace([0.0], [0.2**0.5]), tau=0.1,
+                                 steps=1)
+    np.testing.assert_allclose(network(GREY), single(GREY), atol=1e-10)
+
+
+def test_a_subclass_may_have_its_own_g():
+    class Constant(pdenet.Exponential):
+        def g(self, x):
+            return np.ones_like(x)
+
+    image = GREY.astype(float)
+    linear = models.perona_malik(None, diffusivity=Constant(1.0))(image)
+    np.testing.assert_allclose(linear, models.perona_malik(1e9)(image), atol=1e-9)
+
+
+def test_large_scales_have_a_bound():
+    assert 0 < models.multiscale(1.0, sigmas=[60.0]).tau_max < np.inf
+    with pytest.raises(ValueError, match=r"weights must not all be 0; got \[0.0\]"):
+        pdenet.multiscale(GREY, sigmas=[1.0], weights=[0.0])
+
+
+@pytest.mark.parametrize("parts, message", [
+    ({"flux": None}, "flux must be Isotropic, Anisotropic, Uncoupled or Orientations; got None"),
+    ({"operator": "gradient"}, "operator must be Gradient, Laplacian or Hessian; got 'gradient'"),
+    ({"scales": [1.0]}, "scales must be ScaleSpace; got \\[1.0\\]")])
+def test_wrong_parts(parts, message):
+    with pytest.raises(TypeError, match=message):
+        pdenet.DiffusionNetwork(**{"flux": pdenet.Isotropic(pdenet.Rational(1.0))} | parts)

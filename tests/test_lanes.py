@@ -11,8 +11,7 @@ from pdenet.lanes import BYTES, load, store
 
 ONE = {"neg": operator.neg, "abs": abs, "sqrt": np.sqrt, "exp2": lanes.exp2}
 TWO = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
-       "maximum": np.maximum, "quotient": lanes.quotient, "preceding": lanes.preceding,
-       "following": lanes.following}
+       "maximum": np.maximum, "quotient": lanes.quotient, "preceding": lanes.preceding}
 each_type = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 

@@ -66,7 +66,7 @@ class DiffusionBlock:
                 ("operator", self.operator, "symbol", "Gradient, Laplacian or Hessian"),
                 ("flux", self.flux, "tensor", "Isotropic, Anisotropic, Uncoupled or Orientations"),
                 ("scales", self.scales, "measure", "ScaleSpace"),
-                ("steering", self.steering or self.scales, "measure", "ScaleSpace or None")):
+                ("steering", self._steers, "measure", "ScaleSpace or None")):
             if not hasattr(value, part):
                 raise TypeError(f"{name} must be {kinds}; got {value!r}")
         if self.flux.directional and not self.operator.directional:
@@ -102,10 +102,8 @@ class DiffusionBlock:
     def explicit_steps(self, taus, u, v, tile, inner, out):
         """The same numbers as by `cycle` and `_step`, sooner; v: layers that steer, or none."""
         number = u.dtype.type
-        scales, layers = (self.scales, len(u)) if self.steering is None else (self.steering, len(v))
-        weights = np.resize(scales.measure, layers).astype(u.dtype)
         kernels.explicit_steps(
-            u, v, weights, tile, inner, isinstance(self.flux, Anisotropic),
+            u, v, self._weights(u), tile, inner, isinstance(self.flux, Anisotropic),
             self.flux.diffusivity.rule, number(self.flux.diffusivity.factor),
             number(self.operator.alpha), number(self.operator.gamma),
             (-self.scales.measure[0] * np.array(taus)).astype(u.dtype), out)
@@ -115,12 +113,18 @@ class DiffusionBlock:
 
         v: the layers that diffuse, if at hand.
         """
-        scales = self.scales if self.steering is None else self.steering
         if v is None or self.steering is not None:
-            v = scales.smooth(u, work)
-        weights = np.tile(scales.measure, len(u)).astype(u.dtype)
+            v = self._steers.smooth(u, work)
         full = self.flux.directional if full is None else full
-        return self.operator.structure(v, weights, full, work, *rule)
+        return self.operator.structure(v, self._weights(u), full, work, *rule)
+
+    @property
+    def _steers(self):
+        return self.scales if self.steering is None else self.steering
+
+    def _weights(self, u):
+        """w_n of the layers n = (m, l) that steer."""
+        return np.tile(self._steers.measure, len(u)).astype(u.dtype)
 
     def _step(self, u, v, tensor, tau, work):
         """u_m - tau sum_l w_l G_l K' Phi(v_ml), Phi = M(tensor) K: the explicit step."""
@@ -187,8 +191,8 @@ class DiffusionBlock:
     def reach(self, steps):
         """Pixels on which a pixel depends after a cycle of this many steps."""
         smoothing = self.scales.reach
-        steering = smoothing if self.steering is None else self.steering.reach
-        return steps * (2 * smoothing + self.operator.reach) + max(0, steering - smoothing)
+        return (steps * (2 * smoothing + self.operator.reach)
+                + max(0, self._steers.reach - smoothing))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

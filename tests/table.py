@@ -16,7 +16,6 @@ class Case:
     build: object
     channels: int = 1
     energy: bool = True
-    rotates: bool = True
 
     def network(self, contrast=12.0, **options):
         return self.build(contrast, **options)
@@ -61,7 +60,7 @@ ALL_MODELS = {
     "weickert_brox-gamma": Case(_oblique(models.weickert_brox), channels=2, energy=False),
     "multiscale-isotropic": Case(_multiscale("isotropic")),
     "multiscale-anisotropic": Case(_multiscale("anisotropic")),
-    "multiscale-uncoupled": Case(_multiscale("uncoupled"), rotates=False),
+    "multiscale-uncoupled": Case(_multiscale("uncoupled")),
     "multiscale-colour": Case(_multiscale("anisotropic"), channels=3),
     "multiscale-isotropic-colour": Case(_multiscale("isotropic"), channels=3),
     "multiscale-gamma": Case(_oblique(_multiscale("anisotropic")), energy=False),

@@ -112,7 +112,7 @@ def build_parser():
 
 def run_filter(options):
     from . import estimates, imagefiles, models
-    from .checks import check_count
+    from .checks import check_count, from_planes, to_planes
 
     imagefiles.check_target(options.output, options.overwrite)
     model = getattr(models, options.model.replace("-", "_"))
@@ -128,13 +128,14 @@ def run_filter(options):
     image = imagefiles.read(options.input, limit)
     imagefiles.check_fit(options.output, image, options.dtype or image.pixels.dtype)
     image.with_result(image.pixels[:0], options.dtype)  # refuse now what cannot be written later
-    network, time = estimates.prepare(image.pixels, model, options.contrast, options.time,
-                                      options.diffusivity, image.channel_axis)
+    planes = to_planes(image.pixels, image.channel_axis)
+    network, time = estimates.prepare(planes, model, options.contrast, options.time,
+                                      options.diffusivity)
     with _ProgressBar(options.quiet) as progress:
-        result = network.evolve(image.pixels, time, scheme=options.scheme,
-                                channel_axis=image.channel_axis, workers=options.workers,
-                                progress=progress)
-    imagefiles.write(options.output, image.with_result(result, options.dtype), options.overwrite)
+        planes = network.evolve_planes(planes, time, scheme=options.scheme,
+                                       workers=options.workers, progress=progress)
+    result = image.with_result(from_planes(planes, image.channel_axis), options.dtype)
+    imagefiles.write(options.output, result, options.overwrite)
     if not options.quiet:
         shown = options.output.encode(sys.stdout.encoding, "backslashreplace").decode(
             sys.stdout.encoding)

@@ -90,9 +90,8 @@ def estimate_time(network, image, *, channel_axis=None):
     return time_of(network, to_planes(image, channel_axis))
 
 
-def prepare(image, model, contrast, time, diffusivity, channel_axis):
+def prepare(planes, model, contrast, time, diffusivity):
     """The network of a model function and the time, both estimated where they are None."""
-    planes = to_planes(image, channel_axis)
     if contrast is None and isinstance(diffusivity, str):
         contrast = contrast_of(model(1.0, diffusivity=diffusivity), planes)
     network = model(contrast, diffusivity=diffusivity)

@@ -9,6 +9,7 @@ rescaled. float32 stays float32, every other real type becomes float64. `contras
 import functools
 
 from . import estimates, models
+from .checks import from_planes, to_planes
 
 
 def perona_malik(image, *, contrast=None, time=None, diffusivity="exponential",
@@ -394,5 +395,6 @@ def multiscale(image, *, contrast=None, sigmas=None, weights=None, time=None,
 
 
 def _filter(image, model, contrast, time, diffusivity, scheme, channel_axis, workers):
-    network, time = estimates.prepare(image, model, contrast, time, diffusivity, channel_axis)
-    return network.evolve(image, time, scheme=scheme, channel_axis=channel_axis, workers=workers)
+    planes = to_planes(image, channel_axis)
+    network, time = estimates.prepare(planes, model, contrast, time, diffusivity)
+    return from_planes(network.evolve_planes(planes, time, scheme, workers=workers), channel_axis)

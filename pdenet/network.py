@@ -292,7 +292,8 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the image is not a finite real array of that shape.
         """
-        return self._run(image, [(self.tau,)] * self.steps, channel_axis, workers)
+        planes = to_planes(image, channel_axis)
+        return from_planes(self._run(planes, [(self.tau,)] * self.steps, workers), channel_axis)
 
     def evolve(self, image, time, *, scheme="fed", cycles=None, channel_axis=None, workers=None,
                progress=None):
@@ -319,8 +320,13 @@ class DiffusionNetwork:
         ndarray
             Of the image's shape, float32 or float64; a copy for time = 0.
         """
-        cycle_list = schedule(time, self.tau_max, scheme, cycles)
-        return self._run(image, cycle_list, channel_axis, workers, progress)
+        planes = to_planes(image, channel_axis)
+        return from_planes(self.evolve_planes(planes, time, scheme, cycles, workers, progress),
+                           channel_axis)
+
+    def evolve_planes(self, planes, time, scheme="fed", cycles=None, workers=None, progress=None):
+        """`evolve` for planes (M, H, W) that have passed `checks.to_planes`."""
+        return self._run(planes, schedule(time, self.tau_max, scheme, cycles), workers, progress)
 
     def energy(self, image, *, channel_axis=None):
         """The energy that the steps descend, for tied steering and gamma = 0.
@@ -333,9 +339,8 @@ class DiffusionNetwork:
         planes = to_planes(image, channel_axis)
         return self.block.energy(planes.astype(np.float64))
 
-    def _run(self, image, cycles, channel_axis, workers, progress=None):
+    def _run(self, planes, cycles, workers, progress=None):
         workers = check_workers(workers)
-        planes = to_planes(image, channel_axis)
         source, target = planes, None
         stream = (self.block.compiled and self.steering is None
                   and all(len(taus) == 1 for taus in cycles))
@@ -355,7 +360,7 @@ class DiffusionNetwork:
                 source, target = target, (None if source is planes else source)
                 if progress is not None:
                     progress(done, len(cycles))
-        return from_planes(planes.copy() if source is planes else source, channel_axis)
+        return planes.copy() if source is planes else source
 
     def _in_one_pass(self, cycles, u, tile, inner, out, work):
         self.block.explicit_steps(np.concatenate(cycles), u, u[:0], tile, inner, out)

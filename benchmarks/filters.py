@@ -80,11 +80,22 @@ def models_beside_perona_malik(size, rounds):
 
 
 def cost_over_pixels(sizes, rounds):
-    """Is the cost linear in the pixels? 20 explicit steps of Perona-Malik, one thread."""
+    """Is the cost linear in the pixels? 20 explicit steps of Perona-Malik, one thread.
+
+    Each size is called so often that all work on as many pixels.
+    """
     network = models.perona_malik(30.0, tau=0.2, steps=20)
-    seconds = timing.interleave(
-        {size: functools.partial(network, image_of(size), workers=1) for size in sizes}, rounds)
-    scaled = {size: value * 1e9 / (size**2 * 20) for size, value in seconds.items()}
+
+    def repeated(size):
+        image, calls = image_of(size), (sizes[-1] // size)**2
+
+        def run():
+            for _ in range(calls):
+                network(image, workers=1)
+        return run
+
+    seconds = timing.interleave({size: repeated(size) for size in sizes}, rounds)
+    scaled = {size: value * 1e9 / (sizes[-1]**2 * 20) for size, value in seconds.items()}
     print("\nCost over pixels, Perona-Malik, float32, one thread")
     for size, value in scaled.items():
         print(f"  {size:5} x {size:<5}{value:8.2f} ns")

@@ -1,5 +1,6 @@
 """The scales of a model: Gaussian smoothing G_l, trainable weights beta_l, measure omega_l."""
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,12 +83,12 @@ class ScaleSpace:
                              f"got {largest:g}")
         return cls(np.geomspace(smallest, largest, count), weights)
 
-    @property
+    @functools.cached_property
     def measure(self):
         """w_l = omega_l beta_l**2, shape (L,)."""
         return self.omega * self.weights**2
 
-    @property
+    @functools.cached_property
     def reach(self):
         """Radius of the largest smoothing kernel in pixels."""
         return max(map(_radius, self.sigmas))

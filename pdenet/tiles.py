@@ -7,6 +7,8 @@ tile's artificial borders reach into the halo only. So tiles keep the work in th
 the memory, and are what several workers share.
 """
 
+import collections
+import concurrent.futures
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -33,19 +35,47 @@ class Workspace:
 
 
 class Workers:
-    """Threads that share the tiles of an image, each with its own workspace."""
+    """Threads that share tasks, the caller's among them, each with its own workspace."""
 
     def __init__(self, count):
         self.count = count
-        self._pool = None
+        self._pool = ThreadPoolExecutor(count - 1) if count > 1 else None
         self._local = threading.local()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
-        if self._pool is not None:  # after an error or Ctrl-C only tiles under way are finished
-            self._pool.shutdown(cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def map(self, function, tasks):
+        """[function(task, workspace) for all tasks]; after an error no further task begins."""
+        waiting = collections.deque(enumerate(tasks))  # its methods are safe among threads
+        results = [None] * len(waiting)
+
+        def work():
+            if not hasattr(self._local, "workspace"):
+                self._local.workspace = Workspace()
+            try:
+                while True:
+                    try:
+                        k, task = waiting.popleft()
+                    except IndexError:
+                        return
+                    results[k] = function(task, self._local.workspace)
+            except BaseException:  # Ctrl-C, too
+                waiting.clear()
+                raise
+
+        helpers = [self._pool.submit(work) for _ in range(min(self.count, len(results)) - 1)]
+        try:
+            work()
+        finally:
+            concurrent.futures.wait(helpers)
+        for helper in helpers:
+            helper.result()
+        return results
 
     def map_tiles(self, function, u, out, halo, edge):
         """function(u, tile, inner, out, workspace) for all tiles; u and out must not overlap.
@@ -53,24 +83,14 @@ class Workers:
         The function writes the inner part of each tile. Both are (top, bottom, left, right).
         """
         rows, columns = u.shape[1:]
-        boxes = list(tile_boxes((rows, columns), halo, self.count, edge))
 
-        def work(inner):
-            if not hasattr(self._local, "workspace"):
-                self._local.workspace = Workspace()
+        def work(inner, workspace):
             top, bottom, left, right = inner
             tile = (max(top - halo, 0), min(bottom + halo, rows),
                     max(left - halo, 0), min(right + halo, columns))
-            function(u, tile, inner, out, self._local.workspace)
+            function(u, tile, inner, out, workspace)
 
-        if self.count == 1 or len(boxes) == 1:
-            for box in boxes:
-                work(box)
-            return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.count)
-        for _ in self._pool.map(work, boxes):
-            pass
+        self.map(work, tile_boxes((rows, columns), halo, self.count, edge))
 
 
 def tile_boxes(shape, halo, workers, edge):

@@ -8,7 +8,8 @@ _HOME = {name: module for module, names in {
     "filters": ("perona_malik you_kaveh lysaker_lundervold_tai gerig weickert_brox eed "
                 "weickert_1994 multiscale"),
     "estimates": "estimate_contrast estimate_time",
-    "network": "DiffusionBlock DiffusionNetwork",
+    "block": "DiffusionBlock",
+    "network": "DiffusionNetwork",
     "operators": "Gradient Laplacian Hessian",
     "scalespace": "ScaleSpace",
     "fluxes": "Isotropic Anisotropic Uncoupled Orientations",

@@ -84,6 +84,35 @@ def to_planes(image, channel_axis=None):
     return planes
 
 
+def to_pairs(noisy, clean, channel_axis=None):
+    """Images and their targets as planes (N, M, H, W) of one type, float32 if both are."""
+    stacks = []
+    for name, images in (("noisy", noisy), ("clean", clean)):
+        try:
+            images = np.ma.asanyarray(images) if np.ma.isMaskedArray(images) else np.asarray(images)
+        except ValueError as error:
+            raise ValueError(f"{name} must be a rectangular array of numbers; {error}") from None
+        stacks.append(images)
+    if stacks[0].shape != stacks[1].shape:
+        raise ValueError(f"noisy and clean must have the same shape; got {stacks[0].shape} and "
+                         f"{stacks[1].shape}")
+    dimensions = stacks[0].ndim - (channel_axis is not None)
+    if dimensions not in (2, 3):
+        raise ValueError(f"noisy and clean must have shape (H, W) or (N, H, W), and with "
+                         f"channel_axis one axis more; got shape {stacks[0].shape} with "
+                         f"channel_axis={channel_axis}")
+    if dimensions == 2:
+        planes = [to_planes(images, channel_axis)[np.newaxis] for images in stacks]
+    else:
+        if channel_axis is not None:
+            axis = operator.index(channel_axis)
+            if not -4 <= axis < 4 or axis % 4 == 0:
+                raise ValueError(f"channel_axis must be another axis than that of the images; got {axis}")
+            stacks, channel_axis = [np.moveaxis(images, axis, 1) for images in stacks], 0
+        planes = [[to_planes(image, channel_axis) for image in images] for images in stacks]
+    return planes
+
+
 def from_planes(planes, channel_axis=None):
     """The image (H, W), or with its channels moved back, of planes (M, H, W)."""
     if channel_axis is None:

@@ -9,7 +9,7 @@ from numba.core.compiler import Compiler
 
 
 SOURCES = [pathlib.Path(__file__).with_name(name)
-           for name in ("compiling.py", "kernels.py", "lanes.py", "stencils.py")]
+           for name in ("cells.py", "compiling.py", "kernels.py", "lanes.py", "stencils.py")]
 
 
 class _ForgivingCache:

@@ -3,15 +3,18 @@
 A diffusivity is any object with three methods `g(x)`, `derivative(x)` and `potential(x)`
 that map an array of non-negative squared gradients to an array of the same shape and
 type; g must lie in [0, 1], because the step bound of a network rests on it. A network's
-`contrast` parameter is the attribute of that name, where the object has one.
+`contrast` parameter is the attribute of that name, where the object has one; g is then a
+function of x / contrast**2.
 """
 
+import copy
+import dataclasses
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from . import kernels
+from . import cells, kernels
 from .checks import check_number
 
 __all__ = ["Exponential", "Rational", "Charbonnier", "Weickert", "DIFFUSIVITIES"]
@@ -76,7 +79,7 @@ class Exponential(_Diffusivity):
     array([1.   , 0.368])
     """
 
-    rule = kernels.EXPONENTIAL
+    rule = cells.EXPONENTIAL
 
     @property
     def factor(self):
@@ -113,7 +116,7 @@ class Rational(_Diffusivity):
     array([1. , 0.5])
     """
 
-    rule = kernels.RATIONAL
+    rule = cells.RATIONAL
 
     def derivative(self, x):
         x = _floating(x)
@@ -147,7 +150,7 @@ class Charbonnier(_Diffusivity):
     array([1. , 0.5])
     """
 
-    rule = kernels.CHARBONNIER
+    rule = cells.CHARBONNIER
 
     def derivative(self, x):
         x = _floating(x)
@@ -183,7 +186,7 @@ class Weickert(_Diffusivity):
     array([1.   , 0.964])
     """
 
-    rule = kernels.WEICKERT
+    rule = cells.WEICKERT
     _constant = 3.31488
 
     @property
@@ -232,6 +235,15 @@ def build_diffusivity(diffusivity, contrast):
     return check_diffusivity(diffusivity)
 
 
+def with_contrast(diffusivity, contrast):
+    """The same diffusivity with another contrast."""
+    if dataclasses.is_dataclass(diffusivity):
+        return dataclasses.replace(diffusivity, contrast=contrast)
+    changed = copy.copy(diffusivity)
+    changed.contrast = check_number("contrast", contrast, above=0.0)
+    return changed
+
+
 def check_diffusivity(diffusivity):
     """Raise unless the object has the three methods and 0 <= g <= 1 on sample values."""
     missing = [name for name in ("g", "derivative", "potential")
@@ -249,4 +261,9 @@ def check_diffusivity(diffusivity):
         if wrong.any():
             raise ValueError(f"diffusivity.g must lie in [0, 1] (rescale time instead); "
                              f"got g({x[wrong][0]:g}) = {values[wrong][0]:g}")
+        if hasattr(diffusivity, "contrast"):
+            doubled = with_contrast(diffusivity, 2 * diffusivity.contrast).g(4 * x)
+            if not np.allclose(doubled, values, rtol=1e-6, atol=1e-9):
+                raise ValueError("diffusivity.g with an attribute contrast must be a function of "
+                                 "x / contrast**2, on which the derivative by the contrast rests")
     return diffusivity

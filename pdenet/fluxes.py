@@ -3,10 +3,13 @@
 A flux offers
     tensor(structure)   planes (g,) for D = g I, or 2 D = [[m + d, o], [o, m - d]] as (m, d, o),
                         from structure(rule, factor), see `operators`, whose result it may change
+    derivative(J, B)    D'(J)[B], in the form of D: the Frechet derivative of D at J, which is
+                        symmetric and so its own adjoint
     energy(structure)   the density whose derivative by J is D
 and says by `directional` whether it needs the whole structure tensor or its trace.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,12 +69,20 @@ class Isotropic(_Flux):
             self._respond(g)
         return g
 
+    def derivative(self, structure, direction):
+        """g'(tr J) tr B."""
+        return self.diffusivity.derivative(structure) * direction
+
     def energy(self, structure):
         return self.diffusivity.potential(structure()[0])
 
 
 class _Directional(_Flux):
-    """D with the eigenvectors of J: a subclass maps the eigenvalues nu of J to those of D."""
+    """D with the eigenvectors of J: a subclass maps the eigenvalues nu of J to mu, those of D.
+
+    `_map_eigenvalues` does it in place; `_slopes` has the derivatives of mu_1 by nu_1, of mu_1
+    by nu_2, which is that of mu_2 by nu_1, and of mu_2 by nu_2.
+    """
 
     directional = True
 
@@ -85,6 +96,38 @@ class _Directional(_Flux):
         d *= factor
         o *= factor
         return tensor
+
+    def derivative(self, structure, direction):
+        """Daleckii and Krein's formula in the eigenvectors of J: the eigenvalues mu of D change
+        by B's diagonal there, d mu / d nu; the eigenvectors by B's mixed entry times the
+        divided difference of mu.
+        """
+        m, d, o = structure
+        B, D, O = direction
+        nu, r = _eigenvalues(structure)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            along, across = np.where(r > 0, d / r, 1), np.where(r > 0, o / r, 0)
+        parallel, mixed = along * D + across * O, along * O - across * D
+        s11, s12, s22 = self._slopes(nu)
+        first, second = B + parallel, B - parallel
+        first, second = s11 * first + s12 * second, s12 * first + s22 * second
+        mixed *= 2 * self._divided_difference(nu, r)
+        change = first - second
+        return np.stack([first + second, change * along - mixed * across,
+                         change * across + mixed * along])
+
+    def _divided_difference(self, nu, r):
+        """(mu_1 - mu_2) / (nu_1 - nu_2): where the quotient would lose digits, the mean of the
+        derivative between, by Gauss' rule of two points, which has an error of fourth order."""
+        mu = nu.copy()
+        self._map_eigenvalues(mu)
+        difference = mu[0] - mu[1]
+        near = np.abs(difference) < (270 * np.finfo(nu.dtype).eps)**0.2 * (mu[0] + mu[1])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            quotient = np.where(r > 0, difference / (2 * r), 0)
+        middle, radius = (nu[0] + nu[1]) / 2, (nu[0] - nu[1]) / nu.dtype.type(2 * math.sqrt(3))
+        s11, s12, s22 = self._slopes(np.stack([middle + radius, middle - radius]))
+        return np.where(near, (s11 + s22) / 2 - s12, quotient)
 
     def energy(self, structure):
         return self._density(_eigenvalues(structure())[0])
@@ -123,6 +166,10 @@ class Anisotropic(_Directional):
     def _map_eigenvalues(self, nu):
         self._respond(nu)
 
+    def _slopes(self, nu):
+        first, second = self.diffusivity.derivative(nu)
+        return first, 0, second
+
     def _density(self, nu):
         return self.diffusivity.potential(nu).sum(axis=0)
 
@@ -156,6 +203,13 @@ class Uncoupled(_Flux):
         np.subtract(*diagonal, out=d)
         o[:] = 0
         return tensor
+
+    def derivative(self, structure, direction):
+        """diag(g'(J11) B11, g'(J22) B22)."""
+        (m, d, _), (B, D, _) = structure, direction
+        first, second = (self.diffusivity.derivative(np.stack([m + d, m - d]))
+                         * np.stack([B + D, B - D]))
+        return np.stack([first + second, first - second, np.zeros_like(first)])
 
     def energy(self, structure):
         m, d, _ = structure()
@@ -221,6 +275,27 @@ class Orientations(_Directional):
             mu[0] += nu.dtype.type(2 * weight * across) * x
             mu[1] += nu.dtype.type(2 * weight * (1 - across)) * x
         nu[...] = mu
+
+    def _slopes(self, nu):
+        if type(self.diffusivity) is Exponential:
+            from scipy import special
+
+            # With I0' = I1 and I1' = I0 - I1 / x, at x as above.
+            rate = nu.dtype.type(1 / (4 * self.diffusivity.contrast**2))
+            x = rate * (nu[0] - nu[1])
+            along, across = special.i0e(x), special.i1e(x)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                ratio = np.where(x > 0, across / x, nu.dtype.type(0.5))
+            scale = rate * self.diffusivity.g(nu[1])
+            return (scale * (2 * (across - along) + ratio), -scale * ratio,
+                    scale * (ratio - 2 * (across + along)))
+        slopes = np.zeros((3,) + nu.shape[1:], nu.dtype)
+        for weight, across, x in self._quadrature(nu):
+            change = self.diffusivity.derivative(x)
+            for slope, share in zip(slopes, (across**2, across * (1 - across), (1 - across)**2),
+                                    strict=True):
+                slope += nu.dtype.type(2 * weight * share) * change
+        return slopes
 
     def _density(self, nu):
         return sum(2 * weight * self.diffusivity.potential(x)

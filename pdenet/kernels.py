@@ -1,213 +1,16 @@
-"""The compiled loops over cells: arrays and scalars in, the last argument is written.
+"""The compiled loops over planes of cells: arrays and scalars in, the last argument is written.
 
 Every kernel works on planes (H, W) of float32 or float64, C-contiguous, and keeps that type
-throughout. A *cell* is the square between the four pixels A = (i, j), B = (i, j+1),
-C = (i+1, j), D = (i+1, j+1); a plane of cells has shape (H+1, W+1), because reflecting boundary
-conditions continue the image mirrored and so surround it by a rim of cells whose pixels are
-replicated. A rim cell is shared with the mirror image: a pixel at the boundary receives
-flux from four full cells like any other, and only sums over cells (energies) count the rim
-half.
-
-A cell has the samples p = (B-A+D-C)/2, q = (C-A+D-B)/2 and the twist s = A-B-C+D. The
-discretisation of div(D grad u) on 3x3 pixels by Weickert, Welk and Wickert (2013) is -K' M K
-with K u = (p, q, s) and, for D = [[a, b], [b, c]],
-
-    M (p, q, s) = (a p + b q, b p + c q, kappa s),  kappa = (1-2 alpha)/4 (a + c - 2 gamma |b|).
-
-In the loops a cell has x = 2 p, y = 2 q and z = s, and symmetric tensors [[m + d, o], [o, m - d]]
-are kept as (m, d, o). They run along rows in whole vectors (see `lanes`), so rows lie in a
-common `memory`, each a `pitch` after the other, where they end with a whole vector, and are
-named by the index at which they begin. A row of pixels has a pixel more at either end, the
-mirror image of the last: slot j holds pixel j - 1, and the cell of slot j the pixels of the
-slots j and j + 1; those of slots 0 and W are the rim, those beyond are computed and never
-used. A pixel's value does not depend on where in a row, a tile or a vector it stands.
+throughout. What a cell is, and how rows lie in `memory`, says `cells`.
 """
 
 import numpy as np
 
-from .compiling import inlined, kernel
-from .lanes import BYTES, exp2, fma, load, preceding, quotient, splat, store
-
-# Formulas, for numbers as for lanes ---------------------------------------------------------
-
-NONE, EXPONENTIAL, RATIONAL, CHARBONNIER, WEICKERT = range(5)
-
-
-@inlined
-def _diffusivity(rule, x, one):
-    """g; its argument is scaled already, see `diffusivities`. The rule NONE keeps it."""
-    if rule == NONE:
-        return x
-    elif rule == EXPONENTIAL:
-        return exp2(x)
-    elif rule == RATIONAL:
-        return one / (x + one)
-    elif rule == CHARBONNIER:
-        return one / np.sqrt(x + one)
-    else:
-        y = x * x
-        return one - exp2(-(one / (y * y)))
-
-
-@inlined
-def _gradient(memory, top, bottom):
-    """K u = (x, y, z) of the cells from these slots of two rows of pixels on."""
-    a, b, c, d = (load(memory, top), load(memory, top + 1),
-                  load(memory, bottom), load(memory, bottom + 1))
-    left, right = c - a, d - b
-    return (b - a) + (d - c), left + right, right - left
-
-
-@inlined
-def _add_trace(gradient, weight, twist, trace):
-    x, y, z = gradient
-    return fma(twist * z, z, fma(weight * x, x, fma(weight * y, y, trace)))
-
-
-@inlined
-def _add_tensor(gradient, weight, twist, tensor):
-    x, y, z = gradient
-    m, d, o = tensor
-    wx, wy = weight * x, weight * y
-    return (fma(wx, x, fma(wy, y, fma(twist * z, z, m))), fma(wx, x, fma(-wy, y, d)),
-            fma(wx + wx, y, o))
-
-
-@inlined
-def _tensor_diffusivity(rule, factor, tensor, one):
-    """2 g(J): g of the eigenvalues m + r and m - r, the same eigenvectors; r = |(d, o)|."""
-    m, d, o = tensor
-    r = np.sqrt(fma(d, d, o * o))
-    g1 = _diffusivity(rule, factor * (m + r), one)
-    g2 = _diffusivity(rule, factor * np.maximum(m - r, one - one), one)  # not below 0 by rounding
-    f = quotient(g1 - g2, r)
-    return g1 + g2, f * d, f * o
-
-
-@inlined
-def _flux(gradient, g, twist):
-    """M (p, q, s) for the tensor g I as (p, q + s, q - s), times four."""
-    x, y, z = gradient
-    q, s = g * y, twist * g
-    return g * x, fma(s, z, q), fma(-s, z, q)
-
-
-@inlined
-def _tensor_flux(gradient, tensor, twist, oblique):
-    """M (p, q, s) for the tensor (m, d, o) as (p, q + s, q - s), times four."""
-    x, y, z = gradient
-    m, d, o = tensor
-    q = fma(o, x, fma(-d, y, m * y))
-    s = fma(twist, m, oblique * abs(o))
-    return fma(d, x, fma(o, y, m * x)), fma(s, z, q), fma(-s, z, q)
-
-
-@inlined
-def _scatter(memory, before, flux, scale, base, carry, out):
-    """out = base + scale K': a cell gives -p-q+s, p-q-s, -p+q-s, p+q+s to its A, B, C, D.
-
-    What belongs to the row of pixels below is carried to the next row of cells.
-    """
-    p, left, right = flux
-    along = preceding(before[0], p) - p
-    across = preceding(before[1], left) + right
-    above = load(memory, carry) + (along - across)
-    store(memory, out, fma(scale, above, load(memory, base)))
-    store(memory, carry, along + across)
-
-
-# Rows of cells, between the rows of pixels `top` and `bottom` -------------------------------
-
-
-@kernel
-def _scalar_row(memory, pitch, columns, top, bottom, rule, weights, twist, g):
-    """g = g(sum_n w_n tr J(v_n)) for the layers n; the weights scale for the rule, too."""
-    number = memory.dtype.type
-    for j in range(0, columns + 1, BYTES // memory.itemsize):
-        trace = splat(memory, number(0))
-        for n in range(weights.size):
-            gradient = _gradient(memory, top + n * pitch + j, bottom + n * pitch + j)
-            trace = _add_trace(gradient, weights[n], weights[n] * twist, trace)
-        store(memory, g + j, _diffusivity(rule, trace, number(1)))
-
-
-@kernel
-def _tensor_row(memory, pitch, columns, top, bottom, rule, factor, weights, twist, g):
-    """Three rows g = (m, d, o) of 2 g(sum_n w_n J(v_n)); with the rule NONE, of J itself."""
-    number = memory.dtype.type
-    zero = splat(memory, number(0))
-    for j in range(0, columns + 1, BYTES // memory.itemsize):
-        tensor = zero, zero, zero
-        for n in range(weights.size):
-            gradient = _gradient(memory, top + n * pitch + j, bottom + n * pitch + j)
-            tensor = _add_tensor(gradient, weights[n], weights[n] * twist, tensor)
-        if rule != NONE:
-            tensor = _tensor_diffusivity(rule, factor, tensor, number(1))
-        m, d, o = tensor
-        store(memory, g + j, m)
-        store(memory, g + pitch + j, d)
-        store(memory, g + 2 * pitch + j, o)
-
-
-@kernel
-def _flux_row(memory, columns, top, bottom, g, twist, scale, base, carry, out):
-    """out = base + scale K' M(g I) K v, as far as this row of cells completes it."""
-    zero = splat(memory, memory.dtype.type(0))
-    before = zero, zero, zero
-    for j in range(0, columns + 1, BYTES // memory.itemsize):
-        flux = _flux(_gradient(memory, top + j, bottom + j), load(memory, g + j), twist)
-        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
-        before = flux
-
-
-@kernel
-def _tensor_flux_row(memory, pitch, columns, top, bottom, g, twist, oblique, scale, base, carry,
-                     out):
-    """The same for a tensor, three rows g = (m, d, o)."""
-    zero = splat(memory, memory.dtype.type(0))
-    before = zero, zero, zero
-    for j in range(0, columns + 1, BYTES // memory.itemsize):
-        tensor = (load(memory, g + j), load(memory, g + pitch + j),
-                  load(memory, g + 2 * pitch + j))
-        flux = _tensor_flux(_gradient(memory, top + j, bottom + j), tensor, twist, oblique)
-        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
-        before = flux
-
-
-@inlined
-def _pitch(columns, like):
-    """Distance of rows: whole vectors and one more, an odd number of 64 bytes, as powers of two
-    would crowd a cache's sets."""
-    line, lanes = 64 // like.itemsize, BYTES // like.itemsize
-    return ((columns // lanes + 1) * lanes // line + 1 | 1) * line
-
-
-@inlined
-def _rows(count, columns, like):
-    """Memory for rows of zeros, which begin at multiples of 64 bytes."""
-    size, line = count * _pitch(columns, like), 64 // like.itemsize
-    data = np.zeros(size + line, like.dtype)
-    first = -(data.ctypes.data // like.itemsize) % line
-    return data[first:first + size]
-
-
-@inlined
-def _copy_in(v, memory, row):
-    """Pixels v into a row, with the mirror images of its ends."""
-    _copy(v, memory[row + 1:row + 1 + v.size])
-    _mirror_ends(memory, row, v.size)
-
-
-@inlined
-def _mirror_ends(memory, row, columns):
-    memory[row], memory[row + columns + 1] = memory[row + 1], memory[row + columns]
-
-
-@inlined
-def _copy(v, out):
-    for j in range(out.size):
-        out[j] = v[j]
-
+from .cells import (copy, copy_in, correlation_row, diffusivity_of, flux_row, make_rows,
+                    mirror_ends, pitch_of, pull_row, scalar_row, tensor_correlation_row,
+                    tensor_flux_row, tensor_pull_row, tensor_row)
+from .compiling import kernel
+from .lanes import BYTES, load, store
 
 # Planes ---------------------------------------------------------------------------------
 
@@ -227,20 +30,20 @@ def structure(v, weights, rule, factor, alpha, out):
     scaled = np.empty_like(weights)
     for n in range(layers):
         scaled[n] = share * weights[n]
-    memory, pitch = _rows(2 * layers + 3, columns, v), _pitch(columns, v)
+    memory, pitch = make_rows(2 * layers + 3, columns, v), pitch_of(columns, v)
     half = layers * pitch  # the rows of all layers above the cells, or below
     g = 2 * half
     for i in range(rows + 1):
         top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
         if i < rows:
             for n in range(layers):
-                _copy_in(v[n, i], memory, bottom + n * pitch)
+                copy_in(v[n, i], memory, bottom + n * pitch)
         if full:
-            _tensor_row(memory, pitch, columns, top, bottom, rule, factor, scaled, twist, g)
+            tensor_row(memory, pitch, columns, top, bottom, rule, factor, scaled, twist, g)
         else:
-            _scalar_row(memory, pitch, columns, top, bottom, rule, scaled, twist, g)
+            scalar_row(memory, pitch, columns, top, bottom, rule, scaled, twist, g)
         for k in range(len(out)):
-            _copy(memory[g + k * pitch:], out[k, i])
+            copy(memory[g + k * pitch:], out[k, i])
 
 
 @kernel
@@ -252,23 +55,107 @@ def diffuse(v, tensor, alpha, gamma, scale, out):
     twist = number(2) * (number(1) - number(2) * alpha)
     oblique = -twist * gamma
     share = number(0.125 if full else 0.25) * scale
-    memory, pitch = _rows(8, columns, v), _pitch(columns, v)
+    memory, pitch = make_rows(8, columns, v), pitch_of(columns, v)
     g, base, carry, result = 2 * pitch, 5 * pitch, 6 * pitch, 7 * pitch
     for i in range(rows + 1):
         top, bottom = max(i - 1, 0) % 2 * pitch, min(i, rows - 1) % 2 * pitch
         if i < rows:
-            _copy_in(v[i], memory, bottom)
+            copy_in(v[i], memory, bottom)
         for k in range(len(tensor)):
-            _copy(tensor[k, i], memory[g + k * pitch:g + k * pitch + columns + 1])
+            copy(tensor[k, i], memory[g + k * pitch:g + k * pitch + columns + 1])
         if i > 0:
-            _copy_in(out[i - 1], memory, base)
+            copy_in(out[i - 1], memory, base)
         if full:
-            _tensor_flux_row(memory, pitch, columns, top, bottom, g, twist, oblique, share, base,
+            tensor_flux_row(memory, pitch, columns, top, bottom, g, twist, oblique, share, base,
                              carry, result)
         else:
-            _flux_row(memory, columns, top, bottom, g, twist, share, base, carry, result)
+            flux_row(memory, columns, top, bottom, g, twist, share, base, carry, result)
         if i > 0:
-            _copy(memory[result + 1:], out[i - 1])
+            copy(memory[result + 1:], out[i - 1])
+
+
+@kernel
+def correlate(v, z, weights, tensor, alpha, gamma, out):
+    """out = B, with B D = sum_n w_n (K z_n)' M(D) K v_n in every cell for the tensor D given.
+
+    Without gamma B = sum_n w_n (K v_n (K z_n)' + K z_n (K v_n)') / 2: its trace as a plane, if D is
+    a multiple of the identity, or (m, d, o). The adjoint of `diffuse` by D.
+    """
+    layers, rows, columns = v.shape
+    number = v.dtype.type
+    full = len(tensor) == 3
+    twist = number(2) * (number(1) - number(2) * alpha)
+    share = number(0.125 if full else 0.25)
+    scaled = np.empty_like(weights)
+    for n in range(layers):
+        scaled[n] = share * weights[n]
+    memory, pitch = make_rows(4 * layers + 4, columns, v), pitch_of(columns, v)
+    half = 2 * layers * pitch
+    result = 2 * half
+    oblique = result + 3 * pitch
+    for i in range(rows + 1):
+        top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
+        if i < rows:
+            for n in range(layers):
+                copy_in(v[n, i], memory, bottom + n * pitch)
+                copy_in(z[n, i], memory, bottom + (layers + n) * pitch)
+        if full:
+            copy(tensor[2, i], memory[oblique:oblique + columns + 1])
+            tensor_correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma,
+                                   oblique, result)
+        else:
+            correlation_row(memory, pitch, columns, top, bottom, scaled, twist, result)
+        for k in range(len(out)):
+            copy(memory[result + k * pitch:], out[k, i])
+
+
+@kernel
+def pull(v, z, tensor, change, alpha, gamma, sums, out):
+    """out = K' (M(D) K z_n + 2 M(C) K v_n) for layers n; tensor and change hold D and C.
+
+    M(C) has gamma = 0. sums[n] = the sums over the cells of (K v_n)' M(D) K z_n and of
+    (K v_n)' M(C) K v_n. The adjoint of `diffuse` and `structure` by their layers.
+    """
+    layers, rows, columns = v.shape
+    number = v.dtype.type
+    full = len(tensor) == 3
+    planes = len(tensor)
+    twist = number(2) * (number(1) - number(2) * alpha)
+    oblique = -twist * gamma
+    share = number(0.125 if full else 0.25)
+    memory, pitch = make_rows(5 * layers + 2 * planes + 5, columns, v), pitch_of(columns, v)
+    half = 2 * layers * pitch
+    g = 2 * half
+    carry = g + 2 * planes * pitch
+    base = carry + layers * pitch
+    rim, result, partial = base + pitch, base + 2 * pitch, base + 3 * pitch
+    for j in range(columns + 1):
+        memory[rim + j] = number(0.5 if j == 0 or j == columns else 1)
+    sums[:] = 0
+    for i in range(rows + 1):
+        top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
+        for k in range(planes):
+            d, c = g + k * pitch, g + (planes + k) * pitch
+            copy(tensor[k, i], memory[d:d + columns + 1])
+            copy(change[k, i], memory[c:c + columns + 1])
+        for n in range(layers):
+            over, under = top + n * pitch, bottom + n * pitch
+            if i < rows:
+                copy_in(v[n, i], memory, under)
+                copy_in(z[n, i], memory, under + layers * pitch)
+            above, below = over + layers * pitch, under + layers * pitch
+            if full:
+                tensor_pull_row(memory, pitch, columns, over, under, above, below, g, twist,
+                                oblique, share, base, carry + n * pitch, result, rim, partial)
+            else:
+                pull_row(memory, pitch, columns, over, under, above, below, g, twist, share, base,
+                         carry + n * pitch, result, rim, partial)
+            if i > 0:
+                copy(memory[result + 1:], out[n, i - 1])
+            weight = 0.5 * share * (0.5 if i == 0 or i == rows else 1.0)
+            for k in range(BYTES // v.itemsize):
+                sums[n, 0] += weight * memory[partial + k]
+                sums[n, 1] += weight * memory[partial + pitch + k]
 
 
 @kernel
@@ -278,11 +165,11 @@ def respond(rule, factor, x):
     whole = x.size // lanes * lanes
     one = x.dtype.type(1)
     for j in range(0, whole, lanes):
-        store(x, j, _diffusivity(rule, factor * load(x, j), one))
+        store(x, j, diffusivity_of(rule, factor * load(x, j), one))
     rest = np.zeros(lanes, x.dtype)
     for j in range(whole, x.size):
         rest[j - whole] = x[j]
-    store(rest, 0, _diffusivity(rule, factor * load(rest, 0), one))
+    store(rest, 0, diffusivity_of(rule, factor * load(rest, 0), one))
     for j in range(whole, x.size):
         x[j] = rest[j - whole]
 
@@ -314,7 +201,7 @@ def explicit_steps(u, v, weights, tile, inner, anisotropic, rule, factor, alpha,
         scaled[n] = (share if anisotropic else share * factor) * weights[n]
     # For each step and channel the last two rows before it, and what is carried; then g, a row
     # of the result, and the last two rows of the layers.
-    memory, pitch = _rows(3 * steps * channels + 4 + 2 * layers, columns, u), _pitch(columns, u)
+    memory, pitch = make_rows(3 * steps * channels + 4 + 2 * layers, columns, u), pitch_of(columns, u)
     third = channels * pitch
     g = 3 * steps * third
     last = g + 3 * pitch
@@ -326,18 +213,18 @@ def explicit_steps(u, v, weights, tile, inner, anisotropic, rule, factor, alpha,
             bottom = (3 * s + min(i, rows - 1) % 2) * third
             if s == 0 and i < rows:
                 for m in range(channels):
-                    _copy_in(u[m, tile[0] + i, left:left + columns], memory, bottom + m * pitch)
+                    copy_in(u[m, tile[0] + i, left:left + columns], memory, bottom + m * pitch)
                 for n in range(layers):
-                    _copy_in(v[n, tile[0] + i, left:left + columns], memory,
+                    copy_in(v[n, tile[0] + i, left:left + columns], memory,
                              steering + (i % 2 * layers + n) * pitch)
             over, under = top, bottom  # what steers
             if layers > 0:
                 over = steering + max(i - 1, 0) % 2 * layers * pitch
                 under = steering + min(i, rows - 1) % 2 * layers * pitch
             if anisotropic:
-                _tensor_row(memory, pitch, columns, over, under, rule, factor, scaled, twist, g)
+                tensor_row(memory, pitch, columns, over, under, rule, factor, scaled, twist, g)
             else:
-                _scalar_row(memory, pitch, columns, over, under, rule, scaled, twist, g)
+                scalar_row(memory, pitch, columns, over, under, rule, scaled, twist, g)
             row = tile[0] + i - 1
             final = s == steps - 1
             for m in range(channels):
@@ -345,12 +232,12 @@ def explicit_steps(u, v, weights, tile, inner, anisotropic, rule, factor, alpha,
                 carry = (3 * s + 2) * third + m * pitch
                 target = last if i == 0 or final else (3 * s + 3 + (i - 1) % 2) * third + m * pitch
                 if anisotropic:
-                    _tensor_flux_row(memory, pitch, columns, above, below, g, twist, oblique,
+                    tensor_flux_row(memory, pitch, columns, above, below, g, twist, oblique,
                                      share * scales[s], above, carry, target)
                 else:
-                    _flux_row(memory, columns, above, below, g, twist, share * scales[s], above,
+                    flux_row(memory, columns, above, below, g, twist, share * scales[s], above,
                               carry, target)
                 if not final:
-                    _mirror_ends(memory, target, columns)
+                    mirror_ends(memory, target, columns)
                 elif i > 0 and inner[0] <= row < inner[1]:
-                    _copy(memory[target + 1 + inner[2] - left:], out[m, row, inner[2]:inner[3]])
+                    copy(memory[target + 1 + inner[2] - left:], out[m, row, inner[2]:inner[3]])

@@ -1,198 +1,25 @@
-"""The explicit step, written once: diffusion blocks and networks of them.
+"""Networks of diffusion blocks: the explicit step repeated, on whole images or tile by tile."""
 
-    u_m  <-  u_m - tau sum_l w_l G_l K' Phi(K G_l u_m),     m = 1..M channels, l = 1..L scales
-
-is eq. (17) for one channel and scale, eq. (28) for several channels, eq. (36) for several
-scales, and all at once. Channels and scales form one axis of layers n = (m, l), which the
-flux couples.
-"""
-
+import dataclasses
 import functools
 import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import kernels, tiles
-from .checks import check_count, check_number, check_workers, from_planes, to_planes
-from .diffusivities import is_compiled
-from .fluxes import Anisotropic, Isotropic
+from . import tiles
+from .block import DiffusionBlock
+from .checks import (check_count, check_number, check_workers, from_planes, to_pairs,
+                     to_planes)
+from .diffusivities import with_contrast
 from .operators import Gradient
-from .scalespace import ScaleSpace, add_smoothed
+from .scalespace import ScaleSpace
 from .tiles import Workers, Workspace
 from .timesteps import schedule
 
-__all__ = ["DiffusionBlock", "DiffusionNetwork"]
+__all__ = ["DiffusionNetwork"]
 
-
-@dataclass(frozen=True, eq=False)
-class DiffusionBlock:
-    """One residual block: the explicit step with operator K, scales G, and flux Phi.
-
-    As the residual block of eq. (5) it has the identification of eq. (18), W_1 = K,
-    phi_1 = tau Phi, W_2 = -K', no bias; with several scales it is the ResNeXt block of
-    eq. (37) with the identification of eq. (38).
-
-    Parameters
-    ----------
-    operator : Gradient, Laplacian or Hessian
-    scales : ScaleSpace
-        The scales that diffuse.
-    flux : Isotropic, Anisotropic, Uncoupled or Orientations
-    steering : ScaleSpace, optional
-        The scales whose structure steers the diffusion; those that diffuse by default.
-
-    Raises
-    ------
-    ValueError
-        If the flux needs a structure tensor and the operator has none.
-
-    Examples
-    --------
-    >>> import pdenet
-    >>> block = pdenet.DiffusionBlock(pdenet.Gradient(), pdenet.ScaleSpace([0.0]),
-    ...                               pdenet.Isotropic(pdenet.Exponential(5.0)))
-    >>> round(block.tau_max, 3)
-    0.5
-    """
-
-    operator: object
-    scales: ScaleSpace
-    flux: object
-    steering: ScaleSpace | None = None
-
-    def __post_init__(self):
-        for name, value, part, kinds in (
-                ("operator", self.operator, "symbol", "Gradient, Laplacian or Hessian"),
-                ("flux", self.flux, "tensor", "Isotropic, Anisotropic, Uncoupled or Orientations"),
-                ("scales", self.scales, "measure", "ScaleSpace"),
-                ("steering", self._steers, "measure", "ScaleSpace or None")):
-            if not hasattr(value, part):
-                raise TypeError(f"{name} must be {kinds}; got {value!r}")
-        if self.flux.directional and not self.operator.directional:
-            raise ValueError(f"flux must be Isotropic with operator {self.operator}; "
-                             f"got {self.flux}")
-
-    def cycle(self, u, taus, work):
-        """Steps of sizes taus with the tensor held as it is at their beginning.
-
-        One size is the explicit step; several are a cycle of fast explicit diffusion. The
-        result lies in `work`, as u may.
-        """
-        if len(taus) == 1 and self.compiled:
-            v = u[:0] if self.steering is None else self.steering.smooth(u, work)
-            out, whole = self._other(u, work), (0, u.shape[1], 0, u.shape[2])
-            self.explicit_steps(taus, u, v, whole, whole, out)
-            return out
-        tensor = None
-        for tau in taus:
-            v = self.scales.smooth(u, work)
-            if tensor is None:
-                tensor = self.flux.tensor(functools.partial(self.structure, u, work, v))
-            u = self._step(u, v, tensor, tau, work)
-        return u
-
-    @property
-    def compiled(self):
-        """Whether a kernel takes explicit steps without a plane of tensors between."""
-        return (is_compiled(self.flux.diffusivity) and isinstance(self.operator, Gradient)
-                and self.scales.sigmas.size == 1 and self.scales.reach == 0
-                and type(self.flux) in (Isotropic, Anisotropic))
-
-    def explicit_steps(self, taus, u, v, tile, inner, out):
-        """The same numbers as by `cycle` and `_step`, sooner; v: layers that steer, or none."""
-        number = u.dtype.type
-        kernels.explicit_steps(
-            u, v, self._weights(u), tile, inner, isinstance(self.flux, Anisotropic),
-            self.flux.diffusivity.rule, number(self.flux.diffusivity.factor),
-            number(self.operator.alpha), number(self.operator.gamma),
-            (-self.scales.measure[0] * np.array(taus)).astype(u.dtype), out)
-
-    def structure(self, u, work, v=None, *rule, full=None):
-        """sum_n w_n J(v_n) of the layers that steer, or with a rule already g of it.
-
-        v: the layers that diffuse, if at hand.
-        """
-        if v is None or self.steering is not None:
-            v = self._steers.smooth(u, work)
-        full = self.flux.directional if full is None else full
-        return self.operator.structure(v, self._weights(u), full, work, *rule)
-
-    @property
-    def _steers(self):
-        return self.scales if self.steering is None else self.steering
-
-    def _weights(self, u):
-        """w_n of the layers n = (m, l) that steer."""
-        return np.tile(self._steers.measure, len(u)).astype(u.dtype)
-
-    def _step(self, u, v, tensor, tau, work):
-        """u_m - tau sum_l w_l G_l K' Phi(v_ml), Phi = M(tensor) K: the explicit step."""
-        out = self._other(u, work)
-        np.copyto(out, u)
-        layers = v.reshape(len(u), -1, *u.shape[1:])
-        for target, channel in zip(out, layers, strict=True):
-            for sigma, weight, layer in zip(self.scales.sigmas, self.scales.measure, channel,
-                                            strict=True):
-                if sigma == 0:
-                    self.operator.diffuse(layer, tensor, -tau * weight, target, work)
-                else:
-                    divergence = work.array("divergence", target.shape, target.dtype)
-                    divergence[:] = 0
-                    self.operator.diffuse(layer, tensor, 1.0, divergence, work)
-                    add_smoothed(divergence, sigma, -tau * weight, target)
-        return out
-
-    @staticmethod
-    def _other(u, work):
-        """The one of two arrays of the workspace that u is not."""
-        out = work.array("even", u.shape, u.dtype)
-        return work.array("odd", u.shape, u.dtype) if np.may_share_memory(out, u) else out
-
-    def energy(self, u):
-        """Sum over the cells of the flux's density; its gradient is -2/tau (step - u)."""
-        if self.steering is not None:
-            raise ValueError("a model steered by other scales than those that diffuse "
-                             "has no energy")
-        if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.directional:
-            raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
-        structure = functools.partial(self.structure, u, Workspace())
-        return self.operator.integrate(self.flux.energy(structure))
-
-    def symbol(self, xi, eta):
-        """sum_l w_l G_l^2 K' K on frequencies xi by eta (rad per pixel): the step for g = 1."""
-        along, across = self.scales.symbol(xi)**2, self.scales.symbol(eta)**2
-        smoothing = (self.scales.measure[:, np.newaxis] * across).T @ along
-        X, Y = np.sin(xi / 2)**2, np.sin(eta / 2)**2
-        return smoothing * self.operator.symbol(X[np.newaxis], Y[:, np.newaxis])
-
-    @functools.cached_property
-    def tau_max(self):
-        """2 / rho: the largest step that never lets ||u - mean|| grow, whatever the image.
-
-        rho is the maximum of the symbol, found on a grid sixteen times finer than its
-        fastest oscillation and refined around the maximum. It bounds the step for every
-        tensor D <= I, because M(D) <= M(I).
-        """
-        # Beyond 1024 the fastest oscillations are those of large scales, long smoothed away.
-        count = min(16 * (2 * self.scales.reach + self.operator.reach), 1024)
-        low, high = np.zeros(2), np.full(2, np.pi)
-        while True:
-            xi, eta = (np.linspace(a, b, count + 1) for a, b in zip(low, high, strict=True))
-            rho = self.symbol(xi, eta)
-            row, column = np.unravel_index(rho.argmax(), rho.shape)
-            centre, spacing = np.array([xi[column], eta[row]]), (high - low) / count
-            if spacing.max() < 1e-6:
-                return float(2 / rho.max())
-            low = np.clip(centre - spacing, 0, np.pi)
-            high = np.clip(centre + spacing, 0, np.pi)
-            count = 16
-
-    def reach(self, steps):
-        """Pixels on which a pixel depends after a cycle of this many steps."""
-        smoothing = self.scales.reach
-        return (steps * (2 * smoothing + self.operator.reach)
-                + max(0, self._steers.reach - smoothing))
+KEPT = 2**28  # bytes of layers and tensors kept for the adjoint; beyond, they are computed again
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -269,6 +96,32 @@ class DiffusionNetwork:
             values["contrast"] = self.flux.diffusivity.contrast
         return values | {"tau": self.tau}
 
+    def with_parameters(self, parameters):
+        """A network with other values of some or all parameters, else the same.
+
+        Parameters
+        ----------
+        parameters : dict
+            Values under the names that `parameters` has.
+
+        Raises
+        ------
+        ValueError
+            If a name or a value is not allowed, or tau above the new `tau_max`.
+        """
+        for name in parameters:
+            if name not in self.parameters:
+                raise ValueError(f"parameters of this network are {', '.join(self.parameters)}; "
+                                 f"got {name!r}")
+        changed = {"tau": parameters.get("tau", self.tau)}
+        for name, part in (("beta", "scales"), ("steering", "steering")):
+            if name in parameters:
+                changed[part] = ScaleSpace(getattr(self, part).sigmas, parameters[name])
+        if "contrast" in parameters:
+            changed["flux"] = dataclasses.replace(self.flux, diffusivity=with_contrast(
+                self.flux.diffusivity, parameters["contrast"]))
+        return dataclasses.replace(self, **changed)
+
     def __call__(self, image, *, channel_axis=None, workers=None):
         """The image after all blocks.
 
@@ -327,6 +180,127 @@ class DiffusionNetwork:
     def evolve_planes(self, planes, time, scheme="fed", cycles=None, workers=None, progress=None):
         """`evolve` for planes (M, H, W) that have passed `checks.to_planes`."""
         return self._run(planes, schedule(time, self.tau_max, scheme, cycles), workers, progress)
+
+    def vjp(self, image, *, channel_axis=None):
+        """The network's result and its adjoint: vector-Jacobian product, by hand.
+
+        The formulas stand in `pdenet.block`. Memory beyond image and result, in images of their
+        size and type with M channels, L scales (of which sigma = 0 alone counts as none) and T = 3
+        tensor entries, or 1 where the flux is isotropic: (M L + M + T) steps + 3 M L + 17 T
+        planes of the adjoint's own; where the former is more than 256 MiB, M (steps + 1) + M L + T,
+        since the layers are then computed twice.
+
+        Parameters
+        ----------
+        image, channel_axis
+            As for a call of the network.
+
+        Returns
+        -------
+        out : ndarray
+            What the network makes of the image.
+        pullback : callable
+            pullback(cotangent) -> (image cotangent, gradient): the derivatives of
+            sum(cotangent * out) by the image, and by the parameters as a dict under their names.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pdenet
+        >>> network = pdenet.models.perona_malik(0.5, tau=0.2, steps=3)
+        >>> out, pullback = network.vjp(np.eye(5))
+        >>> cotangent, gradient = pullback(np.ones((5, 5)))
+        >>> np.allclose(cotangent, 1)  # the sum of the grey levels is kept
+        True
+        """
+        planes, work = to_planes(image, channel_axis), Workspace()
+        states, result = self._forward(planes, work)
+
+        def pullback(cotangent):
+            cotangent = to_planes(cotangent, channel_axis)
+            if cotangent.shape != planes.shape:
+                raise ValueError(f"cotangent must have the shape of the image, "
+                                 f"{from_planes(planes, channel_axis).shape}; got "
+                                 f"{from_planes(cotangent, channel_axis).shape}")
+            cotangent, gradient = self._backward(states, cotangent.astype(planes.dtype), work)
+            return from_planes(cotangent.copy(), channel_axis), gradient
+
+        return from_planes(result.copy(), channel_axis), pullback
+
+    def loss_and_gradient(self, noisy, clean, *, channel_axis=None, workers=None):
+        """Mean squared error and its gradient: mean over all values of (network(noisy) - clean)^2.
+
+        Parameters
+        ----------
+        noisy, clean : array_like of shape (N, H, W) or (H, W), or with channels
+            Images and what the network should make of them, grey levels.
+        channel_axis : int, optional
+            The axis of the channels; for (N, H, W, M) best -1.
+        workers : int, optional
+            Threads, which share the images; by default PDENET_NUM_THREADS or all processors.
+            The result does not depend on it.
+
+        Returns
+        -------
+        loss : float
+            In grey levels squared.
+        gradient : dict
+            The derivatives by the parameters, under their names.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the arrays are not finite real images of equal shape.
+        """
+        noisy, clean = to_pairs(noisy, clean, channel_axis)
+        with Workers(check_workers(workers)) as team:
+            return self.batch_gradient(noisy, clean, team)
+
+    def batch_gradient(self, noisy, clean, team):
+        """`loss_and_gradient` for planes (N, M, H, W), images shared by a team of `Workers`."""
+        size = sum(image.size for image in clean)
+
+        def evaluate(pair, work):
+            states, result = self._forward(pair[0], work)
+            difference = result - pair[1]
+            loss = np.sum(difference * difference, dtype=np.float64) / size
+            difference *= 2 / size
+            return loss, self._backward(states, difference, work)[1]
+
+        losses, gradients = zip(*team.map(evaluate, list(zip(noisy, clean, strict=True))),
+                                strict=True)
+        # Summed in the order of the images, whoever was first.
+        return float(sum(losses)), {name: sum(gradient[name] for gradient in gradients)
+                                    for name in self.parameters}
+
+    def _forward(self, u, work):
+        """The states (u, layers, tensor) before each step, and the result."""
+        planes = len(u) * (self.scales.sigmas.size + 1) + 3
+        keep = self.steps * planes * u[0].nbytes <= KEPT
+        states = []
+        for k in range(self.steps):
+            part = work.part(k if keep else "step")
+            v = self.scales.smooth(u, part)
+            tensor = self.block.tensor(u, v, part)
+            states.append((u, v, tensor) if keep else (u, None, None))
+            out = work.part(k).array("image", u.shape, u.dtype)
+            u = self.block.step(u, v, tensor, self.tau, out, work)
+        return states, u
+
+    def _backward(self, states, cotangent, work):
+        """The cotangent of the image for that of the result, and the gradient."""
+        gradient = {name: 0.0 * np.asarray(value) for name, value in self.parameters.items()}
+        for k, (u, v, tensor) in reversed(list(enumerate(states))):
+            if v is None:
+                v = self.scales.smooth(u, work.part("step"))
+                tensor = self.block.tensor(u, v, work.part("step"))
+            out = work.array(f"cotangent {k % 2}", u.shape, u.dtype)
+            derivatives = self.block.pull_back(u, v, tensor, self.tau, cotangent, out, work)
+            cotangent = out
+            for name, value in derivatives.items():
+                gradient[name] = gradient[name] + value
+        return cotangent, {name: value if np.ndim(value) else float(value)
+                           for name, value in gradient.items()}
 
     def energy(self, image, *, channel_axis=None):
         """The energy that the steps descend, for tied steering and gamma = 0.

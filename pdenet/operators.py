@@ -7,6 +7,12 @@ An operator offers
         the trace, or 2 g of the tensor
     diffuse(v, tensor, scale, out, work)
         out += scale K' M(D) K v, D = g I for planes (g,), or 2 D = (m, d, o)
+    correlation(v, z, weights, tensor, work)
+        its adjoint by D: B, with sum_n w_n (K z_n)' M(D) K v_n = tr(B D) everywhere, in the form
+        of a structure: the trace, if D is a multiple of the identity, or (m, d, o)
+    pull(v, z, tensor, change, out, work)
+        and that of both by v: out = K' (M(D) K z_n + 2 M(C) K v_n) for change = C, kept like
+        D; returns the sums over the image of (K v_n)' M(D) K z_n and (K v_n)' M(C) K v_n, (N, 2)
     symbol(X, Y)        of K' K, X = sin(xi/2)^2 and Y = sin(eta/2)^2
     integrate(density)  the sum over the image of a density given where K lives
     reach               pixels from which K' M K gathers in each direction
@@ -17,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import kernels, stencils
+from . import cells, kernels, stencils
 from .checks import check_number
 
 __all__ = ["Gradient", "Laplacian", "Hessian"]
@@ -64,7 +70,7 @@ class Gradient:
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.5))
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma, least=0.0, most=1.0))
 
-    def structure(self, v, weights, full, work, rule=kernels.NONE, factor=1.0):
+    def structure(self, v, weights, full, work, rule=cells.NONE, factor=1.0):
         rows, columns = v.shape[1:]
         out = work.array("structure", (3 if full else 1, rows + 1, columns + 1), v.dtype)
         number = v.dtype.type
@@ -74,6 +80,17 @@ class Gradient:
     def diffuse(self, v, tensor, scale, out, work):
         number = v.dtype.type
         kernels.diffuse(v, tensor, number(self.alpha), number(self.gamma), number(scale), out)
+
+    def correlation(self, v, z, weights, tensor, work):
+        out = work.array("correlation", tensor.shape, v.dtype)
+        number = v.dtype.type
+        kernels.correlate(v, z, weights, tensor, number(self.alpha), number(self.gamma), out)
+        return out
+
+    def pull(self, v, z, tensor, change, out, work):
+        sums, number = np.empty((len(v), 2)), v.dtype.type
+        kernels.pull(v, z, tensor, change, number(self.alpha), number(self.gamma), sums, out)
+        return sums
 
     def symbol(self, X, Y):
         """4 X + 4 Y - 16 alpha X Y, which bounds M(D) too: D <= I gives M(D) <= M(I)."""
@@ -93,7 +110,7 @@ class _SecondOrder:
     directional = False
     reach = 2
 
-    def structure(self, v, weights, full, work, rule=kernels.NONE, factor=1.0):
+    def structure(self, v, weights, full, work, rule=cells.NONE, factor=1.0):
         out = work.array("structure", (1,) + v.shape[1:], v.dtype)
         out[:] = 0
         for plane, weight in zip(v, weights, strict=True):
@@ -108,6 +125,30 @@ class _SecondOrder:
         flux = self._apply(v, work)
         flux *= tensor
         self._apply_adjoint(flux, v.dtype.type(scale), out)
+
+    def correlation(self, v, z, weights, tensor, work):
+        out = work.array("correlation", tensor.shape, v.dtype)
+        out[:] = 0
+        for plane, other, weight in zip(v, z, weights, strict=True):
+            out[0] += weight * self._product(self._apply(plane, work).copy(),
+                                             self._apply(other, work))
+        return out
+
+    def pull(self, v, z, tensor, change, out, work):
+        sums = []
+        for plane, other, target in zip(v, z, out, strict=True):
+            samples = self._apply(plane, work).copy()
+            flux = self._apply(other, work)
+            flux *= tensor
+            bent = samples * change
+            sums.append([self.integrate(self._product(samples, part)) for part in (flux, bent)])
+            flux += 2 * bent
+            target[:] = 0
+            self._apply_adjoint(flux, out.dtype.type(1), target)
+        return np.array(sums)
+
+    def _product(self, samples, others):
+        return sum(count * a * b for count, a, b in zip(self._counts, samples, others, strict=True))
 
     def integrate(self, density):
         return float(density.sum(dtype=np.float64))

@@ -23,7 +23,11 @@ class Workspace:
     """Work arrays by name, allocated once: fresh memory costs more than a step in it."""
 
     def __init__(self):
-        self._buffers = {}
+        self._buffers, self._parts = {}, {}
+
+    def part(self, name):
+        """A workspace within this one, whose arrays stay as they are while others are used."""
+        return self._parts.setdefault(name, Workspace())
 
     def array(self, name, shape, dtype):
         """An array of this shape with arbitrary contents; the last one of the name is void."""

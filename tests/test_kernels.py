@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdenet import Gradient, Hessian, Laplacian, ScaleSpace, kernels
+from pdenet import Gradient, Hessian, Laplacian, ScaleSpace, cells, kernels
 from pdenet.diffusivities import DIFFUSIVITIES
 from pdenet.scalespace import add_smoothed
 from pdenet.tiles import Workspace
@@ -131,7 +131,7 @@ def test_respond_works_on_any_length(size, dtype, tolerance):
     x = np.linspace(0, 5, size).astype(dtype)
     padded = np.full(size + 40, 7, dtype)
     padded[20:20 + size] = x
-    kernels.respond(kernels.RATIONAL, dtype(2), padded[20:20 + size])
+    kernels.respond(cells.RATIONAL, dtype(2), padded[20:20 + size])
     np.testing.assert_allclose(padded[20:20 + size], 1 / (1 + 2 * x), rtol=4 * tolerance)
     assert (padded[:20] == 7).all() and (padded[20 + size:] == 7).all()
 
@@ -140,7 +140,7 @@ def test_respond_works_on_any_length(size, dtype, tolerance):
 def test_exp2(dtype, tolerance):
     t = np.concatenate([np.linspace(-100, 0, 4001), [-0.0]]).astype(dtype)
     x = t.copy()
-    kernels.respond(kernels.EXPONENTIAL, dtype(1), x)
+    kernels.respond(cells.EXPONENTIAL, dtype(1), x)
     exact = np.exp2(t.astype(np.longdouble))
     unit = np.finfo(dtype).eps
     assert np.abs(x / exact - 1).max() <= 3 * unit
@@ -149,7 +149,7 @@ def test_exp2(dtype, tolerance):
 
 def test_exp2_of_the_very_small_is_nearly_zero():
     x = np.array([-1e30, -127, -1e4], np.float32)
-    kernels.respond(kernels.EXPONENTIAL, np.float32(1), x)
+    kernels.respond(cells.EXPONENTIAL, np.float32(1), x)
     assert (x >= 0).all() and (x < 1e-37).all()
 
 

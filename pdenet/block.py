@@ -1,0 +1,251 @@
+"""The explicit step and its adjoint, each written once: the diffusion block.
+
+    u_m  <-  u_m - tau sum_l w_l G_l K' Phi(K G_l u_m),     m = 1..M channels, l = 1..L scales
+
+is eq. (17) for one channel and scale, eq. (28) for several channels, eq. (36) for several
+scales, and all at once. Channels and scales form one axis of layers n = (m, l), which the
+flux Phi = M(D) K v couples by the tensor D = g(J), J = sum_n w_n J(v_n).
+
+The adjoint takes the derivative of a number by the step's result, the cotangent, to its
+derivatives by u and by the parameters. With the layers v_n = G_n u and z_n = G_n cotangent
+
+    B = sum_n w_n sym(K z_n (K v_n)')       the cotangent of D, apart from -tau
+    C = g'(J)[B]                            that of J: the derivative of g at J is symmetric
+    cotangent <- cotangent - tau sum_n w_n G_n K' (M(D) K z_n + 2 M(C) K v_n)
+
+by the product rule: the first term differentiates the layer that diffuses, the second the
+structure that steers it. Where other layers steer, the second term is theirs, and so is its
+part of the derivatives by the weights
+
+    d/dw_n = -tau sum over cells of (K z_n)' M(D) K v_n + (K v_n)' M(C) K v_n.
+
+The derivative by tau is -sum_n w_n of the first sum; as g is a function of J / contrast^2, that
+by the contrast is 2 tau / contrast sum_n w_n of the second. Multiplying the contrast and all
+weights beta by a factor and dividing tau by its square changes nothing, so that always
+sum_n beta_n d/dbeta_n + contrast d/dcontrast - 2 tau d/dtau = 0.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import kernels
+from .diffusivities import is_compiled
+from .fluxes import Anisotropic, Isotropic
+from .operators import Gradient
+from .scalespace import ScaleSpace, add_smoothed
+from .tiles import Workspace
+
+__all__ = ["DiffusionBlock"]
+
+
+@dataclass(frozen=True, eq=False)
+class DiffusionBlock:
+    """One residual block: the explicit step with operator K, scales G, and flux Phi.
+
+    As the residual block of eq. (5) it has the identification of eq. (18), W_1 = K,
+    phi_1 = tau Phi, W_2 = -K', no bias; with several scales it is the ResNeXt block of
+    eq. (37) with the identification of eq. (38).
+
+    Parameters
+    ----------
+    operator : Gradient, Laplacian or Hessian
+    scales : ScaleSpace
+        The scales that diffuse.
+    flux : Isotropic, Anisotropic, Uncoupled or Orientations
+    steering : ScaleSpace, optional
+        The scales whose structure steers the diffusion; those that diffuse by default.
+
+    Raises
+    ------
+    ValueError
+        If the flux needs a structure tensor and the operator has none.
+
+    Examples
+    --------
+    >>> import pdenet
+    >>> block = pdenet.DiffusionBlock(pdenet.Gradient(), pdenet.ScaleSpace([0.0]),
+    ...                               pdenet.Isotropic(pdenet.Exponential(5.0)))
+    >>> round(block.tau_max, 3)
+    0.5
+    """
+
+    operator: object
+    scales: ScaleSpace
+    flux: object
+    steering: ScaleSpace | None = None
+
+    def __post_init__(self):
+        for name, value, part, kinds in (
+                ("operator", self.operator, "symbol", "Gradient, Laplacian or Hessian"),
+                ("flux", self.flux, "tensor", "Isotropic, Anisotropic, Uncoupled or Orientations"),
+                ("scales", self.scales, "measure", "ScaleSpace"),
+                ("steering", self._steers, "measure", "ScaleSpace or None")):
+            if not hasattr(value, part):
+                raise TypeError(f"{name} must be {kinds}; got {value!r}")
+        if self.flux.directional and not self.operator.directional:
+            raise ValueError(f"flux must be Isotropic with operator {self.operator}; "
+                             f"got {self.flux}")
+
+    def cycle(self, u, taus, work):
+        """Steps of sizes taus with the tensor held as it is at their beginning.
+
+        One size is the explicit step; several are a cycle of fast explicit diffusion. The
+        result lies in `work`, as u may.
+        """
+        if len(taus) == 1 and self.compiled:
+            v = u[:0] if self.steering is None else self.steering.smooth(u, work)
+            out, whole = self._other(u, work), (0, u.shape[1], 0, u.shape[2])
+            self.explicit_steps(taus, u, v, whole, whole, out)
+            return out
+        tensor = None
+        for tau in taus:
+            v = self.scales.smooth(u, work)
+            tensor = self.tensor(u, v, work) if tensor is None else tensor
+            u = self.step(u, v, tensor, tau, self._other(u, work), work)
+        return u
+
+    def tensor(self, u, v, work):
+        """D at u with the layers v that diffuse, as `fluxes` keep it."""
+        return self.flux.tensor(functools.partial(self.structure, u, work, v))
+
+    @property
+    def compiled(self):
+        """Whether a kernel takes explicit steps without a plane of tensors between."""
+        return (is_compiled(self.flux.diffusivity) and isinstance(self.operator, Gradient)
+                and self.scales.sigmas.size == 1 and self.scales.reach == 0
+                and type(self.flux) in (Isotropic, Anisotropic))
+
+    def explicit_steps(self, taus, u, v, tile, inner, out):
+        """The same numbers as by `cycle` and `step`, sooner; v: layers that steer, or none."""
+        number = u.dtype.type
+        kernels.explicit_steps(
+            u, v, self._weights(u), tile, inner, isinstance(self.flux, Anisotropic),
+            self.flux.diffusivity.rule, number(self.flux.diffusivity.factor),
+            number(self.operator.alpha), number(self.operator.gamma),
+            (-self.scales.measure[0] * np.array(taus)).astype(u.dtype), out)
+
+    def structure(self, u, work, v=None, *rule, full=None):
+        """sum_n w_n J(v_n) of the layers that steer, or with a rule already g of it.
+
+        v: the layers that diffuse, if at hand.
+        """
+        full = self.flux.directional if full is None else full
+        return self.operator.structure(self._steering_layers(u, work, v), self._weights(u), full,
+                                       work, *rule)
+
+    def _steering_layers(self, u, work, v=None):
+        if v is None or self.steering is not None:
+            return self._steers.smooth(u, work.part("steering"))
+        return v
+
+    @property
+    def _steers(self):
+        return self.scales if self.steering is None else self.steering
+
+    def _weights(self, u):
+        """w_n of the layers n = (m, l) that steer."""
+        return np.tile(self._steers.measure, len(u)).astype(u.dtype)
+
+    def step(self, u, v, tensor, tau, out, work):
+        """out = u_m - tau sum_l w_l G_l K' Phi(v_ml), Phi = M(tensor) K: the explicit step."""
+        np.copyto(out, u)
+        layers = v.reshape(len(u), -1, *u.shape[1:])
+        for target, channel in zip(out, layers, strict=True):
+            for sigma, weight, layer in zip(self.scales.sigmas, self.scales.measure, channel,
+                                            strict=True):
+                if sigma == 0:
+                    self.operator.diffuse(layer, tensor, -tau * weight, target, work)
+                else:
+                    divergence = work.array("divergence", target.shape, target.dtype)
+                    divergence[:] = 0
+                    self.operator.diffuse(layer, tensor, 1.0, divergence, work)
+                    add_smoothed(divergence, sigma, -tau * weight, target)
+        return out
+
+    def pull_back(self, u, v, tensor, tau, cotangent, out, work):
+        """out = the cotangent of u for that of the step's result; returns the derivatives by
+        the parameters, as a dict like `DiffusionNetwork.parameters`.
+        """
+        z = self.scales.smooth(cotangent, work.part("cotangent"))
+        weights = np.tile(self.scales.measure, len(u)).astype(u.dtype)
+        correlation = self.operator.correlation(v, z, weights, tensor, work)
+        steers = self._steering_layers(u, work, v)
+        structure = self.operator.structure(steers, self._weights(u), self.flux.directional, work)
+        change = self.flux.derivative(structure, correlation)
+        np.copyto(out, cotangent)
+        if self.steering is None:
+            along, across = self._pull(v, z, tensor, change, self.scales, tau, out, work)
+        else:
+            along, _ = self._pull(v, z, tensor, np.zeros_like(change), self.scales, tau, out, work)
+            _, across = self._pull(steers, np.zeros_like(steers), tensor, change, self.steering,
+                                   tau, out, work)
+        gradient = {"beta": -2 * tau * self.scales.omega * self.scales.weights
+                    * (along + across if self.steering is None else along)}
+        if self.steering is not None:
+            gradient["steering"] = -2 * tau * self.steering.omega * self.steering.weights * across
+        if hasattr(self.flux.diffusivity, "contrast"):
+            gradient["contrast"] = float(2 * tau / self.flux.diffusivity.contrast
+                                         * (self._steers.measure @ across))
+        return gradient | {"tau": -float(self.scales.measure @ along)}
+
+    def _pull(self, v, z, tensor, change, scales, tau, out, work):
+        """out -= tau sum_n w_n G_n K' (M(D) K z_n + 2 M(C) K v_n); the two sums per scale."""
+        layers = work.array("pulled", v.shape, v.dtype)
+        sums = self.operator.pull(v, z, tensor, change, layers, work)
+        for target, channel in zip(out, layers.reshape(len(out), -1, *out.shape[1:]), strict=True):
+            for sigma, weight, layer in zip(scales.sigmas, scales.measure, channel, strict=True):
+                add_smoothed(layer, sigma, -tau * weight, target)
+        return sums.reshape(len(out), -1, 2).sum(axis=0).T
+
+    @staticmethod
+    def _other(u, work):
+        """The one of two arrays of the workspace that u is not."""
+        out = work.array("even", u.shape, u.dtype)
+        return work.array("odd", u.shape, u.dtype) if np.may_share_memory(out, u) else out
+
+    def energy(self, u):
+        """Sum over the cells of the flux's density; its gradient is -2/tau (step - u)."""
+        if self.steering is not None:
+            raise ValueError("a model steered by other scales than those that diffuse "
+                             "has no energy")
+        if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.directional:
+            raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
+        structure = functools.partial(self.structure, u, Workspace())
+        return self.operator.integrate(self.flux.energy(structure))
+
+    def symbol(self, xi, eta):
+        """sum_l w_l G_l^2 K' K on frequencies xi by eta (rad per pixel): the step for g = 1."""
+        along, across = self.scales.symbol(xi)**2, self.scales.symbol(eta)**2
+        smoothing = (self.scales.measure[:, np.newaxis] * across).T @ along
+        X, Y = np.sin(xi / 2)**2, np.sin(eta / 2)**2
+        return smoothing * self.operator.symbol(X[np.newaxis], Y[:, np.newaxis])
+
+    @functools.cached_property
+    def tau_max(self):
+        """2 / rho: the largest step that never lets ||u - mean|| grow, whatever the image.
+
+        rho is the maximum of the symbol, found on a grid sixteen times finer than its
+        fastest oscillation and refined around the maximum. It bounds the step for every
+        tensor D <= I, because M(D) <= M(I).
+        """
+        # Beyond 1024 the fastest oscillations are those of large scales, long smoothed away.
+        count = min(16 * (2 * self.scales.reach + self.operator.reach), 1024)
+        low, high = np.zeros(2), np.full(2, np.pi)
+        while True:
+            xi, eta = (np.linspace(a, b, count + 1) for a, b in zip(low, high, strict=True))
+            rho = self.symbol(xi, eta)
+            row, column = np.unravel_index(rho.argmax(), rho.shape)
+            centre, spacing = np.array([xi[column], eta[row]]), (high - low) / count
+            if spacing.max() < 1e-6:
+                return float(2 / rho.max())
+            low = np.clip(centre - spacing, 0, np.pi)
+            high = np.clip(centre + spacing, 0, np.pi)
+            count = 16
+
+    def reach(self, steps):
+        """Pixels on which a pixel depends after a cycle of this many steps."""
+        smoothing = self.scales.reach
+        return (steps * (2 * smoothing + self.operator.reach)
+                + max(0, self._steers.reach - smoothing))

@@ -1,0 +1,307 @@
+"""Cells in lanes: the formulas of the scheme, and the loops along a row of cells.
+
+A *cell* is the square between the four pixels A = (i, j), B = (i, j+1),
+C = (i+1, j), D = (i+1, j+1); a plane of cells has shape (H+1, W+1), because reflecting boundary
+conditions continue the image mirrored and so surround it by a rim of cells whose pixels are
+replicated. A rim cell is shared with the mirror image: a pixel at the boundary receives
+flux from four full cells like any other, and only sums over cells (energies) count the rim
+half.
+
+A cell has the samples p = (B-A+D-C)/2, q = (C-A+D-B)/2 and the twist s = A-B-C+D. The
+discretisation of div(D grad u) on 3x3 pixels by Weickert, Welk and Wickert (2013) is -K' M K
+with K u = (p, q, s) and, for D = [[a, b], [b, c]],
+
+    M (p, q, s) = (a p + b q, b p + c q, kappa s),  kappa = (1-2 alpha)/4 (a + c - 2 gamma |b|).
+
+In the loops a cell has x = 2 p, y = 2 q and z = s, and symmetric tensors [[m + d, o], [o, m - d]]
+are kept as (m, d, o). They run along rows in whole vectors (see `lanes`), so rows lie in a
+common `memory`, each a `pitch` after the other, where they end with a whole vector, and are
+named by the index at which they begin. A row of pixels has a pixel more at either end, the
+mirror image of the last: slot j holds pixel j - 1, and the cell of slot j the pixels of the
+slots j and j + 1; those of slots 0 and W are the rim, those beyond are computed and never
+used. A pixel's value does not depend on where in a row, a tile or a vector it stands.
+"""
+
+import numpy as np
+
+from .compiling import inlined, kernel
+from .lanes import BYTES, exp2, fma, load, preceding, quotient, splat, store
+
+# Formulas, for numbers as for lanes ---------------------------------------------------------
+
+NONE, EXPONENTIAL, RATIONAL, CHARBONNIER, WEICKERT = range(5)
+
+
+@inlined
+def diffusivity_of(rule, x, one):
+    """g; its argument is scaled already, see `diffusivities`. The rule NONE keeps it."""
+    if rule == NONE:
+        return x
+    elif rule == EXPONENTIAL:
+        return exp2(x)
+    elif rule == RATIONAL:
+        return one / (x + one)
+    elif rule == CHARBONNIER:
+        return one / np.sqrt(x + one)
+    else:
+        y = x * x
+        return one - exp2(-(one / (y * y)))
+
+
+@inlined
+def _gradient(memory, top, bottom):
+    """K u = (x, y, z) of the cells from these slots of two rows of pixels on."""
+    a, b, c, d = (load(memory, top), load(memory, top + 1),
+                  load(memory, bottom), load(memory, bottom + 1))
+    left, right = c - a, d - b
+    return (b - a) + (d - c), left + right, right - left
+
+
+@inlined
+def _add_trace(gradient, other, weight, twist, trace):
+    """trace + the trace of the product of two gradients; of J, if both are the same."""
+    (x, y, z), (X, Y, Z) = gradient, other
+    return fma(twist * z, Z, fma(weight * x, X, fma(weight * y, Y, trace)))
+
+
+@inlined
+def _add_tensor(gradient, other, weight, twist, tensor):
+    """(m, d, o) + the symmetric product of two gradients without twists, which stand apart."""
+    (x, y, z), (X, Y, Z) = gradient, other
+    m, d, o, twists = tensor
+    wx, wy = weight * x, weight * y
+    return (fma(wx, X, fma(wy, Y, m)), fma(wx, X, fma(-wy, Y, d)), fma(wx, Y, fma(wy, X, o)),
+            fma(twist * z, Z, twists))
+
+
+@inlined
+def _tensor_diffusivity(rule, factor, tensor, one):
+    """2 g(J): g of the eigenvalues m + r and m - r, the same eigenvectors; r = |(d, o)|."""
+    m, d, o = tensor
+    r = np.sqrt(fma(d, d, o * o))
+    g1 = diffusivity_of(rule, factor * (m + r), one)
+    g2 = diffusivity_of(rule, factor * np.maximum(m - r, one - one), one)  # not below 0 by rounding
+    f = quotient(g1 - g2, r)
+    return g1 + g2, f * d, f * o
+
+
+@inlined
+def _flux(gradient, g, twist):
+    """M (p, q, s) for the tensor g I as (p, q + s, q - s), times four."""
+    x, y, z = gradient
+    q, s = g * y, twist * g
+    return g * x, fma(s, z, q), fma(-s, z, q)
+
+
+@inlined
+def _tensor_flux(gradient, tensor, twist, oblique):
+    """M (p, q, s) for the tensor (m, d, o) as (p, q + s, q - s), times four."""
+    x, y, z = gradient
+    m, d, o = tensor
+    q = fma(o, x, fma(-d, y, m * y))
+    s = fma(twist, m, oblique * abs(o))
+    return fma(d, x, fma(o, y, m * x)), fma(s, z, q), fma(-s, z, q)
+
+
+@inlined
+def _scatter(memory, before, flux, scale, base, carry, out):
+    """out = base + scale K': a cell gives -p-q+s, p-q-s, -p+q-s, p+q+s to its A, B, C, D.
+
+    What belongs to the row of pixels below is carried to the next row of cells.
+    """
+    p, left, right = flux
+    along = preceding(before[0], p) - p
+    across = preceding(before[1], left) + right
+    above = load(memory, carry) + (along - across)
+    store(memory, out, fma(scale, above, load(memory, base)))
+    store(memory, carry, along + across)
+
+
+# Rows of cells, between the rows of pixels `top` and `bottom` -------------------------------
+
+
+@kernel
+def scalar_row(memory, pitch, columns, top, bottom, rule, weights, twist, g):
+    """g = g(sum_n w_n tr J(v_n)) for the layers n; the weights scale for the rule, too."""
+    number = memory.dtype.type
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        trace = splat(memory, number(0))
+        for n in range(weights.size):
+            gradient = _gradient(memory, top + n * pitch + j, bottom + n * pitch + j)
+            trace = _add_trace(gradient, gradient, weights[n], weights[n] * twist, trace)
+        store(memory, g + j, diffusivity_of(rule, trace, number(1)))
+
+
+@kernel
+def tensor_row(memory, pitch, columns, top, bottom, rule, factor, weights, twist, g):
+    """Three rows g = (m, d, o) of 2 g(sum_n w_n J(v_n)); with the rule NONE, of J itself."""
+    number = memory.dtype.type
+    zero = splat(memory, number(0))
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        tensor = zero, zero, zero, zero
+        for n in range(weights.size):
+            gradient = _gradient(memory, top + n * pitch + j, bottom + n * pitch + j)
+            tensor = _add_tensor(gradient, gradient, weights[n], weights[n] * twist, tensor)
+        m, d, o, twists = tensor
+        m = m + twists
+        if rule != NONE:
+            m, d, o = _tensor_diffusivity(rule, factor, (m, d, o), number(1))
+        store(memory, g + j, m)
+        store(memory, g + pitch + j, d)
+        store(memory, g + 2 * pitch + j, o)
+
+
+@kernel
+def flux_row(memory, columns, top, bottom, g, twist, scale, base, carry, out):
+    """out = base + scale K' M(g I) K v, as far as this row of cells completes it."""
+    zero = splat(memory, memory.dtype.type(0))
+    before = zero, zero, zero
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        flux = _flux(_gradient(memory, top + j, bottom + j), load(memory, g + j), twist)
+        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
+        before = flux
+
+
+@kernel
+def tensor_flux_row(memory, pitch, columns, top, bottom, g, twist, oblique, scale, base, carry,
+                     out):
+    """The same for a tensor, three rows g = (m, d, o)."""
+    zero = splat(memory, memory.dtype.type(0))
+    before = zero, zero, zero
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        tensor = (load(memory, g + j), load(memory, g + pitch + j),
+                  load(memory, g + 2 * pitch + j))
+        flux = _tensor_flux(_gradient(memory, top + j, bottom + j), tensor, twist, oblique)
+        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
+        before = flux
+
+
+# Rows of the adjoint ----------------------------------------------------------------------
+
+
+@kernel
+def correlation_row(memory, pitch, columns, top, bottom, weights, twist, out):
+    """out = sum_n w_n tr(K v_n (K z_n)'); the rows of the layers z follow those of v."""
+    number = memory.dtype.type
+    layers = weights.size
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        trace = splat(memory, number(0))
+        for n in range(layers):
+            v, z = n * pitch + j, (layers + n) * pitch + j
+            trace = _add_trace(_gradient(memory, top + v, bottom + v),
+                               _gradient(memory, top + z, bottom + z),
+                               weights[n], weights[n] * twist, trace)
+        store(memory, out + j, trace)
+
+
+@kernel
+def tensor_correlation_row(memory, pitch, columns, top, bottom, weights, twist, gamma, oblique,
+                           out):
+    """Three rows out = (m, d, o) of sum_n w_n sym(K v_n (K z_n)'), such that its product with D
+    is sum_n w_n (K z_n)' M(D) K v_n: -2 gamma |D_12| in kappa counts with the sign of D_12.
+    """
+    number = memory.dtype.type
+    layers, zero = weights.size, splat(memory, number(0))
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        tensor = zero, zero, zero, zero
+        for n in range(layers):
+            v, z = n * pitch + j, (layers + n) * pitch + j
+            tensor = _add_tensor(_gradient(memory, top + v, bottom + v),
+                                 _gradient(memory, top + z, bottom + z),
+                                 weights[n], weights[n] * twist, tensor)
+        m, d, o, twists = tensor
+        b = load(memory, oblique + j)
+        store(memory, out + j, m + twists)
+        store(memory, out + pitch + j, d)
+        store(memory, out + 2 * pitch + j, fma(-gamma * quotient(b, abs(b)), twists, o))
+
+
+@inlined
+def _pull(v, flux_z, flux_v, inside, sums):
+    """The flux M(D) K z + 2 M(C) K v, and sums + its two inner products with K v."""
+    x, y, z = v
+    p, left, right = flux_z
+    P, Left, Right = flux_v
+    along = fma(x + x, p, fma(y + z, left, (y - z) * right))
+    across = fma(x + x, P, fma(y + z, Left, (y - z) * Right))
+    return ((p + (P + P), left + (Left + Left), right + (Right + Right)),
+            (fma(inside, along, sums[0]), fma(inside, across, sums[1])))
+
+
+@kernel
+def pull_row(memory, pitch, columns, top, bottom, above, below, g, twist, scale, base, carry, out,
+             rim, sums):
+    """out = base + scale K' (M(D) K z + 2 M(C) K v), D = g I and C = c I, c the row after g.
+
+    Two rows of sums over the lanes: (K v)' M(D) K z and (K v)' M(C) K v, each times 8 and, at
+    the rim of the image, the weights in the row `rim`.
+    """
+    zero = splat(memory, memory.dtype.type(0))
+    before, both = (zero, zero, zero), (zero, zero)
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        v = _gradient(memory, top + j, bottom + j)
+        z = _gradient(memory, above + j, below + j)
+        flux, both = _pull(v, _flux(z, load(memory, g + j), twist),
+                           _flux(v, load(memory, g + pitch + j), twist), load(memory, rim + j), both)
+        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
+        before = flux
+    store(memory, sums, both[0])
+    store(memory, sums + pitch, both[1])
+
+
+@kernel
+def tensor_pull_row(memory, pitch, columns, top, bottom, above, below, g, twist, oblique, scale,
+                    base, carry, out, rim, sums):
+    """The same for tensors, three rows g of D and then three of C, whose M has gamma = 0."""
+    zero = splat(memory, memory.dtype.type(0))
+    before, both = (zero, zero, zero), (zero, zero)
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        v = _gradient(memory, top + j, bottom + j)
+        z = _gradient(memory, above + j, below + j)
+        tensor = (load(memory, g + j), load(memory, g + pitch + j), load(memory, g + 2 * pitch + j))
+        change = (load(memory, g + 3 * pitch + j), load(memory, g + 4 * pitch + j),
+                  load(memory, g + 5 * pitch + j))
+        flux, both = _pull(v, _tensor_flux(z, tensor, twist, oblique),
+                           _tensor_flux(v, change, twist, zero), load(memory, rim + j), both)
+        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
+        before = flux
+    store(memory, sums, both[0])
+    store(memory, sums + pitch, both[1])
+
+
+# Memory for rows ----------------------------------------------------------------------------
+
+
+@inlined
+def pitch_of(columns, like):
+    """Distance of rows: whole vectors and one more, an odd number of 64 bytes, as powers of two
+    would crowd a cache's sets."""
+    line, lanes = 64 // like.itemsize, BYTES // like.itemsize
+    return ((columns // lanes + 1) * lanes // line + 1 | 1) * line
+
+
+@inlined
+def make_rows(count, columns, like):
+    """Memory for rows of zeros, which begin at multiples of 64 bytes."""
+    size, line = count * pitch_of(columns, like), 64 // like.itemsize
+    data = np.zeros(size + line, like.dtype)
+    first = -(data.ctypes.data // like.itemsize) % line
+    return data[first:first + size]
+
+
+@inlined
+def copy_in(v, memory, row):
+    """Pixels v into a row, with the mirror images of its ends."""
+    copy(v, memory[row + 1:row + 1 + v.size])
+    mirror_ends(memory, row, v.size)
+
+
+@inlined
+def mirror_ends(memory, row, columns):
+    memory[row], memory[row + columns + 1] = memory[row + 1], memory[row + columns]
+
+
+@inlined
+def copy(v, out):
+    for j in range(out.size):
+        out[j] = v[j]

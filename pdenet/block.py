@@ -170,9 +170,10 @@ class DiffusionBlock:
         """
         z = self.scales.smooth(cotangent, work.part("cotangent"))
         weights = np.tile(self.scales.measure, len(u)).astype(u.dtype)
-        correlation = self.operator.correlation(v, z, weights, tensor, work)
         steers = self._steering_layers(u, work, v)
         structure = self.operator.structure(steers, self._weights(u), self.flux.directional, work)
+        correlation = functools.partial(self.operator.correlation, v, z, weights, tensor,
+                                        structure, work)
         change = self.flux.derivative(structure, correlation)
         np.copyto(out, cotangent)
         if self.steering is None:

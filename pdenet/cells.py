@@ -22,14 +22,20 @@ slots j and j + 1; those of slots 0 and W are the rim, those beyond are computed
 used. A pixel's value does not depend on where in a row, a tile or a vector it stands.
 """
 
+import math
+
 import numpy as np
 
 from .compiling import inlined, kernel
-from .lanes import BYTES, exp2, fma, load, preceding, quotient, splat, store
+from .lanes import BYTES, above, exp2, fma, load, preceding, quotient, splat, store
 
 # Formulas, for numbers as for lanes ---------------------------------------------------------
 
 NONE, EXPONENTIAL, RATIONAL, CHARBONNIER, WEICKERT = range(5)
+
+# Where g changes by less than these shares, in float32 and float64, its divided difference is
+# the mean of two derivatives: the quotient's rounding error meets the error of Gauss' rule.
+NEAR = tuple(float((270 * np.finfo(dtype).eps)**0.2) for dtype in (np.float32, np.float64))
 
 
 @inlined
@@ -46,6 +52,24 @@ def diffusivity_of(rule, x, one):
     else:
         y = x * x
         return one - exp2(-(one / (y * y)))
+
+
+@inlined
+def _slope(rule, g, x, one):
+    """g' by the scaled argument x, where g is known."""
+    half = one / (one + one)
+    ln2 = one * math.log(2)
+    if rule == EXPONENTIAL:
+        return ln2 * g
+    elif rule == RATIONAL:
+        return -g * g
+    elif rule == CHARBONNIER:
+        return -half * g * g * g
+    else:
+        x = np.maximum(x, half * half)  # below g = 1 and g' = 0 in all digits
+        y = x * x
+        s = one / (y * y)
+        return -ln2 * (s + s + s + s) * exp2(-s) / x
 
 
 @inlined
@@ -83,6 +107,30 @@ def _tensor_diffusivity(rule, factor, tensor, one):
     g2 = diffusivity_of(rule, factor * np.maximum(m - r, one - one), one)  # not below 0 by rounding
     f = quotient(g1 - g2, r)
     return g1 + g2, f * d, f * o
+
+
+@inlined
+def _tensor_slope(rule, factor, tensor, direction, one, near):
+    """2 g'(J)[B] for J = (m, d, o) and B likewise, by the formulas of `fluxes`."""
+    m, d, o = tensor
+    b, p, q = direction
+    zero, half = one - one, one / (one + one)
+    r = np.sqrt(fma(d, d, o * o))
+    along, across = above(r, zero, d / r, one), quotient(o, r)
+    parallel, mixed = fma(along, p, across * q), fma(along, q, -across * p)
+    x1, x2 = factor * (m + r), factor * np.maximum(m - r, zero)
+    g1, g2 = diffusivity_of(rule, x1, one), diffusivity_of(rule, x2, one)
+    first = _slope(rule, g1, x1, one) * (b + parallel)
+    second = _slope(rule, g2, x2, one) * (b - parallel)
+    middle, radius = half * (x1 + x2), (one * (0.5 / math.sqrt(3))) * (x1 - x2)
+    y1, y2 = middle + radius, middle - radius
+    mean = half * (_slope(rule, diffusivity_of(rule, y1, one), y1, one)
+                   + _slope(rule, diffusivity_of(rule, y2, one), y2, one))
+    change = g1 - g2
+    mixed = (mixed + mixed) * above(abs(change), near * (g1 + g2), change / (x1 - x2), mean)
+    change = first - second
+    return (factor * (first + second), factor * fma(change, along, -mixed * across),
+            factor * fma(change, across, mixed * along))
 
 
 @inlined
@@ -196,9 +244,10 @@ def correlation_row(memory, pitch, columns, top, bottom, weights, twist, out):
 
 @kernel
 def tensor_correlation_row(memory, pitch, columns, top, bottom, weights, twist, gamma, oblique,
-                           out):
-    """Three rows out = (m, d, o) of sum_n w_n sym(K v_n (K z_n)'), such that its product with D
-    is sum_n w_n (K z_n)' M(D) K v_n: -2 gamma |D_12| in kappa counts with the sign of D_12.
+                           structure, rule, factor, out):
+    """Three rows out = (m, d, o) of B = sum_n w_n sym(K v_n (K z_n)'), such that its product with
+    D is sum_n w_n (K z_n)' M(D) K v_n: -2 gamma |D_12| in kappa counts with the sign of D_12.
+    If g has a rule, of 2 g'(J)[B] for three rows `structure` of J.
     """
     number = memory.dtype.type
     layers, zero = weights.size, splat(memory, number(0))
@@ -211,9 +260,15 @@ def tensor_correlation_row(memory, pitch, columns, top, bottom, weights, twist, 
                                  weights[n], weights[n] * twist, tensor)
         m, d, o, twists = tensor
         b = load(memory, oblique + j)
-        store(memory, out + j, m + twists)
+        m, o = m + twists, fma(-gamma * quotient(b, abs(b)), twists, o)
+        if rule != NONE:
+            given = (load(memory, structure + j), load(memory, structure + pitch + j),
+                     load(memory, structure + 2 * pitch + j))
+            m, d, o = _tensor_slope(rule, factor, given, (m, d, o), number(1),
+                                    number(NEAR[memory.itemsize // 8]))
+        store(memory, out + j, m)
         store(memory, out + pitch + j, d)
-        store(memory, out + 2 * pitch + j, fma(-gamma * quotient(b, abs(b)), twists, o))
+        store(memory, out + 2 * pitch + j, o)
 
 
 @inlined

@@ -3,8 +3,9 @@
 A flux offers
     tensor(structure)   planes (g,) for D = g I, or 2 D = [[m + d, o], [o, m - d]] as (m, d, o),
                         from structure(rule, factor), see `operators`, whose result it may change
-    derivative(J, B)    D'(J)[B], in the form of D: the Frechet derivative of D at J, which is
-                        symmetric and so its own adjoint
+    derivative(J, correlation)
+                        D'(J)[B], in the form of D: the Frechet derivative of D at J, which is
+                        symmetric and so its own adjoint, from correlation(rule, factor) likewise
     energy(structure)   the density whose derivative by J is D
 and says by `directional` whether it needs the whole structure tensor or its trace.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .cells import NEAR
 from .checks import check_count
 from .diffusivities import Exponential, check_diffusivity, is_compiled
 
@@ -69,9 +71,9 @@ class Isotropic(_Flux):
             self._respond(g)
         return g
 
-    def derivative(self, structure, direction):
+    def derivative(self, structure, correlation):
         """g'(tr J) tr B."""
-        return self.diffusivity.derivative(structure) * direction
+        return self.diffusivity.derivative(structure) * correlation()
 
     def energy(self, structure):
         return self.diffusivity.potential(structure()[0])
@@ -97,13 +99,13 @@ class _Directional(_Flux):
         o *= factor
         return tensor
 
-    def derivative(self, structure, direction):
+    def derivative(self, structure, correlation):
         """Daleckii and Krein's formula in the eigenvectors of J: the eigenvalues mu of D change
         by B's diagonal there, d mu / d nu; the eigenvectors by B's mixed entry times the
         divided difference of mu.
         """
         m, d, o = structure
-        B, D, O = direction
+        B, D, O = correlation()
         nu, r = _eigenvalues(structure)
         with np.errstate(invalid="ignore", divide="ignore"):
             along, across = np.where(r > 0, d / r, 1), np.where(r > 0, o / r, 0)
@@ -122,7 +124,7 @@ class _Directional(_Flux):
         mu = nu.copy()
         self._map_eigenvalues(mu)
         difference = mu[0] - mu[1]
-        near = np.abs(difference) < (270 * np.finfo(nu.dtype).eps)**0.2 * (mu[0] + mu[1])
+        near = np.abs(difference) < NEAR[nu.itemsize // 8] * (mu[0] + mu[1])
         with np.errstate(invalid="ignore", divide="ignore"):
             quotient = np.where(r > 0, difference / (2 * r), 0)
         middle, radius = (nu[0] + nu[1]) / 2, (nu[0] - nu[1]) / nu.dtype.type(2 * math.sqrt(3))
@@ -162,6 +164,10 @@ class Anisotropic(_Directional):
     def tensor(self, structure):
         compiled = self._compiled(structure)
         return super().tensor(structure) if compiled is None else compiled
+
+    def derivative(self, structure, correlation):
+        compiled = self._compiled(correlation)
+        return super().derivative(structure, correlation) if compiled is None else compiled
 
     def _map_eigenvalues(self, nu):
         self._respond(nu)
@@ -204,9 +210,9 @@ class Uncoupled(_Flux):
         o[:] = 0
         return tensor
 
-    def derivative(self, structure, direction):
+    def derivative(self, structure, correlation):
         """diag(g'(J11) B11, g'(J22) B22)."""
-        (m, d, _), (B, D, _) = structure, direction
+        (m, d, _), (B, D, _) = structure, correlation()
         first, second = (self.diffusivity.derivative(np.stack([m + d, m - d]))
                          * np.stack([B + D, B - D]))
         return np.stack([first + second, first - second, np.zeros_like(first)])

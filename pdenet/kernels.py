@@ -75,11 +75,12 @@ def diffuse(v, tensor, alpha, gamma, scale, out):
 
 
 @kernel
-def correlate(v, z, weights, tensor, alpha, gamma, out):
-    """out = B, with B D = sum_n w_n (K z_n)' M(D) K v_n in every cell for the tensor D given.
+def correlate(v, z, weights, tensor, structure, rule, factor, alpha, gamma, out):
+    """out = B, with tr(B D) = sum_n w_n (K z_n)' M(D) K v_n in every cell for the tensor D given.
 
     Without gamma B = sum_n w_n (K v_n (K z_n)' + K z_n (K v_n)') / 2: its trace as a plane, if D is
-    a multiple of the identity, or (m, d, o). The adjoint of `diffuse` by D.
+    a multiple of the identity, or (m, d, o); with the rule of g then out = 2 g'(J)[B] already
+    for the structure J. The adjoint of `diffuse` by D, and of `structure`'s rule.
     """
     layers, rows, columns = v.shape
     number = v.dtype.type
@@ -89,20 +90,21 @@ def correlate(v, z, weights, tensor, alpha, gamma, out):
     scaled = np.empty_like(weights)
     for n in range(layers):
         scaled[n] = share * weights[n]
-    memory, pitch = make_rows(4 * layers + 4, columns, v), pitch_of(columns, v)
+    memory, pitch = make_rows(4 * layers + 7, columns, v), pitch_of(columns, v)
     half = 2 * layers * pitch
-    result = 2 * half
-    oblique = result + 3 * pitch
+    result, oblique, given = 2 * half, 2 * half + 3 * pitch, 2 * half + 4 * pitch
     for i in range(rows + 1):
         top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
         if i < rows:
             for n in range(layers):
                 copy_in(v[n, i], memory, bottom + n * pitch)
                 copy_in(z[n, i], memory, bottom + (layers + n) * pitch)
+        for k in range(len(structure)):
+            copy(structure[k, i], memory[given + k * pitch:given + k * pitch + columns + 1])
         if full:
             copy(tensor[2, i], memory[oblique:oblique + columns + 1])
             tensor_correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma,
-                                   oblique, result)
+                                   oblique, given, rule, factor, result)
         else:
             correlation_row(memory, pitch, columns, top, bottom, scaled, twist, result)
         for k in range(len(out)):

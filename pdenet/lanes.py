@@ -105,6 +105,38 @@ def _integers(values):
     return ir.Constant(ir.VectorType(kind, len(values)), [kind(value) for value in values])
 
 
+def transpose(source, target):
+    """target = source transposed, a square of 64 bytes by as many rows."""
+    count = 64 // source.itemsize
+    target[:count, :count] = source[:count, :count].T
+
+
+_declare(transpose, lambda source, target: types.none)
+
+
+@lower_builtin(transpose, types.Array, types.Array)
+def _transpose(context, builder, signature, arguments):
+    kind, count = signature.args[0].dtype, 512 // signature.args[0].dtype.bitwidth
+    vector = ir.VectorType(context.get_value_type(kind), count)
+
+    def pointer(which, i):
+        array = context.make_array(signature.args[which])(context, builder, arguments[which])
+        place = get_item_pointer(context, builder, signature.args[which], array,
+                                 [ir.IntType(64)(i), ir.IntType(64)(0)])
+        return builder.bitcast(place, vector.as_pointer())
+
+    rows = [builder.load(pointer(0, i), align=kind.bitwidth // 8) for i in range(count)]
+    half = count // 2
+    both = [n // 2 + n % 2 * count for n in range(2 * count)]  # lanes of two rows in turns
+    for _ in range(count.bit_length() - 1):
+        rows = [builder.shuffle_vector(rows[n // 2], rows[n // 2 + half],
+                                       _integers(both[n % 2 * count:][:count]))
+                for n in range(count)]
+    for i, row in enumerate(rows):
+        builder.store(row, pointer(1, i), align=kind.bitwidth // 8)
+    return context.get_dummy_value()
+
+
 # Operators and functions of lanes and numbers -------------------------------------------
 
 
@@ -148,6 +180,10 @@ def _quotient(builder, x, y):
     return builder.select(builder.fcmp_ordered(">", y, zero), builder.fdiv(x, y), zero)
 
 
+def _above(builder, x, bound, y, z):
+    return builder.select(builder.fcmp_ordered(">", x, bound), y, z)
+
+
 def _two_to(builder, x):
     single = x.type.element == ir.FloatType()
     kind = ir.VectorType(ir.IntType(32 if single else 64), x.type.count)
@@ -168,6 +204,11 @@ def quotient(x, y):
     return np.divide(x, y, out=np.zeros_like(y), where=y > 0)
 
 
+def above(x, bound, y, z):
+    """y where x > bound, elsewhere z."""
+    return np.where(x > bound, y, z)
+
+
 def two_to(x):
     """2^n for the integer n in the lowest bits of x."""
     integer, fraction, bias = (np.int32, 23, 127) if x.itemsize == 4 else (np.int64, 52, 1023)
@@ -184,7 +225,7 @@ for arguments in (
         (operator.mul, ir.IRBuilder.fmul, 2), (operator.truediv, ir.IRBuilder.fdiv, 2),
         (operator.neg, ir.IRBuilder.fneg, 1), (abs, _call("fabs"), 1),
         (np.sqrt, _call("sqrt"), 1), (np.maximum, _call("maxnum"), 2),
-        (fma, _call("fmuladd"), 3, True), (quotient, _quotient, 2), (two_to, _two_to, 1),
+        (fma, _call("fmuladd"), 3, True), (quotient, _quotient, 2), (above, _above, 4), (two_to, _two_to, 1),
         (preceding, _preceding, 2)):
     _define(*arguments)
 

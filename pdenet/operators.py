@@ -7,9 +7,10 @@ An operator offers
         the trace, or 2 g of the tensor
     diffuse(v, tensor, scale, out, work)
         out += scale K' M(D) K v, D = g I for planes (g,), or 2 D = (m, d, o)
-    correlation(v, z, weights, tensor, work)
+    correlation(v, z, weights, tensor, structure, work, rule, factor)
         its adjoint by D: B, with sum_n w_n (K z_n)' M(D) K v_n = tr(B D) everywhere, in the form
-        of a structure: the trace, if D is a multiple of the identity, or (m, d, o)
+        of a structure: the trace, if D is a multiple of the identity, or (m, d, o); with the
+        rule of g already C = g'(J)[B] for the structure J, in the form of D
     pull(v, z, tensor, change, out, work)
         and that of both by v: out = K' (M(D) K z_n + 2 M(C) K v_n) for change = C, kept like
         D; returns the sums over the image of (K v_n)' M(D) K z_n and (K v_n)' M(C) K v_n, (N, 2)
@@ -81,10 +82,11 @@ class Gradient:
         number = v.dtype.type
         kernels.diffuse(v, tensor, number(self.alpha), number(self.gamma), number(scale), out)
 
-    def correlation(self, v, z, weights, tensor, work):
+    def correlation(self, v, z, weights, tensor, structure, work, rule=cells.NONE, factor=1.0):
         out = work.array("correlation", tensor.shape, v.dtype)
         number = v.dtype.type
-        kernels.correlate(v, z, weights, tensor, number(self.alpha), number(self.gamma), out)
+        kernels.correlate(v, z, weights, tensor, structure, rule, number(factor),
+                          number(self.alpha), number(self.gamma), out)
         return out
 
     def pull(self, v, z, tensor, change, out, work):
@@ -126,7 +128,7 @@ class _SecondOrder:
         flux *= tensor
         self._apply_adjoint(flux, v.dtype.type(scale), out)
 
-    def correlation(self, v, z, weights, tensor, work):
+    def correlation(self, v, z, weights, tensor, structure, work):
         out = work.array("correlation", tensor.shape, v.dtype)
         out[:] = 0
         for plane, other, weight in zip(v, z, weights, strict=True):

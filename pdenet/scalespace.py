@@ -119,18 +119,20 @@ def add_smoothed(v, sigma, scale, out, add=True):
     if radius == 0:
         np.add(out if add else 0, v.dtype.type(scale) * v, out=out)
         return
-    taps = np.zeros(1 + -(-radius // 4) * 4, v.dtype)
-    taps[:radius + 1] = gaussian(sigma)[radius:]
-    stencils.smooth(v, taps, radius, v.dtype.type(scale), add, out)
+    taps = gaussian(sigma)[radius:].astype(v.dtype)
+    stencils.smooth(v, taps, v.dtype.type(scale), add, out)
 
 
+@functools.lru_cache(256)
 def gaussian(sigma):
     """The sampled Gaussian of standard deviation sigma, cut off and normalised to sum 1."""
     radius = _radius(sigma)
     if radius == 0:
         return np.ones(1)
     weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma)**2)
-    return weights / weights.sum()
+    weights /= weights.sum()
+    weights.flags.writeable = False
+    return weights
 
 
 def _radius(sigma):

@@ -7,50 +7,53 @@ continues half-sample symmetrically.
 import numpy as np
 
 from .compiling import inlined, kernel, row
-from .lanes import fma
+from .lanes import BYTES, fma, load, store, transpose
 
 
 # Gaussian smoothing ------------------------------------------------------------------
 
 
 @kernel
-def smooth(v, taps, radius, scale, add, out):
+def smooth(v, taps, scale, add, out):
     """out = scale G v, added to out if add: separable convolution, half-sample symmetric boundary.
 
-    taps: the kernel's centre, its `radius` samples to one side, then zeros up to a multiple of
-    four of these. The kernel is symmetric, so G is its own transpose, at the boundary too.
+    taps: the kernel from its centre to one side. It is symmetric, so G is its own transpose,
+    at the boundary too. Both directions are passes along columns, where whole vectors of
+    neighbours meet the same tap: a band of rows, as many as lanes, is smoothed along its columns,
+    transposed, smoothed along what were rows, and transposed back.
     """
     rows, columns = v.shape
-    line = np.zeros(columns + 2 * taps.size, v.dtype)
-    margin = taps.size
-    inner = line[margin:margin + columns]
-    total = np.empty(columns, v.dtype)
-    for i in range(rows):
-        _centre_and_four_pairs(v[i], v[_mirror(i - 1, rows)], v[_mirror(i + 1, rows)],
-                               v[_mirror(i - 2, rows)], v[_mirror(i + 2, rows)],
-                               v[_mirror(i - 3, rows)], v[_mirror(i + 3, rows)],
-                               v[_mirror(i - 4, rows)], v[_mirror(i + 4, rows)], taps, inner)
-        for k in range(5, taps.size, 4):
-            _add_four_pairs(v[_mirror(i - k, rows)], v[_mirror(i + k, rows)],
-                            v[_mirror(i - k - 1, rows)], v[_mirror(i + k + 1, rows)],
-                            v[_mirror(i - k - 2, rows)], v[_mirror(i + k + 2, rows)],
-                            v[_mirror(i - k - 3, rows)], v[_mirror(i + k + 3, rows)],
-                            taps[k:k + 4], inner)
+    radius = taps.size - 1
+    lanes, block = BYTES // v.itemsize, 64 // v.itemsize
+    width, height = -(-columns // lanes) * lanes, -(-rows // lanes) * lanes
+    pitch = width + block if width // block % 2 == 0 else width  # see `cells.pitch_of`
+    tall, band = _aligned(lanes + 2 * radius, pitch, v), _aligned(lanes, pitch, v)
+    upright, result = _aligned(width + 2 * radius, lanes, v), _aligned(block, lanes, v)
+    for top in range(0, height, lanes):
+        for i in range(lanes + 2 * radius):
+            if top > 0 and i < 2 * radius:
+                _copy_row(tall[lanes + i], tall[i])
+            else:
+                _copy_row(v[_mirror(top + i - radius, rows)], tall[i])
+        for i in range(0, lanes, 4):
+            _four_rows(tall, radius + i, width, taps, band[i:i + 4])
+        for i in range(0, lanes, block):
+            for j in range(0, width, block):
+                transpose(band[i:, j:], upright[radius + j:, i:])
         for k in range(1, radius + 1):
-            line[margin - k] = inner[_mirror(-k, columns)]
-            line[margin + columns - 1 + k] = inner[_mirror(columns - 1 + k, columns)]
-        _centre_and_four_pairs(inner, line[margin - 1:], line[margin + 1:],
-                               line[margin - 2:], line[margin + 2:], line[margin - 3:],
-                               line[margin + 3:], line[margin - 4:], line[margin + 4:], taps, total)
-        for k in range(5, taps.size, 4):
-            left, right = margin - k, margin + k
-            _add_four_pairs(line[left:], line[right:], line[left - 1:], line[right + 1:],
-                            line[left - 2:], line[right + 2:], line[left - 3:], line[right + 3:],
-                            taps[k:k + 4], total)
-        if add:
-            _add_row(total, scale, out[i])
-        else:
-            _multiply_row(total, scale, out[i])
+            _copy_row(upright[radius + _mirror(-k, columns)], upright[radius - k])
+            _copy_row(upright[radius + _mirror(columns - 1 + k, columns)],
+                      upright[radius + columns - 1 + k])
+        for j in range(0, width, block):
+            for k in range(0, block, 4):
+                _four_rows(upright, radius + j + k, lanes, taps, result[k:k + 4])
+            for i in range(0, lanes, block):
+                transpose(result[:, i:], band[i:, j:])
+        for i in range(min(lanes, rows - top)):
+            if add:
+                _add_row(band[i], scale, out[top + i])
+            else:
+                _multiply_row(band[i], scale, out[top + i])
 
 
 @inlined
@@ -58,6 +61,20 @@ def _mirror(i, size):
     """Index of pixel i of the image continued half-sample symmetrically, period 2 size."""
     i %= 2 * size
     return i if i < size else 2 * size - 1 - i
+
+
+@inlined
+def _aligned(rows, pitch, like):
+    line = 64 // like.itemsize
+    data = np.zeros(rows * pitch + line, like.dtype)
+    first = -(data.ctypes.data // like.itemsize) % line
+    return data[first:first + rows * pitch].reshape(rows, pitch)
+
+
+@row
+def _copy_row(v, out):
+    for j in range(v.size):
+        out[j] = v[j]
 
 
 @row
@@ -72,21 +89,28 @@ def _add_row(v, scale, out):
         out[j] = fma(scale, v[j], out[j])
 
 
-@row
-def _centre_and_four_pairs(v, l0, r0, l1, r1, l2, r2, l3, r3, taps, out):
-    t, t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3], taps[4]
-    for j in range(out.size):
-        near = fma(t0, l0[j] + r0[j], t * v[j])
-        far = fma(t2, l2[j] + r2[j], t3 * (l3[j] + r3[j]))
-        out[j] = fma(t1, l1[j] + r1[j], near + far)
+@kernel
+def _four_rows(v, first, width, taps, out):
+    """Four rows of out = v's rows from `first` on, smoothed along the columns.
 
-
-@row
-def _add_four_pairs(l0, r0, l1, r1, l2, r2, l3, r3, taps, out):
-    t0, t1, t2, t3 = taps[0], taps[1], taps[2], taps[3]
-    for j in range(out.size):
-        near = fma(t0, l0[j] + r0[j], t1 * (l1[j] + r1[j]))
-        out[j] += fma(t2, l2[j] + r2[j], fma(t3, l3[j] + r3[j], near))
+    From tap to tap their neighbours move by one row, so that they share what they load.
+    """
+    t = taps[0]
+    for j in range(0, width, BYTES // v.itemsize):
+        l0, l1, l2, l3 = (load(v[first], j), load(v[first + 1], j), load(v[first + 2], j),
+                          load(v[first + 3], j))
+        r0, r1, r2, r3 = l0, l1, l2, l3
+        s0, s1, s2, s3 = t * l0, t * l1, t * l2, t * l3
+        for k in range(1, taps.size):
+            l0, l1, l2, l3 = load(v[first - k], j), l0, l1, l2
+            r0, r1, r2, r3 = r1, r2, r3, load(v[first + 3 + k], j)
+            tap = taps[k]
+            s0, s1 = fma(tap, l0 + r0, s0), fma(tap, l1 + r1, s1)
+            s2, s3 = fma(tap, l2 + r2, s2), fma(tap, l3 + r3, s3)
+        store(out[0], j, s0)
+        store(out[1], j, s1)
+        store(out[2], j, s2)
+        store(out[3], j, s3)
 
 
 # Second order ------------------------------------------------------------------------

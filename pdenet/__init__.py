@@ -14,6 +14,9 @@ _HOME = {name: module for module, names in {
     "scalespace": "ScaleSpace",
     "fluxes": "Isotropic Anisotropic Uncoupled Orientations",
     "diffusivities": "Exponential Rational Charbonnier Weickert",
+    "parameterfiles": "load pretrained FormatError",
+    "training": "fit Adam",
+    "datasets": "rectangles add_noise",
 }.items() for name in names.split()}
 _MODULES = ("filters", "models")
 

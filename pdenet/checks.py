@@ -107,7 +107,8 @@ def to_pairs(noisy, clean, channel_axis=None):
         if channel_axis is not None:
             axis = operator.index(channel_axis)
             if not -4 <= axis < 4 or axis % 4 == 0:
-                raise ValueError(f"channel_axis must be another axis than that of the images; got {axis}")
+                raise ValueError(f"channel_axis must be another axis than that of the images; "
+                                 f"got {axis}")
             stacks, channel_axis = [np.moveaxis(images, axis, 1) for images in stacks], 0
         planes = [[to_planes(image, channel_axis) for image in images] for images in stacks]
     return planes

@@ -1,12 +1,11 @@
 """Image files for the command line: PNG, JPEG and TIFF, read whole, written whole or not at all."""
 
-import contextlib
 import os
-import stat
-import tempfile
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from .atomic import atomic_file
 
 SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
 MAX_PIXELS = 2**28
@@ -117,39 +116,13 @@ def write(name, image, overwrite):
     """Write to a temporary file beside the target and rename, so that it is there whole or not."""
     check_target(name, overwrite)
     check_fit(name, image, image.pixels.dtype)
-    target = os.path.realpath(name)  # a link stays a link
-    temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=os.path.dirname(target), prefix=".pdenet-",
-                                         suffix=os.path.splitext(name)[1], delete=False) as file:
-            temporary = file.name
+        with atomic_file(name, overwrite) as file:
             _encode(file, image, format_of(name))
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _mode(target))
-        if overwrite:
-            os.replace(temporary, target)
-            temporary = None
-        else:
-            os.link(temporary, target)  # fails if somebody has made the target meanwhile
     except FileExistsError:
         raise UsageError(f"{name}: exists already; --overwrite replaces it") from None
     except Exception as error:  # the disk, or an encoder
         raise ImageFileError(f"{name}: cannot be written ({_one_line(error)})") from None
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-
-
-def _mode(target):
-    """The permissions of the file to be replaced, or those of a new one."""
-    try:
-        return stat.S_IMODE(os.stat(target).st_mode)
-    except FileNotFoundError:
-        mask = os.umask(0o077)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def _read_example(name):

@@ -76,7 +76,7 @@ class DiffusionNetwork:
         settle("block", DiffusionBlock(self.operator, self.scales, self.flux, self.steering))
         settle("steps", check_count("steps", self.steps, least=0))
         tau = self.tau_max / 2 if self.tau is None else check_number("tau", self.tau, above=0.0)
-        if tau > self.tau_max * (1 + 1e-9) and not self.allow_unstable:
+        if not self.allow_unstable and tau > self.tau_max * (1 + 1e-9):
             raise ValueError(f"tau must be at most tau_max = {self.tau_max:.6g} for stability; got "
                              f"{tau:.6g} (allow_unstable=True accepts it)")
         settle("tau", tau)
@@ -121,6 +121,26 @@ class DiffusionNetwork:
             changed["flux"] = dataclasses.replace(self.flux, diffusivity=with_contrast(
                 self.flux.diffusivity, parameters["contrast"]))
         return dataclasses.replace(self, **changed)
+
+    def save(self, path, provenance=None):
+        """Write the network to a JSON file, whole or not at all, for `pdenet.load`.
+
+        Parameters
+        ----------
+        path : str or path-like
+        provenance : dict, optional
+            What to remember beside it, of strings, numbers, lists and dicts.
+
+        Raises
+        ------
+        TypeError
+            If it has parts that are not pdenet's, such as a diffusivity of your own.
+        OSError
+            If the file cannot be written; an older one is then as it was.
+        """
+        from . import parameterfiles
+
+        parameterfiles.save(self, path, provenance)
 
     def __call__(self, image, *, channel_axis=None, workers=None):
         """The image after all blocks.
@@ -272,6 +292,10 @@ class DiffusionNetwork:
         # Summed in the order of the images, whoever was first.
         return float(sum(losses)), {name: sum(gradient[name] for gradient in gradients)
                                     for name in self.parameters}
+
+    def forward(self, u, work):
+        """The result for planes, in an array of the workspace."""
+        return self._forward(u, work)[1]
 
     def _forward(self, u, work):
         """The states (u, layers, tensor) before each step, and the result."""

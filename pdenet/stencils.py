@@ -66,7 +66,7 @@ def _mirror(i, size):
 @inlined
 def _aligned(rows, pitch, like):
     line = 64 // like.itemsize
-    data = np.zeros(rows * pitch + line, like.dtype)
+    data = np.empty(rows * pitch + line, like.dtype)
     first = -(data.ctypes.data // like.itemsize) % line
     return data[first:first + rows * pitch].reshape(rows, pitch)
 

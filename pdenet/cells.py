@@ -212,7 +212,7 @@ def flux_row(memory, columns, top, bottom, g, twist, scale, base, carry, out):
 
 @kernel
 def tensor_flux_row(memory, pitch, columns, top, bottom, g, twist, oblique, scale, base, carry,
-                     out):
+                    out):
     """The same for a tensor, three rows g = (m, d, o)."""
     zero = splat(memory, memory.dtype.type(0))
     before = zero, zero, zero
@@ -297,7 +297,8 @@ def pull_row(memory, pitch, columns, top, bottom, above, below, g, twist, scale,
         v = _gradient(memory, top + j, bottom + j)
         z = _gradient(memory, above + j, below + j)
         flux, both = _pull(v, _flux(z, load(memory, g + j), twist),
-                           _flux(v, load(memory, g + pitch + j), twist), load(memory, rim + j), both)
+                           _flux(v, load(memory, g + pitch + j), twist), load(memory, rim + j),
+                           both)
         _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
         before = flux
     store(memory, sums, both[0])

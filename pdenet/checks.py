@@ -57,61 +57,65 @@ def check_workers(workers):
     return int(text)
 
 
-def to_planes(image, channel_axis=None):
+def to_planes(image, channel_axis=None, name="image"):
     """The image as C-contiguous planes (M, H, W) of float32 or float64, never rescaled.
 
     float32 stays float32, every other real type becomes float64. The planes may share
     memory with the image, so they are read, never written.
     """
     if isinstance(image, np.ma.MaskedArray):
-        raise TypeError("image must not be a masked array, whose mask would be lost; "
-                        "fill it first, for example image.filled(image.mean())")
+        raise TypeError(f"{name} must not be a masked array, whose mask would be lost; "
+                        f"fill it first, for example image.filled(image.mean())")
     try:
         image = np.asarray(image)
     except ValueError as error:
-        raise ValueError(f"image must be a rectangular array of numbers; {error}") from None
+        raise ValueError(f"{name} must be a rectangular array of numbers; {error}") from None
     if image.dtype.kind not in "buif":
-        raise TypeError(f"image must hold real numbers (bool, integer or float); "
+        raise TypeError(f"{name} must hold real numbers (bool, integer or float); "
                         f"got dtype {image.dtype}")
-    _check_shape(image, channel_axis)
+    _check_shape(image, channel_axis, name)
     single = image.dtype.newbyteorder("=") == np.float32
     if channel_axis is not None:
         image = np.moveaxis(image, channel_axis, 0)
     else:
         image = image[np.newaxis]
     planes = np.ascontiguousarray(image, dtype=np.float32 if single else np.float64)
-    _check_values(planes, channel_axis)
+    _check_values(planes, channel_axis, name)
     return planes
 
 
 def to_pairs(noisy, clean, channel_axis=None):
-    """Images and their targets as planes (N, M, H, W) of one type, float32 if both are."""
-    stacks = []
-    for name, images in (("noisy", noisy), ("clean", clean)):
+    """Images and their targets as two lists of planes (M, H, W) of one type."""
+    noisy = _to_stack("noisy", noisy, channel_axis)
+    clean = _to_stack("clean", clean, channel_axis)
+    shapes = [(len(stack), *from_planes(stack[0], channel_axis).shape) for stack in (noisy, clean)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"noisy and clean must have the same shape; got {shapes[0]} and "
+                         f"{shapes[1]}")
+    dtype = np.result_type(noisy[0], clean[0])
+    return tuple([planes.astype(dtype, copy=False) for planes in stack] for stack in (noisy, clean))
+
+
+def _to_stack(name, images, channel_axis):
+    """Images (N, H, W) or one (H, W), with or without channels, as a list of planes."""
+    if not isinstance(images, np.ndarray):
         try:
-            images = np.ma.asanyarray(images) if np.ma.isMaskedArray(images) else np.asarray(images)
+            images = np.asarray(images)
         except ValueError as error:
             raise ValueError(f"{name} must be a rectangular array of numbers; {error}") from None
-        stacks.append(images)
-    if stacks[0].shape != stacks[1].shape:
-        raise ValueError(f"noisy and clean must have the same shape; got {stacks[0].shape} and "
-                         f"{stacks[1].shape}")
-    dimensions = stacks[0].ndim - (channel_axis is not None)
-    if dimensions not in (2, 3):
-        raise ValueError(f"noisy and clean must have shape (H, W) or (N, H, W), and with "
-                         f"channel_axis one axis more; got shape {stacks[0].shape} with "
-                         f"channel_axis={channel_axis}")
+    dimensions = images.ndim - (channel_axis is not None)
     if dimensions == 2:
-        planes = [to_planes(images, channel_axis)[np.newaxis] for images in stacks]
-    else:
-        if channel_axis is not None:
-            axis = operator.index(channel_axis)
-            if not -4 <= axis < 4 or axis % 4 == 0:
-                raise ValueError(f"channel_axis must be another axis than that of the images; "
-                                 f"got {axis}")
-            stacks, channel_axis = [np.moveaxis(images, axis, 1) for images in stacks], 0
-        planes = [[to_planes(image, channel_axis) for image in images] for images in stacks]
-    return planes
+        return [to_planes(images, channel_axis, name)]
+    if dimensions != 3 or len(images) == 0:
+        raise ValueError(f"{name} must have shape (H, W) or (N, H, W), N >= 1, and with "
+                         f"channel_axis one axis more; got shape {images.shape} and "
+                         f"channel_axis={channel_axis}")
+    if channel_axis is not None:
+        if not hasattr(channel_axis, "__index__") or channel_axis not in (-3, -2, -1, 1, 2, 3):
+            raise ValueError(f"channel_axis must be another axis of {name} than the first, that of "
+                             f"the images; got {channel_axis!r}")
+        images, channel_axis = np.moveaxis(images, channel_axis, 1), 0
+    return [to_planes(image, channel_axis, f"{name}[{k}]") for k, image in enumerate(images)]
 
 
 def from_planes(planes, channel_axis=None):
@@ -121,11 +125,11 @@ def from_planes(planes, channel_axis=None):
     return np.ascontiguousarray(np.moveaxis(planes, 0, channel_axis))
 
 
-def _check_shape(image, channel_axis):
+def _check_shape(image, channel_axis, name):
     if channel_axis is None and image.ndim == 3:
         channels = [axis for axis in (-1, 0) if image.shape[axis] <= 4]
         hint = f"; did you mean channel_axis={channels[0]}?" if channels else ""
-        raise ValueError(f"image must have shape (H, W) unless channel_axis is given; "
+        raise ValueError(f"{name} must have shape (H, W) unless channel_axis is given; "
                          f"got shape {image.shape}{hint}")
     if channel_axis is not None:
         if isinstance(channel_axis, bool) or not hasattr(channel_axis, "__index__"):
@@ -135,21 +139,21 @@ def _check_shape(image, channel_axis):
                                           msg_prefix="channel_axis")
     expected = 2 if channel_axis is None else 3
     if image.ndim != expected:
-        raise ValueError(f"image must have {expected} dimensions with channel_axis={channel_axis}; "
-                         f"got shape {image.shape}")
+        raise ValueError(f"{name} must have {expected} dimensions with "
+                         f"channel_axis={channel_axis}; got shape {image.shape}")
     if image.size == 0:
-        raise ValueError(f"image must not be empty; got shape {image.shape}")
+        raise ValueError(f"{name} must not be empty; got shape {image.shape}")
 
 
-def _check_values(planes, channel_axis):
+def _check_values(planes, channel_axis, name):
     largest = max(-planes.min(), planes.max())
     if not np.isfinite(largest):
         # Point at the pixel in the caller's own axes.
         bad = ~np.isfinite(from_planes(planes, channel_axis))
         first = tuple(int(i) for i in np.unravel_index(bad.argmax(), bad.shape))
-        raise ValueError(f"image must be finite; {bad.sum()} of its values are NaN or infinite, "
+        raise ValueError(f"{name} must be finite; {bad.sum()} of its values are NaN or infinite, "
                          f"the first at index {first}")
     limit = np.finfo(planes.dtype).max**0.25 / 10
     if largest > limit:
-        raise ValueError(f"image values must be at most {limit:.1g} in {planes.dtype}, so that "
+        raise ValueError(f"{name} values must be at most {limit:.1g} in {planes.dtype}, so that "
                          f"squares of the structure tensor are finite; got {largest:.3g}")

@@ -1,4 +1,4 @@
-"""The command line: pdenet filter, pdenet info."""
+"""The command line: pdenet filter and pdenet info; `experiments` has train, figure4 and audit."""
 
 import argparse
 import functools
@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 
-from . import __version__
+from . import __version__, experiments
 
 MODELS = ("perona-malik", "you-kaveh", "lysaker-lundervold-tai", "gerig", "weickert-brox",
           "eed", "weickert-1994", "multiscale")
@@ -48,12 +48,12 @@ def main(arguments=None):
         return 0
     except (UsageError, TypeError, ValueError) as error:
         return _fail(2, error)
-    except ImageFileError as error:
+    except (ImageFileError, FloatingPointError, ImportError) as error:
         return _fail(1, error)
     except MemoryError:
         return _fail(1, "not enough memory for an image of this size")
-    except KeyboardInterrupt:
-        return _fail(130, "interrupted; nothing was written")
+    except KeyboardInterrupt as error:
+        return _fail(130, str(error) or "interrupted; nothing was written")
     except OSError as error:  # of standard output
         return _fail(1, error)
 
@@ -101,6 +101,8 @@ def build_parser():
     command.add_argument("--overwrite", action="store_true", help="replace an existing OUTPUT")
     command.add_argument("--quiet", action="store_true", help="print nothing but errors")
     command.set_defaults(run=run_filter)
+
+    experiments.add_commands(commands)
 
     command = commands.add_parser(
         "info", help="show versions, threads and the state of the cache",

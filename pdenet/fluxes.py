@@ -105,13 +105,13 @@ class _Directional(_Flux):
         divided difference of mu.
         """
         m, d, o = structure
-        B, D, O = correlation()
+        b, p, q = correlation()
         nu, r = _eigenvalues(structure)
         with np.errstate(invalid="ignore", divide="ignore"):
             along, across = np.where(r > 0, d / r, 1), np.where(r > 0, o / r, 0)
-        parallel, mixed = along * D + across * O, along * O - across * D
+        parallel, mixed = along * p + across * q, along * q - across * p
         s11, s12, s22 = self._slopes(nu)
-        first, second = B + parallel, B - parallel
+        first, second = b + parallel, b - parallel
         first, second = s11 * first + s12 * second, s12 * first + s22 * second
         mixed *= 2 * self._divided_difference(nu, r)
         change = first - second

@@ -67,7 +67,7 @@ def diffuse(v, tensor, alpha, gamma, scale, out):
             copy_in(out[i - 1], memory, base)
         if full:
             tensor_flux_row(memory, pitch, columns, top, bottom, g, twist, oblique, share, base,
-                             carry, result)
+                            carry, result)
         else:
             flux_row(memory, columns, top, bottom, g, twist, share, base, carry, result)
         if i > 0:
@@ -203,7 +203,8 @@ def explicit_steps(u, v, weights, tile, inner, anisotropic, rule, factor, alpha,
         scaled[n] = (share if anisotropic else share * factor) * weights[n]
     # For each step and channel the last two rows before it, and what is carried; then g, a row
     # of the result, and the last two rows of the layers.
-    memory, pitch = make_rows(3 * steps * channels + 4 + 2 * layers, columns, u), pitch_of(columns, u)
+    memory = make_rows(3 * steps * channels + 4 + 2 * layers, columns, u)
+    pitch = pitch_of(columns, u)
     third = channels * pitch
     g = 3 * steps * third
     last = g + 3 * pitch
@@ -218,7 +219,7 @@ def explicit_steps(u, v, weights, tile, inner, anisotropic, rule, factor, alpha,
                     copy_in(u[m, tile[0] + i, left:left + columns], memory, bottom + m * pitch)
                 for n in range(layers):
                     copy_in(v[n, tile[0] + i, left:left + columns], memory,
-                             steering + (i % 2 * layers + n) * pitch)
+                            steering + (i % 2 * layers + n) * pitch)
             over, under = top, bottom  # what steers
             if layers > 0:
                 over = steering + max(i - 1, 0) % 2 * layers * pitch
@@ -235,10 +236,10 @@ def explicit_steps(u, v, weights, tile, inner, anisotropic, rule, factor, alpha,
                 target = last if i == 0 or final else (3 * s + 3 + (i - 1) % 2) * third + m * pitch
                 if anisotropic:
                     tensor_flux_row(memory, pitch, columns, above, below, g, twist, oblique,
-                                     share * scales[s], above, carry, target)
+                                    share * scales[s], above, carry, target)
                 else:
                     flux_row(memory, columns, above, below, g, twist, share * scales[s], above,
-                              carry, target)
+                             carry, target)
                 if not final:
                     mirror_ends(memory, target, columns)
                 elif i > 0 and inner[0] <= row < inner[1]:

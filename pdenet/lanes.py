@@ -225,8 +225,8 @@ for arguments in (
         (operator.mul, ir.IRBuilder.fmul, 2), (operator.truediv, ir.IRBuilder.fdiv, 2),
         (operator.neg, ir.IRBuilder.fneg, 1), (abs, _call("fabs"), 1),
         (np.sqrt, _call("sqrt"), 1), (np.maximum, _call("maxnum"), 2),
-        (fma, _call("fmuladd"), 3, True), (quotient, _quotient, 2), (above, _above, 4), (two_to, _two_to, 1),
-        (preceding, _preceding, 2)):
+        (fma, _call("fmuladd"), 3, True), (quotient, _quotient, 2), (above, _above, 4),
+        (two_to, _two_to, 1), (preceding, _preceding, 2)):
     _define(*arguments)
 
 

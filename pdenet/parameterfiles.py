@@ -184,7 +184,8 @@ def _number(name, value):
 
 def _check_keys(name, document, keys):
     if not isinstance(document, dict):
-        raise FormatError(f"{name} must be an object with {', '.join(keys)}; got {_short(document)}")
+        raise FormatError(f"{name} must be an object with {', '.join(keys)}; got "
+                          f"{_short(document)}")
     for key in keys:
         if key not in document:
             raise FormatError(f"{name} has no {key!r}")
@@ -229,4 +230,3 @@ def pretrained(name):
     check_choice("name", name, PRETRAINED)
     content = resources.files(__package__).joinpath("pretrained", f"{name}.json").read_bytes()
     return build(parse(content))
-

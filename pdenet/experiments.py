@@ -1,0 +1,211 @@
+"""The commands of the experiment: pdenet train, pdenet figure4, pdenet audit."""
+
+import argparse
+import os
+import sys
+
+MODELS = ("isotropic", "anisotropic", "uncoupled", "anisotropic-steered")
+PEERS = ("tv", "non-local-means", "wavelet", "bilateral")
+
+TRAIN_HELP = """\
+The images are 100 of 256 x 256 pixels with rectangles at 30 degrees and noise of standard deviation
+60, as in Section 6 of the paper. An interrupted training goes on where it was when the same
+command is given again: after every epoch its state is in OUTPUT.checkpoint.
+
+examples:
+  pdenet train anisotropic try.json --quick
+  pdenet train isotropic isotropic.json --epochs 400
+"""
+
+FIGURE4_HELP = """\
+Evaluates the shipped parameters on rectangles at 5, 10, ..., 85 degrees and writes the curves as a
+picture and as a table (with the mean and the variance over the angles in its last rows).
+
+examples:
+  pdenet figure4 --output figure4.png --table figure4.csv
+  pdenet figure4 --full --parameters mine=try.json
+"""
+
+AUDIT_HELP = """\
+PSNR over the angle of the image's content, and its variance, for shipped models and for
+scikit-image's denoisers: tv, non-local-means, wavelet (needs PyWavelets), bilateral.
+
+examples:
+  pdenet audit anisotropic tv non-local-means
+  pdenet audit --count 5 --output audit.png --table audit.csv
+"""
+
+
+def add_commands(commands):
+    """Add the parsers to those of the other commands."""
+    raw = argparse.RawDescriptionHelpFormatter
+    command = commands.add_parser(
+        "train", help="train a model of Figure 4", description="Train a model of Figure 4.",
+        epilog=TRAIN_HELP, formatter_class=raw)
+    command.add_argument("model", metavar="MODEL", choices=MODELS, help=", ".join(MODELS))
+    command.add_argument("output", metavar="OUTPUT", help="JSON file for the parameters")
+    command.add_argument("--epochs", type=int, help="(default: 400, with --quick 10)")
+    command.add_argument("--images", type=int, help="(default: 100, with --quick 8)")
+    command.add_argument("--batch-size", type=int, default=4, help="(default: %(default)s)")
+    command.add_argument("--learning-rate", type=float,
+                         help="(default: 0.001, with --quick 0.02)")
+    command.add_argument("--alpha", type=float, default=0.41,
+                         help="of the discretisation (default: %(default)s)")
+    command.add_argument("--seed", type=int, default=0,
+                         help="of the order of the images (default: %(default)s)")
+    command.add_argument("--quick", action="store_true", help="a try of about a minute")
+    command.add_argument("--checkpoint", metavar="FILE",
+                         help="keep the state here, also at the end (default: OUTPUT.checkpoint, "
+                              "removed at the end)")
+    _add_common(command)
+    command.set_defaults(run=run_train)
+
+    command = commands.add_parser(
+        "figure4", help="evaluate the shipped parameters as in Figure 4",
+        description="Evaluate the shipped parameters as in Figure 4.", epilog=FIGURE4_HELP,
+        formatter_class=raw)
+    command.add_argument("--full", action="store_true",
+                         help="50 images per angle as in the paper instead of 10")
+    command.add_argument("--parameters", action="append", default=[], metavar="NAME=FILE",
+                         help="another network to draw; may be repeated")
+    command.add_argument("--output", default="figure4.png", help="picture (default: %(default)s)")
+    command.add_argument("--table", default="figure4.csv", help="CSV file (default: %(default)s)")
+    _add_common(command)
+    command.set_defaults(run=run_figure4)
+
+    command = commands.add_parser(
+        "audit", help="measure rotation invariance",
+        description="Measure the rotation invariance of denoisers.", epilog=AUDIT_HELP,
+        formatter_class=raw)
+    command.add_argument("names", nargs="*", metavar="NAME", choices=(*MODELS, *PEERS, []),
+                         help=f"{', '.join((*MODELS, *PEERS))} (default: all)")
+    command.add_argument("--count", type=int, default=10, help="images per angle (default: "
+                                                               "%(default)s)")
+    command.add_argument("--tune", action="store_true",
+                         help="search the peers' parameters anew, on training images")
+    command.add_argument("--output", help="picture of the curves")
+    command.add_argument("--table", help="CSV file of the curves")
+    _add_common(command)
+    command.set_defaults(run=run_audit)
+
+
+def _add_common(command):
+    command.add_argument("--workers", type=int, metavar="N",
+                         help="threads (default: PDENET_NUM_THREADS or all processors)")
+    command.add_argument("--overwrite", action="store_true", help="replace existing files")
+    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def run_train(options):
+    from . import __version__, figure4
+    from .checks import check_count, check_number, check_workers
+
+    _check_targets(options, options.output)
+    epochs = (10 if options.quick else 400) if options.epochs is None else options.epochs
+    images = (8 if options.quick else 100) if options.images is None else options.images
+    rate = options.learning_rate
+    rate = (0.02 if options.quick else 0.001) if rate is None else rate
+    check_count("--images", images, least=1)
+    check_count("--epochs", epochs, least=1)
+    check_number("--learning-rate", rate, above=0.0)
+    checkpoint = options.checkpoint or options.output + ".checkpoint"
+    try:
+        fitted, history = figure4.train(
+            options.model, epochs, images, options.batch_size, rate, options.seed, options.alpha,
+            workers=check_workers(options.workers), checkpoint=checkpoint,
+            progress=not options.quiet and sys.stderr.isatty())
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; the same command goes on from {checkpoint}") from None
+    command = (f"pdenet train {options.model} {os.path.basename(options.output)} --epochs {epochs} "
+               f"--images {images} --batch-size {options.batch_size} --learning-rate {rate:g} "
+               f"--alpha {options.alpha:g} --seed {options.seed}")
+    best = min(history, key=lambda entry: entry["loss"])
+    fitted.save(options.output, provenance={
+        "command": command, "seed": options.seed, "versions": _versions(__version__),
+        "epoch": best["epoch"], "loss": best["loss"], "psnr": best["psnr"]})
+    if options.checkpoint is None:
+        os.unlink(checkpoint)
+    if not options.quiet:
+        print(f"{options.output}: {options.model}, {len(history)} epochs, best {best['epoch']}: "
+              f"{best['psnr']:.3f} dB on the training images")
+
+
+def _versions(version):
+    import platform
+
+    import numba
+    import numpy
+
+    return {"pdenet": version, "numpy": numpy.__version__, "numba": numba.__version__,
+            "python": platform.python_version(), "machine": platform.machine()}
+
+
+def run_figure4(options):
+    from . import figure4, parameterfiles
+
+    _check_targets(options, options.output, options.table)
+    networks = figure4.shipped()
+    for text in options.parameters:
+        name, separator, path = text.partition("=")
+        if not (name and separator and path):
+            from .imagefiles import UsageError
+            raise UsageError(f"--parameters must be NAME=FILE; got {text!r}")
+        networks[name] = parameterfiles.load(path)
+    _report(figure4.evaluate, networks, 50 if options.full else 10, options)
+
+
+def run_audit(options):
+    from . import figure4, parameterfiles, peers
+    from .checks import check_count
+
+    check_count("--count", options.count, least=1)
+    _check_targets(options, options.output, options.table)
+    names = options.names or (*MODELS, *PEERS)
+    functions = {}
+    for name in names:
+        if name in MODELS:
+            functions[name] = parameterfiles.pretrained(name)
+        elif not peers.available(name):
+            if options.names:
+                from .imagefiles import ImageFileError
+                raise ImageFileError("wavelet needs PyWavelets: python -m pip install PyWavelets")
+            print("wavelet: skipped, PyWavelets is not installed", file=sys.stderr)
+        elif options.tune:
+            psnr, parameters = peers.tune(name, *figure4.training_set(4))
+            print(f"{name}: {parameters}, {psnr:.2f} dB on training images", file=sys.stderr)
+            functions[name] = peers.peer(name, parameters)
+        else:
+            functions[name] = peers.peer(name)
+    _report(figure4.evaluate, functions, options.count, options)
+
+
+def _report(evaluate, functions, count, options):
+    """Evaluate, write what is wanted, and print a line for each."""
+    from . import audit
+    from .checks import check_workers
+
+    results = evaluate(functions, count, check_workers(options.workers))
+    if options.table:
+        audit.write_table(options.table, results)
+    if options.output:
+        audit.draw(options.output, results)
+    if not options.quiet:
+        width = max(map(len, results))
+        print(f"{'':{width}}  mean PSNR  variance over {len(audit.ANGLES)} angles, "
+              f"{count} images each")
+        for name, result in results.items():
+            print(f"{name:{width}}  {result.mean:6.2f} dB  {result.variance:8.4f} dB^2")
+        for path in filter(None, (options.output, options.table)):
+            print(path)
+
+
+def _check_targets(options, *paths):
+    from .imagefiles import UsageError
+
+    for path in filter(None, paths):
+        folder = os.path.dirname(path) or "."
+        if os.path.isdir(path) or not os.path.isdir(folder):
+            raise UsageError(f"{path}: is a directory" if os.path.isdir(path)
+                             else f"{path}: there is no directory {folder}")
+        if os.path.lexists(path) and not options.overwrite:
+            raise UsageError(f"{path}: exists already; --overwrite replaces it")

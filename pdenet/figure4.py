@@ -1,0 +1,62 @@
+"""The experiment of Section 6: training on rectangles at 30 degrees, and Figure 4."""
+
+import numpy as np
+
+from . import audit, models
+from .checks import check_choice
+from .datasets import add_noise, rectangles
+from .network import DiffusionNetwork
+from .operators import Gradient
+from .parameterfiles import PRETRAINED, pretrained
+from .scalespace import ScaleSpace
+from .training import Adam, fit
+
+ANGLE, SIGMA = 30, 60.0
+LAYOUTS, NOISE = 0, 1  # seeds of the training images
+SIGMAS = ScaleSpace.exponential(0.4, 10.0, 8).sigmas
+EPOCHS, IMAGES, BATCH = 400, 100, 4
+
+
+def training_set(images=IMAGES, size=256):
+    """Noisy and clean training images."""
+    clean = rectangles(images, ANGLE, size, LAYOUTS)
+    return add_noise(clean, SIGMA, NOISE), clean
+
+
+def start(name, alpha=0.41):
+    """The network from which the training of a model begins.
+
+    All scales diffuse equally much, omega beta^2 = 1, at nine tenths of the largest stable step.
+    """
+    check_choice("name", name, PRETRAINED)
+    coupling, _, steered = name.partition("-")
+    weights = 1 / np.sqrt(ScaleSpace(SIGMAS).omega)
+    options = {"steering": ScaleSpace(SIGMAS, weights)} if steered else {}
+    network = models.multiscale(60.0, sigmas=SIGMAS, weights=weights, coupling=coupling, steps=10,
+                                operator=Gradient(alpha), **options)
+    return network.with_parameters({"tau": 0.9 * network.tau_max})
+
+
+def train(name, epochs=EPOCHS, images=IMAGES, batch_size=BATCH, learning_rate=1e-3, rng=0,
+          alpha=0.41, **options):
+    """Train a model by the paper's protocol; further options go to `fit`."""
+    noisy, clean = training_set(images)
+    return fit(start(name, alpha), noisy, clean, epochs=epochs, batch_size=batch_size,
+               optimizer=Adam(learning_rate), rng=rng, **options)
+
+
+def evaluate(functions, count=10, workers=1):
+    """{name: RotationAudit} of networks or other denoisers {name: function} on test images."""
+    def of_one_thread(function):
+        if isinstance(function, DiffusionNetwork):
+            return lambda image: function(image, workers=1)  # the images have the threads
+        return function
+
+    return {name: audit.rotation_audit(of_one_thread(function), count=count, sigma=SIGMA,
+                                       workers=workers)
+            for name, function in functions.items()}
+
+
+def shipped():
+    """The networks with the parameters in the package, by name."""
+    return {name: pretrained(name) for name in PRETRAINED}

@@ -1,0 +1,67 @@
+"""scikit-image's denoisers for comparison, with their parameters tuned as ours: at 30 degrees."""
+
+import importlib.util
+import itertools
+
+import numpy as np
+from skimage import restoration
+from skimage.metrics import peak_signal_noise_ratio
+
+SIGMA = 60.0  # of the noise, which all of them may know
+
+
+def _tv(image, weight):
+    return restoration.denoise_tv_chambolle(image, weight=weight)
+
+
+def _non_local_means(image, h, patch_size):
+    return restoration.denoise_nl_means(image, h=h * SIGMA, sigma=SIGMA, patch_size=patch_size,
+                                        patch_distance=8)
+
+
+def _wavelet(image, wavelet, method):
+    return restoration.denoise_wavelet(image, sigma=SIGMA, wavelet=wavelet, method=method)
+
+
+def _bilateral(image, sigma_color, sigma_spatial):
+    low = min(image.min(), 0.0)  # it refuses negative grey levels
+    return restoration.denoise_bilateral(image - low, win_size=13, sigma_color=sigma_color,
+                                         sigma_spatial=sigma_spatial) + low
+
+
+# Name: function, what is tried, and the best of that by `pdenet audit --tune`.
+PEERS = {
+    "tv": (_tv, {"weight": [60.0, 80.0, 90.0, 100.0, 110.0, 120.0, 140.0]}, {"weight": 100.0}),
+    "non-local-means": (_non_local_means, {"h": [0.6, 0.7, 0.8, 0.9, 1.0],
+                                           "patch_size": [5, 7, 9]},
+                        {"h": 0.8, "patch_size": 7}),
+    "wavelet": (_wavelet, {"wavelet": ["db1", "db2", "db4", "sym4"],
+                           "method": ["BayesShrink", "VisuShrink"]},
+                {"wavelet": "db2", "method": "BayesShrink"}),
+    "bilateral": (_bilateral, {"sigma_color": [120.0, 140.0, 160.0, 180.0],
+                               "sigma_spatial": [3.0, 4.0, 6.0]},
+                  {"sigma_color": 140.0, "sigma_spatial": 4.0}),
+}
+
+
+def available(name):
+    """Whether what the peer needs is installed."""
+    return name != "wavelet" or importlib.util.find_spec("pywt") is not None
+
+
+def tune(name, noisy, clean):
+    """The highest mean PSNR on these images, dB, and its parameters."""
+    _, grid, _ = PEERS[name]
+    found = []
+    for values in itertools.product(*grid.values()):
+        function = peer(name, dict(zip(grid, values, strict=True)))
+        psnr = [peak_signal_noise_ratio(b.astype(float), function(a), data_range=255)
+                for a, b in zip(noisy, clean, strict=True)]
+        found.append((float(np.mean(psnr)), dict(zip(grid, values, strict=True))))
+    return max(found, key=lambda pair: pair[0])
+
+
+def peer(name, parameters=None):
+    """The peer as a function of an image, by default with the parameters in the table."""
+    function, _, best = PEERS[name]
+    return lambda image: function(image.astype(np.float64), **(parameters or best))

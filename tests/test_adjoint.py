@@ -1,0 +1,253 @@
+"""The adjoint of every network, and that its tests catch what is wrong."""
+
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import pdenet
+
+from .gradients import check_gradient, image, networks
+from .table import ALL_MODELS
+from .test_properties import every_model
+
+CASES = {name: (channels, network) for name, channels, network in networks()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradient(name):
+    channels, network = CASES[name]
+    for seed in range(2):
+        check_gradient(network, image(channels, seed), -1 if channels > 1 else None, seed)
+
+
+@every_model
+def test_gradient_of_every_model(case):
+    check_gradient(case.network(30.0, steps=3), case.image(scale=20.0), case.channel_axis)
+
+
+@every_model
+def test_gradient_in_float32_follows_float64(case):
+    network, u = case.network(30.0, steps=4), case.image(scale=20.0)
+    cotangent = case.image(3)
+    (_, double), (out, single) = (network.vjp(u.astype(dtype), channel_axis=case.channel_axis)
+                                  for dtype in (float, np.float32))
+    assert out.dtype == np.float32
+    (u64, g64), (u32, g32) = double(cotangent), single(cotangent)
+    assert u32.dtype == np.float32
+    assert np.abs(u32 - u64).max() <= 1e-3 * np.abs(u64).max()
+    for name, value in g64.items():
+        assert np.abs(g32[name] - value).max() <= 1e-3 * np.abs(value).max()
+
+
+@pytest.mark.parametrize("diffusivity", ["rational", "charbonnier", "weickert"])
+@pytest.mark.parametrize("coupling", ["isotropic", "anisotropic", "uncoupled"])
+def test_gradient_of_every_diffusivity(diffusivity, coupling):
+    network = pdenet.models.multiscale(40.0, sigmas=[0.0, 1.0], weights=[0.8, 0.5], steps=3,
+                                       tau=0.1, coupling=coupling, diffusivity=diffusivity)
+    check_gradient(network, image(1))
+
+
+class Own:
+    """A user's diffusivity: rational to the power 3/2, with a contrast, not a dataclass."""
+
+    def __init__(self, contrast):
+        self.contrast = contrast
+
+    def g(self, x):
+        return (1 + x / self.contrast**2)**-1.5
+
+    def derivative(self, x):
+        return -1.5 / self.contrast**2 * (1 + x / self.contrast**2)**-2.5
+
+    def potential(self, x):
+        return -2 * self.contrast**2 * (1 + x / self.contrast**2)**-0.5
+
+
+@pytest.mark.parametrize("coupling", ["isotropic", "anisotropic", "uncoupled"])
+def test_gradient_of_a_users_diffusivity(coupling):
+    network = pdenet.models.multiscale(None, sigmas=[0.0, 1.0], weights=[0.8, 0.5], steps=3,
+                                       tau=0.1, coupling=coupling, diffusivity=Own(40.0))
+    check_gradient(network, image(1))
+
+
+def test_a_contrast_that_is_none_is_refused():
+    class Wrong(Own):
+        def g(self, x):
+            return (1 + x / self.contrast)**-1.5
+    with pytest.raises(ValueError, match="must be a function of x / contrast"):
+        pdenet.Isotropic(Wrong(5.0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("diffusivity", ["exponential", "rational", "charbonnier"])
+def test_derivative_where_eigenvalues_are_close(diffusivity, dtype):
+    """From equal eigenvalues to far ones, against the same formula in higher precision."""
+    g = pdenet.diffusivities.DIFFUSIVITIES[diffusivity](1.0)
+    flux = pdenet.Anisotropic(g)
+    r = np.concatenate([[0.0], np.geomspace(1e-9, 1.0, 40)])
+    angle = np.linspace(0, 6, r.size)
+    structure = np.stack([1 + 0 * r, r * np.cos(angle), r * np.sin(angle)]).astype(dtype)
+    direction = np.stack([0.3 + 0 * r, 0.5 - 0 * r, -0.7 + 0 * r]).astype(dtype)
+    found = pdenet.fluxes._Directional.derivative(flux, structure, lambda: direction.copy())
+    m, d, o = structure.astype(np.longdouble)
+    radius = np.sqrt(d * d + o * o)
+    quotient = np.empty_like(m)
+    for k, (middle, half) in enumerate(zip(m, radius, strict=True)):
+        nodes, weights = np.polynomial.legendre.leggauss(20)
+        quotient[k] = np.sum(weights * g.derivative(middle + half * nodes)) / 2
+    n, t = np.where(radius > 0, d / radius, 1), np.where(radius > 0, o / radius, 0)
+    b, p, q = direction.astype(np.longdouble)
+    parallel, mixed = n * p + t * q, n * q - t * p
+    first = g.derivative(m + radius) * (b + parallel)
+    second = g.derivative(m - radius) * (b - parallel)
+    expected = [first + second, (first - second) * n - 2 * quotient * mixed * t,
+                (first - second) * t + 2 * quotient * mixed * n]
+    np.testing.assert_allclose(found, np.array(expected, float), rtol=0,
+                               atol=4e-6 if dtype == np.float32 else 2e-12)
+
+
+@pytest.mark.parametrize("kept", [0, 2**28])
+def test_layers_kept_or_computed_again_are_the_same(kept, monkeypatch):
+    for channels, network in list(CASES.values())[::7]:
+        axis = -1 if channels > 1 else None
+        u, cotangent = image(channels), image(channels, 5)
+        expected = network.vjp(u, channel_axis=axis)[1](cotangent)
+        monkeypatch.setattr("pdenet.network.KEPT", kept)
+        found = network.vjp(u, channel_axis=axis)[1](cotangent)
+        np.testing.assert_array_equal(found[0], expected[0])
+        for name, value in expected[1].items():
+            np.testing.assert_array_equal(found[1][name], value)
+
+
+def test_pullback_may_be_called_again():
+    network, u = ALL_MODELS["multiscale-anisotropic"].network(), image(1)
+    out, pullback = network.vjp(u)
+    first = pullback(u)
+    keep = first[0].copy(), out.copy()
+    np.testing.assert_array_equal(pullback(2 * u)[0], 2 * keep[0])
+    np.testing.assert_array_equal(first[0], keep[0])
+    np.testing.assert_array_equal(out, keep[1])
+
+
+def test_loss_and_gradient_is_the_mean_over_images_for_any_number_of_workers():
+    network = ALL_MODELS["multiscale-anisotropic"].network(30.0, steps=3)
+    noisy = np.stack([image(1, seed) for seed in range(5)])
+    clean = np.stack([image(1, seed + 9) for seed in range(5)])
+    results = [network.loss_and_gradient(noisy, clean, workers=workers) for workers in (1, 2, 3)]
+    for loss, gradient in results[1:]:
+        assert loss == results[0][0]
+        for name, value in gradient.items():
+            np.testing.assert_array_equal(value, results[0][1][name])
+    loss, gradient = results[0]
+    singles = [network.loss_and_gradient(a, b) for a, b in zip(noisy, clean, strict=True)]
+    assert loss == pytest.approx(np.mean([single[0] for single in singles]), rel=1e-13)
+    outs = np.stack([network(u) for u in noisy])
+    assert loss == pytest.approx(np.mean((outs - clean)**2), rel=1e-13)
+    for name, value in gradient.items():
+        np.testing.assert_allclose(value, np.mean([single[1][name] for single in singles], axis=0),
+                                   rtol=1e-12)
+
+
+def test_loss_and_gradient_of_colour():
+    network = ALL_MODELS["multiscale-colour"].network(30.0, steps=2)
+    noisy = np.stack([image(3, seed) for seed in range(2)])
+    clean = np.stack([image(3, seed + 9) for seed in range(2)])
+    last = network.loss_and_gradient(noisy, clean, channel_axis=-1)
+    second = network.loss_and_gradient(np.moveaxis(noisy, -1, 1), np.moveaxis(clean, -1, 1),
+                                       channel_axis=1)
+    assert last[0] == second[0]
+    np.testing.assert_array_equal(last[1]["beta"], second[1]["beta"])
+    assert network.loss_and_gradient(noisy[0], clean[0], channel_axis=-1)[0] > 0
+
+
+@pytest.mark.parametrize("noisy, clean, axis, message", [
+    (np.zeros((3, 4)), np.zeros((4, 3)), None, r"same shape; got \(1, 3, 4\)"),
+    (np.zeros(3), np.zeros(3), None, r"shape \(H, W\) or \(N, H, W\)"),
+    (np.zeros((2, 3, 4, 5)), np.zeros((2, 3, 4, 5)), None, r"shape \(H, W\) or \(N, H, W\)"),
+    (np.zeros((2, 3, 4, 5)), np.zeros((2, 3, 4, 5)), 0, "channel_axis must be another axis"),
+    (np.full((3, 4), np.nan), np.zeros((3, 4)), None, "12 of its values are NaN"),
+    (np.zeros((0, 3, 4)), np.zeros((0, 3, 4)), None, "N >= 1")])
+def test_bad_pairs(noisy, clean, axis, message):
+    with pytest.raises(ValueError, match=message):
+        pdenet.models.eed(5.0).loss_and_gradient(noisy, clean, channel_axis=axis)
+
+
+def test_bad_cotangent():
+    _, pullback = pdenet.models.eed(5.0).vjp(np.zeros((4, 5)))
+    with pytest.raises(ValueError, match=r"shape of the image, \(4, 5\); got \(5, 4\)"):
+        pullback(np.zeros((5, 4)))
+
+
+# Mutants: each changes one place of the source; the checks above have to notice. ----------
+
+MUTANTS = [
+    ("block.py", '"beta": -2 * tau', '"beta": -2.002 * tau'),
+    ("block.py", '"steering"] = -2 * tau', '"steering"] = -2.002 * tau'),
+    ("block.py", "float(2 * tau / self", "float(2.002 * tau / self"),
+    ("block.py", '"tau": -float(', '"tau": -1.001 * float('),
+    ("block.py", "add_smoothed(layer, sigma, -tau * weight, target)",
+     "add_smoothed(layer, sigma, -1.001 * tau * weight, target)"),
+    ("block.py", "z = self.scales.smooth(cotangent, work.part(\"cotangent\"))",
+     "z = 1.001 * self.scales.smooth(cotangent, work.part(\"cotangent\"))"),
+    ("block.py", "np.copyto(out, cotangent)", "np.multiply(1.001, cotangent, out=out)"),
+    ("cells.py", "return ((p + (P + P), left", "return ((p + P, left"),
+    ("cells.py", "flux_z, inside, sums", "flux_z, inside, sums"),
+    ("cells.py", "fma(-gamma * quotient(b, abs(b)), twists, o)", "o"),
+    ("cells.py", "fma(wx, Y, fma(wy, X, o))", "fma(wx + wx, Y, o)"),
+    ("cells.py", "across = fma(x + x, P, fma(y + z, Left, (y - z) * Right))",
+     "across = fma(x + x, P, fma(y + z, Left, (y - z) * Left))"),
+    ("cells.py", "mixed = (mixed + mixed) * above", "mixed = 1.998 * mixed * above"),
+    ("cells.py", "g2 * one) * (b - parallel)", ""),
+    ("cells.py", "return ln2 * g", "return 1.001 * ln2 * g"),
+    ("fluxes.py", "mixed *= 2 * self._divided", "mixed *= 1.998 * self._divided"),
+    ("fluxes.py", "s11 * first + s12 * second, s12 * first", "s11 * first, s12 * first"),
+    ("fluxes.py", "(m, d, _), (B, D, _) = structure, correlation()",
+     "(m, d, _), (B, D, _) = structure, 1.001 * correlation()"),
+    ("fluxes.py", "self.diffusivity.derivative(structure) * correlation()",
+     "self.diffusivity.derivative(structure) * 1.001 * correlation()"),
+    ("kernels.py", "memory[rim + j] = number(0.5 if j == 0 or j == columns else 1)",
+     "memory[rim + j] = number(1)"),
+    ("kernels.py", "weight = 0.5 * share * (0.5 if i == 0 or i == rows else 1.0)",
+     "weight = 0.5 * share"),
+    ("network.py", "reversed(list(enumerate(states)))", "reversed(list(enumerate(states))[1:])"),
+]
+MUTANTS = [mutant for mutant in MUTANTS if mutant[1] and mutant[1] != mutant[2] and mutant[2]]
+CODE = """
+import sys
+from tests.gradients import check_gradient, image, networks
+for name, channels, network in networks():
+    if "0.6" in name and name.endswith("1"):
+        check_gradient(network, image(1)[:5, :6])
+"""
+
+
+def _survives(folder, mutant):
+    """Whether the checks pass with this mutant, without compilation."""
+    source = pathlib.Path(pdenet.__file__).parent
+    copy = folder / f"{abs(hash(mutant))}"
+    shutil.copytree(source, copy / "pdenet", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(pathlib.Path(__file__).parent, copy / "tests",
+                    ignore=shutil.ignore_patterns("__pycache__"))
+    if mutant is not None:
+        name, old, new = mutant
+        text = (copy / "pdenet" / name).read_text()
+        assert text.count(old) == 1, (name, old, text.count(old))
+        (copy / "pdenet" / name).write_text(text.replace(old, new))
+    done = subprocess.run([sys.executable, "-c", CODE], cwd=copy, timeout=300, text=True,
+                          env=os.environ | {"NUMBA_DISABLE_JIT": "1", "PDENET_NUM_THREADS": "1"},
+                          capture_output=True)
+    assert done.returncode == 0 or "AssertionError" in done.stderr, (mutant, done.stderr)
+    return done.returncode == 0
+
+
+def test_every_mutant_is_killed(tmp_path):
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        survivors = list(pool.map(lambda mutant: _survives(tmp_path, mutant), [None, *MUTANTS]))
+    assert survivors[0]
+    assert [mutant for mutant, alive in zip(MUTANTS, survivors[1:], strict=True) if alive] == []

@@ -115,7 +115,8 @@ def run_train(options):
             workers=check_workers(options.workers), checkpoint=checkpoint,
             progress=not options.quiet and sys.stderr.isatty())
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted; the same command goes on from {checkpoint}") from None
+        raise KeyboardInterrupt(f"interrupted; the same command goes on from "
+                                f"{checkpoint}") from None
     command = (f"pdenet train {options.model} {os.path.basename(options.output)} --epochs {epochs} "
                f"--images {images} --batch-size {options.batch_size} --learning-rate {rate:g} "
                f"--alpha {options.alpha:g} --seed {options.seed}")

@@ -34,7 +34,8 @@ def main():
                     return peak_signal_noise_ratio(clean, model(contrast).evolve(noisy, time),
                                                    data_range=255)
 
-                squares = model(1.0).block.structure(noisy[np.newaxis], Workspace(), full=False)
+                block, work = model(1.0).block, Workspace()
+                squares = block.structure(block.steers(noisy[np.newaxis], work), work, full=False)
                 best = max(score(contrast, time) for time in TIMES for contrast in
                            np.sqrt(np.quantile(squares[squares > 0], QUANTILES)))
                 contrast = pdenet.estimate_contrast(model(1.0), noisy)

@@ -102,13 +102,20 @@ class DiffusionBlock:
         tensor = None
         for tau in taus:
             v = self.scales.smooth(u, work)
-            tensor = self.tensor(u, v, work) if tensor is None else tensor
+            if tensor is None:
+                tensor = self.tensor(self.steers(u, work, v), work)
             u = self.step(u, v, tensor, tau, self._other(u, work), work)
         return u
 
-    def tensor(self, u, v, work):
-        """D at u with the layers v that diffuse, as `fluxes` keep it."""
-        return self.flux.tensor(functools.partial(self.structure, u, work, v))
+    def steers(self, u, work, v=None):
+        """The layers that steer; v: those that diffuse, if at hand, which steer by default."""
+        if self.steering is None and v is not None:
+            return v
+        return self._steers.smooth(u, work.part("steering"))
+
+    def tensor(self, steers, work):
+        """D for these layers that steer, as `fluxes` keep it."""
+        return self.flux.tensor(functools.partial(self.structure, steers, work))
 
     @property
     def compiled(self):
@@ -121,32 +128,25 @@ class DiffusionBlock:
         """The same numbers as by `cycle` and `step`, sooner; v: layers that steer, or none."""
         number = u.dtype.type
         kernels.explicit_steps(
-            u, v, self._weights(u), tile, inner, isinstance(self.flux, Anisotropic),
-            self.flux.diffusivity.rule, number(self.flux.diffusivity.factor),
-            number(self.operator.alpha), number(self.operator.gamma),
+            u, v, self._weights(v if len(v) else u), tile, inner,
+            isinstance(self.flux, Anisotropic), self.flux.diffusivity.rule,
+            number(self.flux.diffusivity.factor), number(self.operator.alpha),
+            number(self.operator.gamma),
             (-self.scales.measure[0] * np.array(taus)).astype(u.dtype), out)
 
-    def structure(self, u, work, v=None, *rule, full=None):
-        """sum_n w_n J(v_n) of the layers that steer, or with a rule already g of it.
-
-        v: the layers that diffuse, if at hand.
-        """
+    def structure(self, steers, work, *rule, full=None):
+        """sum_n w_n J(v_n) of the layers that steer, or with a rule already g of it."""
         full = self.flux.directional if full is None else full
-        return self.operator.structure(self._steering_layers(u, work, v), self._weights(u), full,
-                                       work, *rule)
-
-    def _steering_layers(self, u, work, v=None):
-        if v is None or self.steering is not None:
-            return self._steers.smooth(u, work.part("steering"))
-        return v
+        return self.operator.structure(steers, self._weights(steers), full, work, *rule)
 
     @property
     def _steers(self):
         return self.scales if self.steering is None else self.steering
 
-    def _weights(self, u):
+    def _weights(self, steers):
         """w_n of the layers n = (m, l) that steer."""
-        return np.tile(self._steers.measure, len(u)).astype(u.dtype)
+        measure = self._steers.measure
+        return np.tile(measure, len(steers) // measure.size).astype(steers.dtype)
 
     def step(self, u, v, tensor, tau, out, work):
         """out = u_m - tau sum_l w_l G_l K' Phi(v_ml), Phi = M(tensor) K: the explicit step."""
@@ -164,14 +164,13 @@ class DiffusionBlock:
                     add_smoothed(divergence, sigma, -tau * weight, target)
         return out
 
-    def pull_back(self, u, v, tensor, tau, cotangent, out, work):
+    def pull_back(self, v, steers, tensor, tau, cotangent, out, work):
         """out = the cotangent of u for that of the step's result; returns the derivatives by
         the parameters, as a dict like `DiffusionNetwork.parameters`.
         """
         z = self.scales.smooth(cotangent, work.part("cotangent"))
-        weights = np.tile(self.scales.measure, len(u)).astype(u.dtype)
-        steers = self._steering_layers(u, work, v)
-        structure = self.operator.structure(steers, self._weights(u), self.flux.directional, work)
+        weights = np.tile(self.scales.measure, len(cotangent)).astype(v.dtype)
+        structure = self.structure(steers, work)
         correlation = functools.partial(self.operator.correlation, v, z, weights, tensor,
                                         structure, work)
         change = self.flux.derivative(structure, correlation)
@@ -213,7 +212,8 @@ class DiffusionBlock:
                              "has no energy")
         if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.directional:
             raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
-        structure = functools.partial(self.structure, u, Workspace())
+        work = Workspace()
+        structure = functools.partial(self.structure, self.steers(u, work), work)
         return self.operator.integrate(self.flux.energy(structure))
 
     def symbol(self, xi, eta):

@@ -33,8 +33,8 @@ from .lanes import BYTES, above, exp2, fma, load, preceding, quotient, splat, st
 
 NONE, EXPONENTIAL, RATIONAL, CHARBONNIER, WEICKERT = range(5)
 
-# Where g changes by less than these shares, in float32 and float64, its divided difference is
-# the mean of two derivatives: the quotient's rounding error meets the error of Gauss' rule.
+# Where g' changes by less than these shares, in float32 and float64, the divided difference of g
+# is the mean of two derivatives: the quotient's rounding error meets the error of Gauss' rule.
 NEAR = tuple(float((270 * np.finfo(dtype).eps)**0.2) for dtype in (np.float32, np.float64))
 
 
@@ -120,14 +120,14 @@ def _tensor_slope(rule, factor, tensor, direction, one, near):
     parallel, mixed = fma(along, p, across * q), fma(along, q, -across * p)
     x1, x2 = factor * (m + r), factor * np.maximum(m - r, zero)
     g1, g2 = diffusivity_of(rule, x1, one), diffusivity_of(rule, x2, one)
-    first = _slope(rule, g1, x1, one) * (b + parallel)
-    second = _slope(rule, g2, x2, one) * (b - parallel)
+    s1, s2 = _slope(rule, g1, x1, one), _slope(rule, g2, x2, one)
     middle, radius = half * (x1 + x2), (one * (0.5 / math.sqrt(3))) * (x1 - x2)
     y1, y2 = middle + radius, middle - radius
     mean = half * (_slope(rule, diffusivity_of(rule, y1, one), y1, one)
                    + _slope(rule, diffusivity_of(rule, y2, one), y2, one))
-    change = g1 - g2
-    mixed = (mixed + mixed) * above(abs(change), near * (g1 + g2), change / (x1 - x2), mean)
+    far = near * (abs(s1) + abs(s2))
+    mixed = (mixed + mixed) * above(abs(s1 - s2), far, (g1 - g2) / (x1 - x2), mean)
+    first, second = s1 * (b + parallel), s2 * (b - parallel)
     change = first - second
     return (factor * (first + second), factor * fma(change, along, -mixed * across),
             factor * fma(change, across, mixed * along))

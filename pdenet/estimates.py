@@ -100,8 +100,11 @@ def prepare(planes, model, contrast, time, diffusivity):
 
 
 def contrast_of(network, planes):
-    squares = np.concatenate([network.block.structure(part, Workspace(), full=False).ravel()
-                              for part in _sample(planes)])
+    block, squares = network.block, []
+    for part in _sample(planes):
+        work = Workspace()
+        squares.append(block.structure(block.steers(part, work), work, full=False).ravel())
+    squares = np.concatenate(squares)
     squares = squares[squares > 0]
     return float(np.sqrt(np.median(squares))) if squares.size else 1.0
 

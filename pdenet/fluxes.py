@@ -111,22 +111,22 @@ class _Directional(_Flux):
             along, across = np.where(r > 0, d / r, 1), np.where(r > 0, o / r, 0)
         parallel, mixed = along * p + across * q, along * q - across * p
         s11, s12, s22 = self._slopes(nu)
+        s11, s12, s22 = slopes = self._slopes(nu)
         first, second = b + parallel, b - parallel
         first, second = s11 * first + s12 * second, s12 * first + s22 * second
-        mixed *= 2 * self._divided_difference(nu, r)
+        mixed *= 2 * self._divided_difference(nu, r, slopes)
         change = first - second
         return np.stack([first + second, change * along - mixed * across,
                          change * across + mixed * along])
 
-    def _divided_difference(self, nu, r):
+    def _divided_difference(self, nu, r, slopes):
         """(mu_1 - mu_2) / (nu_1 - nu_2): where the quotient would lose digits, the mean of the
         derivative between, by Gauss' rule of two points, which has an error of fourth order."""
-        mu = nu.copy()
+        mu, (s11, _, s22) = nu.copy(), slopes
         self._map_eigenvalues(mu)
-        difference = mu[0] - mu[1]
-        near = np.abs(difference) < NEAR[nu.itemsize // 8] * (mu[0] + mu[1])
+        near = np.abs(s11 - s22) <= NEAR[nu.itemsize // 8] * (np.abs(s11) + np.abs(s22))
         with np.errstate(invalid="ignore", divide="ignore"):
-            quotient = np.where(r > 0, difference / (2 * r), 0)
+            quotient = np.where(r > 0, (mu[0] - mu[1]) / (2 * r), 0)
         middle, radius = (nu[0] + nu[1]) / 2, (nu[0] - nu[1]) / nu.dtype.type(2 * math.sqrt(3))
         s11, s12, s22 = self._slopes(np.stack([middle + radius, middle - radius]))
         return np.where(near, (s11 + s22) / 2 - s12, quotient)

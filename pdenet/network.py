@@ -204,11 +204,15 @@ class DiffusionNetwork:
     def vjp(self, image, *, channel_axis=None):
         """The network's result and its adjoint: vector-Jacobian product, by hand.
 
-        The formulas stand in `pdenet.block`. Memory beyond image and result, in images of their
-        size and type with M channels, L scales (of which sigma = 0 alone counts as none) and T = 3
-        tensor entries, or 1 where the flux is isotropic: (M L + M + T) steps + 3 M L + 17 T
-        planes of the adjoint's own; where the former is more than 256 MiB, M (steps + 1) + M L + T,
-        since the layers are then computed twice.
+        The formulas stand in `pdenet.block`. In planes of the image's size and type, with M
+        channels, L scales that diffuse and S separate ones that steer (a single sigma = 0 counts
+        as none), T = 3 tensor entries, or 1 for an isotropic flux, the peak of memory is
+
+            steps (M L + M S + M + T) + 2 M L + 2 T + 5 M
+
+        for `Isotropic` and `Anisotropic` with diffusivities of this package; others take up
+        to 30 planes more for NumPy's intermediate arrays. The first term is what is kept of
+        each step; beyond 256 MiB only M steps are, and the rest is computed again.
 
         Parameters
         ----------
@@ -298,28 +302,33 @@ class DiffusionNetwork:
         return self._forward(u, work)[1]
 
     def _forward(self, u, work):
-        """The states (u, layers, tensor) before each step, and the result."""
-        planes = len(u) * (self.scales.sigmas.size + 1) + 3
+        """The states before each step, with the layers if there is room, and the result."""
+        scales = sum(part.sigmas.size for part in (self.scales, self.steering) if part)
+        planes = len(u) * (scales + 1) + 3
         keep = self.steps * planes * u[0].nbytes <= KEPT
         states = []
         for k in range(self.steps):
             part = work.part(k if keep else "step")
-            v = self.scales.smooth(u, part)
-            tensor = self.block.tensor(u, v, part)
-            states.append((u, v, tensor) if keep else (u, None, None))
+            layers = self._layers(u, part)
+            states.append((u, layers if keep else None))
             out = work.part(k).array("image", u.shape, u.dtype)
+            v, _, tensor = layers
             u = self.block.step(u, v, tensor, self.tau, out, work)
         return states, u
+
+    def _layers(self, u, work):
+        """The layers that diffuse, those that steer, and the tensor at u."""
+        v = self.scales.smooth(u, work)
+        steers = self.block.steers(u, work, v)
+        return v, steers, self.block.tensor(steers, work)
 
     def _backward(self, states, cotangent, work):
         """The cotangent of the image for that of the result, and the gradient."""
         gradient = {name: 0.0 * np.asarray(value) for name, value in self.parameters.items()}
-        for k, (u, v, tensor) in reversed(list(enumerate(states))):
-            if v is None:
-                v = self.scales.smooth(u, work.part("step"))
-                tensor = self.block.tensor(u, v, work.part("step"))
+        for k, (u, layers) in reversed(list(enumerate(states))):
+            v, steers, tensor = layers or self._layers(u, work.part("step"))
             out = work.array(f"cotangent {k % 2}", u.shape, u.dtype)
-            derivatives = self.block.pull_back(u, v, tensor, self.tau, cotangent, out, work)
+            derivatives = self.block.pull_back(v, steers, tensor, self.tau, cotangent, out, work)
             cotangent = out
             for name, value in derivatives.items():
                 gradient[name] = gradient[name] + value

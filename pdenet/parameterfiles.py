@@ -8,6 +8,7 @@
 """
 
 import json
+import math
 from dataclasses import fields
 
 from .atomic import atomic_file
@@ -111,7 +112,7 @@ def parse(content, largest=LARGEST):
 
     def finite(text):
         value = float(text)
-        return value if abs(value) <= 1.8e308 else refuse(text)
+        return value if math.isfinite(value) else refuse(text)
 
     def whole(text):
         return int(text) if len(text) <= 64 else refuse(text[:20] + "...")

@@ -6,6 +6,8 @@ import itertools
 import numpy as np
 
 from pdenet import DiffusionNetwork, Exponential, Gradient, ScaleSpace, fluxes
+from pdenet.diffusivities import DIFFUSIVITIES
+from pdenet.tiles import Workspace
 
 SHAPE = (9, 11)
 
@@ -75,6 +77,43 @@ def check_gradient(network, image, channel_axis=None, seed=0):
     else:
         zeros = (terms["beta"] + terms["contrast"] - 2 * terms["tau"],)
     assert max(map(abs, zeros)) <= 1e-12 * max(map(abs, terms.values())), terms
+
+
+SLOPES = {"exponential": lambda x: -np.exp(-x / 2) / 2, "rational": lambda x: -(1 + x)**-2,
+          "charbonnier": lambda x: -(1 + x)**-1.5 / 2}
+
+
+def check_close_eigenvalues(diffusivity, dtype):
+    """g'(J)[B] from equal eigenvalues to far ones, compiled and in NumPy, against integration."""
+    g = DIFFUSIVITIES[diffusivity](1.0)
+    rng = np.random.default_rng(2)
+    v, z = rng.normal(size=(2, 1, 1, 40)).astype(dtype)
+    r = np.concatenate([[0.0], np.geomspace(1e-9, 1.0, 40)])
+    angle = np.linspace(0, 6, r.size)
+    row = np.stack([1 + 0 * r, r * np.cos(angle), r * np.sin(angle)])[:, np.newaxis]
+    structure = np.repeat(row, 2, axis=1).astype(dtype)
+    operator, work = Gradient(), Workspace()
+    direction = operator.correlation(v, z, np.ones(1, dtype), structure, structure, work).copy()
+    found = [operator.correlation(v, z, np.ones(1, dtype), structure, structure, work, g.rule,
+                                  g.factor),
+             fluxes._Directional.derivative(fluxes.Anisotropic(g), structure,
+                                            lambda *rule: direction.copy())]
+    m, d, o = structure.astype(np.longdouble)
+    radius = np.sqrt(d * d + o * o)
+    slope = SLOPES[diffusivity]
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    quotient = sum(w * slope(m + radius * x) / 2 for x, w in zip(nodes, weights, strict=True))
+    some = np.where(radius > 0, radius, 1)
+    n, t = np.where(radius > 0, d / some, 1), o / some
+    b, p, q = direction.astype(np.longdouble)
+    parallel, mixed = n * p + t * q, n * q - t * p
+    first, second = slope(m + radius) * (b + parallel), slope(m - radius) * (b - parallel)
+    expected = np.array([first + second,
+                         (first - second) * n - 2 * quotient * mixed * t,
+                         (first - second) * t + 2 * quotient * mixed * n], float)
+    for result in found:
+        error = np.abs(result - expected).max()
+        assert error <= (6e-6 if structure.dtype == np.float32 else 2e-12), error
 
 
 def networks():

@@ -6,13 +6,14 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import pdenet
 
-from .gradients import check_gradient, image, networks
+from .gradients import SLOPES, check_close_eigenvalues, check_gradient, image, networks
 from .table import ALL_MODELS
 from .test_properties import every_model
 
@@ -85,31 +86,9 @@ def test_a_contrast_that_is_none_is_refused():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("diffusivity", ["exponential", "rational", "charbonnier"])
+@pytest.mark.parametrize("diffusivity", SLOPES)
 def test_derivative_where_eigenvalues_are_close(diffusivity, dtype):
-    """From equal eigenvalues to far ones, against the same formula in higher precision."""
-    g = pdenet.diffusivities.DIFFUSIVITIES[diffusivity](1.0)
-    flux = pdenet.Anisotropic(g)
-    r = np.concatenate([[0.0], np.geomspace(1e-9, 1.0, 40)])
-    angle = np.linspace(0, 6, r.size)
-    structure = np.stack([1 + 0 * r, r * np.cos(angle), r * np.sin(angle)]).astype(dtype)
-    direction = np.stack([0.3 + 0 * r, 0.5 - 0 * r, -0.7 + 0 * r]).astype(dtype)
-    found = pdenet.fluxes._Directional.derivative(flux, structure, lambda: direction.copy())
-    m, d, o = structure.astype(np.longdouble)
-    radius = np.sqrt(d * d + o * o)
-    quotient = np.empty_like(m)
-    for k, (middle, half) in enumerate(zip(m, radius, strict=True)):
-        nodes, weights = np.polynomial.legendre.leggauss(20)
-        quotient[k] = np.sum(weights * g.derivative(middle + half * nodes)) / 2
-    n, t = np.where(radius > 0, d / radius, 1), np.where(radius > 0, o / radius, 0)
-    b, p, q = direction.astype(np.longdouble)
-    parallel, mixed = n * p + t * q, n * q - t * p
-    first = g.derivative(m + radius) * (b + parallel)
-    second = g.derivative(m - radius) * (b - parallel)
-    expected = [first + second, (first - second) * n - 2 * quotient * mixed * t,
-                (first - second) * t + 2 * quotient * mixed * n]
-    np.testing.assert_allclose(found, np.array(expected, float), rtol=0,
-                               atol=4e-6 if dtype == np.float32 else 2e-12)
+    check_close_eigenvalues(diffusivity, dtype)
 
 
 @pytest.mark.parametrize("kept", [0, 2**28])
@@ -197,13 +176,11 @@ MUTANTS = [
      "z = 1.001 * self.scales.smooth(cotangent, work.part(\"cotangent\"))"),
     ("block.py", "np.copyto(out, cotangent)", "np.multiply(1.001, cotangent, out=out)"),
     ("cells.py", "return ((p + (P + P), left", "return ((p + P, left"),
-    ("cells.py", "flux_z, inside, sums", "flux_z, inside, sums"),
     ("cells.py", "fma(-gamma * quotient(b, abs(b)), twists, o)", "o"),
     ("cells.py", "fma(wx, Y, fma(wy, X, o))", "fma(wx + wx, Y, o)"),
     ("cells.py", "across = fma(x + x, P, fma(y + z, Left, (y - z) * Right))",
      "across = fma(x + x, P, fma(y + z, Left, (y - z) * Left))"),
-    ("cells.py", "mixed = (mixed + mixed) * above", "mixed = 1.998 * mixed * above"),
-    ("cells.py", "g2 * one) * (b - parallel)", ""),
+    ("cells.py", "mixed = (mixed + mixed) * above", "mixed = mixed * 1.998 * above"),
     ("cells.py", "return ln2 * g", "return 1.001 * ln2 * g"),
     ("fluxes.py", "mixed *= 2 * self._divided", "mixed *= 1.998 * self._divided"),
     ("fluxes.py", "s11 * first + s12 * second, s12 * first", "s11 * first, s12 * first"),
@@ -215,12 +192,21 @@ MUTANTS = [
      "memory[rim + j] = number(1)"),
     ("kernels.py", "weight = 0.5 * share * (0.5 if i == 0 or i == rows else 1.0)",
      "weight = 0.5 * share"),
+    ("cells.py", "y1, y2 = middle + radius, middle - radius", "y1, y2 = middle, middle + radius"),
+    ("cells.py", "s1 * (b + parallel), s2 * (b - parallel)",
+     "s1 * (b + parallel), s2 * (1.001 * b - parallel)"),
+    ("cells.py", "twist * z, Z, twists)", "1.001 * twist * z, Z, twists)"),
+    ("diffusivities.py", "return self.g(x) * x.dtype.type(-1 / (2 * self.contrast**2))",
+     "return self.g(x) * x.dtype.type(-1.001 / (2 * self.contrast**2))"),
+    ("kernels.py", "                                oblique, share, base, carry + n * pitch",
+     "                                -oblique, share, base, carry + n * pitch"),
     ("network.py", "reversed(list(enumerate(states)))", "reversed(list(enumerate(states))[1:])"),
 ]
-MUTANTS = [mutant for mutant in MUTANTS if mutant[1] and mutant[1] != mutant[2] and mutant[2]]
 CODE = """
 import sys
-from tests.gradients import check_gradient, image, networks
+import tracemalloc
+from tests.gradients import check_close_eigenvalues, check_gradient, image, networks
+check_close_eigenvalues("exponential", "f4")
 for name, channels, network in networks():
     if "0.6" in name and name.endswith("1"):
         check_gradient(network, image(1)[:5, :6])
@@ -251,3 +237,29 @@ def test_every_mutant_is_killed(tmp_path):
         survivors = list(pool.map(lambda mutant: _survives(tmp_path, mutant), [None, *MUTANTS]))
     assert survivors[0]
     assert [mutant for mutant, alive in zip(MUTANTS, survivors[1:], strict=True) if alive] == []
+
+
+@pytest.mark.parametrize("name, shape, steps", [
+    ("multiscale-anisotropic", (200, 210), 6), ("multiscale-isotropic", (200, 210), 3),
+    ("weickert_brox", (150, 160, 3), 5), ("eed", (200, 210), 5), ("multiscale-colour",
+                                                                  (100, 120, 3), 3)])
+@pytest.mark.parametrize("kept", [0, 2**28])
+def test_peak_memory_is_what_the_docstring_says(name, shape, steps, kept, monkeypatch):
+    monkeypatch.setattr("pdenet.network.KEPT", kept)
+    case = ALL_MODELS[name]
+    network, u = case.network(30.0, steps=steps), case.image(shape=shape[:2]).astype(np.float32)
+
+    def work():
+        _, pullback = network.vjp(u, channel_axis=case.channel_axis)
+        pullback(u)
+    work()
+    tracemalloc.start()
+    work()
+    peak = tracemalloc.get_traced_memory()[1] * case.channels / u.nbytes
+    tracemalloc.stop()
+    M, T = case.channels, 3 if network.flux.directional else 1
+    L, S = (0 if part is None or part.reach == 0 else part.sigmas.size
+            for part in (network.scales, network.steering))
+    layers = M * L + M * S + M + T
+    expected = (steps * layers if kept else steps * M + layers) + 2 * M * L + 2 * T + 5 * M
+    assert 0.8 * expected < peak < 1.2 * expected, (peak, expected)

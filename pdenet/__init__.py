@@ -17,6 +17,7 @@ _HOME = {name: module for module, names in {
     "parameterfiles": "load pretrained FormatError",
     "training": "fit Adam",
     "datasets": "rectangles add_noise",
+    "audit": "rotation_audit",
 }.items() for name in names.split()}
 _MODULES = ("filters", "models")
 

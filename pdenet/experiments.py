@@ -64,8 +64,10 @@ def add_commands(commands):
         "figure4", help="evaluate the shipped parameters as in Figure 4",
         description="Evaluate the shipped parameters as in Figure 4.", epilog=FIGURE4_HELP,
         formatter_class=raw)
-    command.add_argument("--full", action="store_true",
-                         help="50 images per angle as in the paper instead of 10")
+    command.add_argument("--count", type=int, default=10, metavar="N",
+                         help="images per angle (default: %(default)s)")
+    command.add_argument("--full", action="store_const", dest="count", const=50,
+                         help="50 images per angle, as in the paper")
     command.add_argument("--parameters", action="append", default=[], metavar="NAME=FILE",
                          help="another network to draw; may be repeated")
     command.add_argument("--output", default="figure4.png", help="picture (default: %(default)s)")
@@ -101,6 +103,8 @@ def run_train(options):
     from .checks import check_count, check_number, check_workers
 
     _check_targets(options, options.output)
+    check_count("--batch-size", options.batch_size, least=1)
+    check_count("--seed", options.seed, least=0)
     epochs = (10 if options.quick else 400) if options.epochs is None else options.epochs
     images = (8 if options.quick else 100) if options.images is None else options.images
     rate = options.learning_rate
@@ -143,7 +147,9 @@ def _versions(version):
 
 def run_figure4(options):
     from . import figure4, parameterfiles
+    from .checks import check_count
 
+    check_count("--count", options.count, least=1)
     _check_targets(options, options.output, options.table)
     networks = figure4.shipped()
     for text in options.parameters:
@@ -152,7 +158,7 @@ def run_figure4(options):
             from .imagefiles import UsageError
             raise UsageError(f"--parameters must be NAME=FILE; got {text!r}")
         networks[name] = parameterfiles.load(path)
-    _report(figure4.evaluate, networks, 50 if options.full else 10, options)
+    _report(figure4.evaluate, networks, options)
 
 
 def run_audit(options):
@@ -177,15 +183,15 @@ def run_audit(options):
             functions[name] = peers.peer(name, parameters)
         else:
             functions[name] = peers.peer(name)
-    _report(figure4.evaluate, functions, options.count, options)
+    _report(figure4.evaluate, functions, options)
 
 
-def _report(evaluate, functions, count, options):
+def _report(evaluate, functions, options):
     """Evaluate, write what is wanted, and print a line for each."""
     from . import audit
     from .checks import check_workers
 
-    results = evaluate(functions, count, check_workers(options.workers))
+    results = evaluate(functions, options.count, check_workers(options.workers))
     if options.table:
         audit.write_table(options.table, results)
     if options.output:
@@ -193,7 +199,7 @@ def _report(evaluate, functions, count, options):
     if not options.quiet:
         width = max(map(len, results))
         print(f"{'':{width}}  mean PSNR  variance over {len(audit.ANGLES)} angles, "
-              f"{count} images each")
+              f"{options.count} images each")
         for name, result in results.items():
             print(f"{name:{width}}  {result.mean:6.2f} dB  {result.variance:8.4f} dB^2")
         for path in filter(None, (options.output, options.table)):

@@ -68,6 +68,8 @@ def add_commands(commands):
                          help="images per angle (default: %(default)s)")
     command.add_argument("--full", action="store_const", dest="count", const=50,
                          help="50 images per angle, as in the paper")
+    command.add_argument("--trained", metavar="FOLDER",
+                         help="take FOLDER/NAME.json for each model instead of what is shipped")
     command.add_argument("--parameters", action="append", default=[], metavar="NAME=FILE",
                          help="another network to draw; may be repeated")
     command.add_argument("--output", default="figure4.png", help="picture (default: %(default)s)")
@@ -151,7 +153,9 @@ def run_figure4(options):
 
     check_count("--count", options.count, least=1)
     _check_targets(options, options.output, options.table)
-    networks = figure4.shipped()
+    networks = (figure4.shipped() if options.trained is None else
+                {name: parameterfiles.load(os.path.join(options.trained, f"{name}.json"))
+                 for name in MODELS})
     for text in options.parameters:
         name, separator, path = text.partition("=")
         if not (name and separator and path):

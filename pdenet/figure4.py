@@ -23,7 +23,7 @@ def training_set(images=IMAGES, size=256):
     return add_noise(clean, SIGMA, NOISE), clean
 
 
-def start(name, alpha=0.41):
+def start(name, alpha=0.41, gamma=0.0):
     """The network from which the training of a model begins.
 
     All scales diffuse equally much, omega beta^2 = 1, at nine tenths of the largest stable step.
@@ -33,7 +33,7 @@ def start(name, alpha=0.41):
     weights = 1 / np.sqrt(ScaleSpace(SIGMAS).omega)
     options = {"steering": ScaleSpace(SIGMAS, weights)} if steered else {}
     network = models.multiscale(60.0, sigmas=SIGMAS, weights=weights, coupling=coupling, steps=10,
-                                operator=Gradient(alpha), **options)
+                                operator=Gradient(alpha, gamma), **options)
     return network.with_parameters({"tau": 0.9 * network.tau_max})
 
 

@@ -175,29 +175,41 @@ class DiffusionBlock:
                                         structure, work)
         change = self.flux.derivative(structure, correlation)
         np.copyto(out, cotangent)
+        diffusing = self.operator, z, tensor, 1, v
+        steering = self.operator.symmetric, steers, change, 2, steers
         if self.steering is None:
-            along, across = self._pull(v, z, tensor, change, self.scales, tau, out, work)
+            along, across = self._pull([diffusing, steering], self.scales, tau, out, work)
+            by_weight = {"beta": along + across}
         else:
-            along, _ = self._pull(v, z, tensor, np.zeros_like(change), self.scales, tau, out, work)
-            _, across = self._pull(steers, np.zeros_like(steers), tensor, change, self.steering,
-                                   tau, out, work)
-        gradient = {"beta": -2 * tau * self.scales.omega * self.scales.weights
-                    * (along + across if self.steering is None else along)}
-        if self.steering is not None:
-            gradient["steering"] = -2 * tau * self.steering.omega * self.steering.weights * across
+            along, = self._pull([diffusing], self.scales, tau, out, work)
+            across, = self._pull([steering], self.steering, tau, out, work)
+            by_weight = {"beta": along, "steering": across}
+        gradient = {name: -2 * tau * scales.omega * scales.weights * by_weight[name]
+                    for name, scales in (("beta", self.scales), ("steering", self.steering))
+                    if name in by_weight}
         if hasattr(self.flux.diffusivity, "contrast"):
             gradient["contrast"] = float(2 * tau / self.flux.diffusivity.contrast
                                          * (self._steers.measure @ across))
         return gradient | {"tau": -float(self.scales.measure @ along)}
 
-    def _pull(self, v, z, tensor, change, scales, tau, out, work):
-        """out -= tau sum_n w_n G_n K' (M(D) K z_n + 2 M(C) K v_n); the two sums per scale."""
-        layers = work.array("pulled", v.shape, v.dtype)
-        sums = self.operator.pull(v, z, tensor, change, layers, work)
-        for target, channel in zip(out, layers.reshape(len(out), -1, *out.shape[1:]), strict=True):
-            for sigma, weight, layer in zip(scales.sigmas, scales.measure, channel, strict=True):
-                add_smoothed(layer, sigma, -tau * weight, target)
-        return sums.reshape(len(out), -1, 2).sum(axis=0).T
+    def _pull(self, parts, scales, tau, out, work):
+        """out -= tau sum_n w_n G_n factor K' M(D) K a_n for parts (operator, a, D, factor, b).
+
+        Returns for each part and scale the sum over the cells of (K b_n)' M(D) K a_n, which is
+        a sum over the pixels of b_n K' M(D) K a_n.
+        """
+        sums = np.zeros((len(parts), scales.sigmas.size))
+        total, plane = (work.array(name, out.shape[1:], out.dtype) for name in ("total", "plane"))
+        for n in range(len(out) * scales.sigmas.size):
+            channel, scale = divmod(n, scales.sigmas.size)
+            total[:] = 0
+            for k, (operator, a, tensor, factor, b) in enumerate(parts):
+                plane[:] = 0
+                operator.diffuse(a[n], tensor, factor, plane, work)
+                sums[k, scale] += kernels.inner_product(b[n], plane) / factor
+                total += plane
+            add_smoothed(total, scales.sigmas[scale], -tau * scales.measure[scale], out[channel])
+        return sums
 
     @staticmethod
     def _other(u, work):

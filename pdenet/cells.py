@@ -271,60 +271,6 @@ def tensor_correlation_row(memory, pitch, columns, top, bottom, weights, twist, 
         store(memory, out + 2 * pitch + j, o)
 
 
-@inlined
-def _pull(v, flux_z, flux_v, inside, sums):
-    """The flux M(D) K z + 2 M(C) K v, and sums + its two inner products with K v."""
-    x, y, z = v
-    p, left, right = flux_z
-    P, Left, Right = flux_v
-    along = fma(x + x, p, fma(y + z, left, (y - z) * right))
-    across = fma(x + x, P, fma(y + z, Left, (y - z) * Right))
-    return ((p + (P + P), left + (Left + Left), right + (Right + Right)),
-            (fma(inside, along, sums[0]), fma(inside, across, sums[1])))
-
-
-@kernel
-def pull_row(memory, pitch, columns, top, bottom, above, below, g, twist, scale, base, carry, out,
-             rim, sums):
-    """out = base + scale K' (M(D) K z + 2 M(C) K v), D = g I and C = c I, c the row after g.
-
-    Two rows of sums over the lanes: (K v)' M(D) K z and (K v)' M(C) K v, each times 8 and, at
-    the rim of the image, the weights in the row `rim`.
-    """
-    zero = splat(memory, memory.dtype.type(0))
-    before, both = (zero, zero, zero), (zero, zero)
-    for j in range(0, columns + 1, BYTES // memory.itemsize):
-        v = _gradient(memory, top + j, bottom + j)
-        z = _gradient(memory, above + j, below + j)
-        flux, both = _pull(v, _flux(z, load(memory, g + j), twist),
-                           _flux(v, load(memory, g + pitch + j), twist), load(memory, rim + j),
-                           both)
-        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
-        before = flux
-    store(memory, sums, both[0])
-    store(memory, sums + pitch, both[1])
-
-
-@kernel
-def tensor_pull_row(memory, pitch, columns, top, bottom, above, below, g, twist, oblique, scale,
-                    base, carry, out, rim, sums):
-    """The same for tensors, three rows g of D and then three of C, whose M has gamma = 0."""
-    zero = splat(memory, memory.dtype.type(0))
-    before, both = (zero, zero, zero), (zero, zero)
-    for j in range(0, columns + 1, BYTES // memory.itemsize):
-        v = _gradient(memory, top + j, bottom + j)
-        z = _gradient(memory, above + j, below + j)
-        tensor = (load(memory, g + j), load(memory, g + pitch + j), load(memory, g + 2 * pitch + j))
-        change = (load(memory, g + 3 * pitch + j), load(memory, g + 4 * pitch + j),
-                  load(memory, g + 5 * pitch + j))
-        flux, both = _pull(v, _tensor_flux(z, tensor, twist, oblique),
-                           _tensor_flux(v, change, twist, zero), load(memory, rim + j), both)
-        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
-        before = flux
-    store(memory, sums, both[0])
-    store(memory, sums + pitch, both[1])
-
-
 # Memory for rows ----------------------------------------------------------------------------
 
 

@@ -212,9 +212,9 @@ class Uncoupled(_Flux):
 
     def derivative(self, structure, correlation):
         """diag(g'(J11) B11, g'(J22) B22)."""
-        (m, d, _), (B, D, _) = structure, correlation()
+        (m, d, _), (b, p, _) = structure, correlation()
         first, second = (self.diffusivity.derivative(np.stack([m + d, m - d]))
-                         * np.stack([B + D, B - D]))
+                         * np.stack([b + p, b - p]))
         return np.stack([first + second, first - second, np.zeros_like(first)])
 
     def energy(self, structure):

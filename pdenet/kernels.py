@@ -7,10 +7,10 @@ throughout. What a cell is, and how rows lie in `memory`, says `cells`.
 import numpy as np
 
 from .cells import (copy, copy_in, correlation_row, diffusivity_of, flux_row, make_rows,
-                    mirror_ends, pitch_of, pull_row, scalar_row, tensor_correlation_row,
-                    tensor_flux_row, tensor_pull_row, tensor_row)
+                    mirror_ends, pitch_of, scalar_row, tensor_correlation_row, tensor_flux_row,
+                    tensor_row)
 from .compiling import kernel
-from .lanes import BYTES, load, store
+from .lanes import BYTES, fma, load, splat, store
 
 # Planes ---------------------------------------------------------------------------------
 
@@ -112,52 +112,23 @@ def correlate(v, z, weights, tensor, structure, rule, factor, alpha, gamma, out)
 
 
 @kernel
-def pull(v, z, tensor, change, alpha, gamma, sums, out):
-    """out = K' (M(D) K z_n + 2 M(C) K v_n) for layers n; tensor and change hold D and C.
-
-    M(C) has gamma = 0. sums[n] = the sums over the cells of (K v_n)' M(D) K z_n and of
-    (K v_n)' M(C) K v_n. The adjoint of `diffuse` and `structure` by their layers.
-    """
-    layers, rows, columns = v.shape
-    number = v.dtype.type
-    full = len(tensor) == 3
-    planes = len(tensor)
-    twist = number(2) * (number(1) - number(2) * alpha)
-    oblique = -twist * gamma
-    share = number(0.125 if full else 0.25)
-    memory, pitch = make_rows(5 * layers + 2 * planes + 5, columns, v), pitch_of(columns, v)
-    half = 2 * layers * pitch
-    g = 2 * half
-    carry = g + 2 * planes * pitch
-    base = carry + layers * pitch
-    rim, result, partial = base + pitch, base + 2 * pitch, base + 3 * pitch
-    for j in range(columns + 1):
-        memory[rim + j] = number(0.5 if j == 0 or j == columns else 1)
-    sums[:] = 0
-    for i in range(rows + 1):
-        top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
-        for k in range(planes):
-            d, c = g + k * pitch, g + (planes + k) * pitch
-            copy(tensor[k, i], memory[d:d + columns + 1])
-            copy(change[k, i], memory[c:c + columns + 1])
-        for n in range(layers):
-            over, under = top + n * pitch, bottom + n * pitch
-            if i < rows:
-                copy_in(v[n, i], memory, under)
-                copy_in(z[n, i], memory, under + layers * pitch)
-            above, below = over + layers * pitch, under + layers * pitch
-            if full:
-                tensor_pull_row(memory, pitch, columns, over, under, above, below, g, twist,
-                                oblique, share, base, carry + n * pitch, result, rim, partial)
-            else:
-                pull_row(memory, pitch, columns, over, under, above, below, g, twist, share, base,
-                         carry + n * pitch, result, rim, partial)
-            if i > 0:
-                copy(memory[result + 1:], out[n, i - 1])
-            weight = 0.5 * share * (0.5 if i == 0 or i == rows else 1.0)
-            for k in range(BYTES // v.itemsize):
-                sums[n, 0] += weight * memory[partial + k]
-                sums[n, 1] += weight * memory[partial + pitch + k]
+def inner_product(v, z):
+    """Sum of v z over the pixels: rows in their own type, their sums in float64."""
+    lanes = BYTES // v.itemsize
+    columns = v.shape[1]
+    whole = columns // lanes * lanes
+    sums = np.empty(lanes, v.dtype)
+    total = 0.0
+    for i in range(v.shape[0]):
+        part = splat(v, v.dtype.type(0))
+        for j in range(0, whole, lanes):
+            part = fma(load(v[i], j), load(z[i], j), part)
+        store(sums, 0, part)
+        for k in range(lanes):
+            total += sums[k]
+        for j in range(whole, columns):
+            total += v[i, j] * z[i, j]
+    return total
 
 
 @kernel

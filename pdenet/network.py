@@ -208,7 +208,7 @@ class DiffusionNetwork:
         channels, L scales that diffuse and S separate ones that steer (a single sigma = 0 counts
         as none), T = 3 tensor entries, or 1 for an isotropic flux, the peak of memory is
 
-            steps (M L + M S + M + T) + 2 M L + 2 T + 5 M
+            steps (M L + M S + M + T) + M L + 2 T + 5 M + 2
 
         for `Isotropic` and `Anisotropic` with diffusivities of this package; others take up
         to 30 planes more for NumPy's intermediate arrays. The first term is what is kept of
@@ -237,7 +237,7 @@ class DiffusionNetwork:
         >>> np.allclose(cotangent, 1)  # the sum of the grey levels is kept
         True
         """
-        planes, work = to_planes(image, channel_axis), Workspace()
+        planes, work = to_planes(image, channel_axis).copy(), Workspace()  # may change meanwhile
         states, result = self._forward(planes, work)
 
         def pullback(cotangent):

@@ -11,9 +11,7 @@ An operator offers
         its adjoint by D: B, with sum_n w_n (K z_n)' M(D) K v_n = tr(B D) everywhere, in the form
         of a structure: the trace, if D is a multiple of the identity, or (m, d, o); with the
         rule of g already C = g'(J)[B] for the structure J, in the form of D
-    pull(v, z, tensor, change, out, work)
-        and that of both by v: out = K' (M(D) K z_n + 2 M(C) K v_n) for change = C, kept like
-        D; returns the sums over the image of (K v_n)' M(D) K z_n and (K v_n)' M(C) K v_n, (N, 2)
+    symmetric           the operator whose M(C) is linear in C: with gamma = 0
     symbol(X, Y)        of K' K, X = sin(xi/2)^2 and Y = sin(eta/2)^2
     integrate(density)  the sum over the image of a density given where K lives
     reach               pixels from which K' M K gathers in each direction
@@ -89,10 +87,9 @@ class Gradient:
                           number(self.alpha), number(self.gamma), out)
         return out
 
-    def pull(self, v, z, tensor, change, out, work):
-        sums, number = np.empty((len(v), 2)), v.dtype.type
-        kernels.pull(v, z, tensor, change, number(self.alpha), number(self.gamma), sums, out)
-        return sums
+    @property
+    def symmetric(self):
+        return Gradient(self.alpha)
 
     def symbol(self, X, Y):
         """4 X + 4 Y - 16 alpha X Y, which bounds M(D) too: D <= I gives M(D) <= M(I)."""
@@ -132,25 +129,14 @@ class _SecondOrder:
         out = work.array("correlation", tensor.shape, v.dtype)
         out[:] = 0
         for plane, other, weight in zip(v, z, weights, strict=True):
-            out[0] += weight * self._product(self._apply(plane, work).copy(),
-                                             self._apply(other, work))
+            pairs = zip(self._counts, self._apply(plane, work).copy(), self._apply(other, work),
+                        strict=True)
+            out[0] += weight * sum(count * a * b for count, a, b in pairs)
         return out
 
-    def pull(self, v, z, tensor, change, out, work):
-        sums = []
-        for plane, other, target in zip(v, z, out, strict=True):
-            samples = self._apply(plane, work).copy()
-            flux = self._apply(other, work)
-            flux *= tensor
-            bent = samples * change
-            sums.append([self.integrate(self._product(samples, part)) for part in (flux, bent)])
-            flux += 2 * bent
-            target[:] = 0
-            self._apply_adjoint(flux, out.dtype.type(1), target)
-        return np.array(sums)
-
-    def _product(self, samples, others):
-        return sum(count * a * b for count, a, b in zip(self._counts, samples, others, strict=True))
+    @property
+    def symmetric(self):
+        return self
 
     def integrate(self, density):
         return float(density.sum(dtype=np.float64))

@@ -5,7 +5,8 @@ import itertools
 
 import numpy as np
 
-from pdenet import DiffusionNetwork, Exponential, Gradient, ScaleSpace, fluxes
+from pdenet import (DiffusionNetwork, Exponential, Gradient, Hessian, Laplacian, ScaleSpace,
+                    fluxes)
 from pdenet.diffusivities import DIFFUSIVITIES
 from pdenet.tiles import Workspace
 
@@ -117,7 +118,8 @@ def check_close_eigenvalues(diffusivity, dtype):
 
 
 def networks():
-    """Every coupling x gamma x tied and separate steering, by name, and channels 1 and 3."""
+    """Every coupling x gamma x tied and separate steering x 1 and 3 channels, by name; and the
+    operators of second order."""
     scales = ScaleSpace([0.0, 0.8, 1.7], [0.9, -0.6, 0.5])
     steering = ScaleSpace([0.5, 1.2], [0.7, 0.8])
     for flux, gamma, steers, channels in itertools.product(
@@ -127,6 +129,12 @@ def networks():
         yield name, channels, DiffusionNetwork(
             flux=flux(Exponential(20.0)), operator=Gradient(0.35, gamma), scales=scales,
             steering=steers, tau=0.15, steps=3)
+    for operator, steers, channels in itertools.product(
+            (Laplacian(), Hessian()), (None, steering), (1, 3)):
+        name = f"{type(operator).__name__}-{'separate' if steers else 'tied'}-{channels}"
+        yield name, channels, DiffusionNetwork(
+            flux=fluxes.Isotropic(Exponential(20.0)), operator=operator, scales=scales,
+            steering=steers, steps=3)
 
 
 def image(channels, seed=1):

@@ -166,40 +166,33 @@ def test_bad_cotangent():
 # Mutants: each changes one place of the source; the checks above have to notice. ----------
 
 MUTANTS = [
-    ("block.py", '"beta": -2 * tau', '"beta": -2.002 * tau'),
-    ("block.py", '"steering"] = -2 * tau', '"steering"] = -2.002 * tau'),
+    ("block.py", "name: -2 * tau * scales", "name: -2.002 * tau * scales"),
+    ("block.py", '"beta": along + across}', '"beta": along + 1.01 * across}'),
     ("block.py", "float(2 * tau / self", "float(2.002 * tau / self"),
     ("block.py", '"tau": -float(', '"tau": -1.001 * float('),
-    ("block.py", "add_smoothed(layer, sigma, -tau * weight, target)",
-     "add_smoothed(layer, sigma, -1.001 * tau * weight, target)"),
-    ("block.py", "z = self.scales.smooth(cotangent, work.part(\"cotangent\"))",
-     "z = 1.001 * self.scales.smooth(cotangent, work.part(\"cotangent\"))"),
+    ("block.py", "scales.sigmas[scale], -tau * scales", "scales.sigmas[scale], -1.001 * tau * scales"),
+    ("block.py", 'z = self.scales.smooth(cotangent, work.part("cotangent"))',
+     'z = 1.001 * self.scales.smooth(cotangent, work.part("cotangent"))'),
     ("block.py", "np.copyto(out, cotangent)", "np.multiply(1.001, cotangent, out=out)"),
-    ("cells.py", "return ((p + (P + P), left", "return ((p + P, left"),
+    ("block.py", "steers, change, 2, steers", "steers, change, 2.002, steers"),
+    ("block.py", "self.operator.symmetric, steers", "self.operator, steers"),
     ("cells.py", "fma(-gamma * quotient(b, abs(b)), twists, o)", "o"),
     ("cells.py", "fma(wx, Y, fma(wy, X, o))", "fma(wx + wx, Y, o)"),
-    ("cells.py", "across = fma(x + x, P, fma(y + z, Left, (y - z) * Right))",
-     "across = fma(x + x, P, fma(y + z, Left, (y - z) * Left))"),
     ("cells.py", "mixed = (mixed + mixed) * above", "mixed = mixed * 1.998 * above"),
-    ("cells.py", "return ln2 * g", "return 1.001 * ln2 * g"),
-    ("fluxes.py", "mixed *= 2 * self._divided", "mixed *= 1.998 * self._divided"),
-    ("fluxes.py", "s11 * first + s12 * second, s12 * first", "s11 * first, s12 * first"),
-    ("fluxes.py", "(m, d, _), (B, D, _) = structure, correlation()",
-     "(m, d, _), (B, D, _) = structure, 1.001 * correlation()"),
-    ("fluxes.py", "self.diffusivity.derivative(structure) * correlation()",
-     "self.diffusivity.derivative(structure) * 1.001 * correlation()"),
-    ("kernels.py", "memory[rim + j] = number(0.5 if j == 0 or j == columns else 1)",
-     "memory[rim + j] = number(1)"),
-    ("kernels.py", "weight = 0.5 * share * (0.5 if i == 0 or i == rows else 1.0)",
-     "weight = 0.5 * share"),
     ("cells.py", "y1, y2 = middle + radius, middle - radius", "y1, y2 = middle, middle + radius"),
     ("cells.py", "s1 * (b + parallel), s2 * (b - parallel)",
      "s1 * (b + parallel), s2 * (1.001 * b - parallel)"),
-    ("cells.py", "twist * z, Z, twists)", "1.001 * twist * z, Z, twists)"),
+    ("cells.py", "return ln2 * g", "return 1.001 * ln2 * g"),
+    ("cells.py", "m, o = m + twists, fma", "m, o = m + 1.001 * twists, fma"),
     ("diffusivities.py", "return self.g(x) * x.dtype.type(-1 / (2 * self.contrast**2))",
      "return self.g(x) * x.dtype.type(-1.001 / (2 * self.contrast**2))"),
-    ("kernels.py", "                                oblique, share, base, carry + n * pitch",
-     "                                -oblique, share, base, carry + n * pitch"),
+    ("fluxes.py", "mixed *= 2 * self._divided", "mixed *= 1.998 * self._divided"),
+    ("fluxes.py", "s11 * first + s12 * second, s12 * first", "s11 * first, s12 * first"),
+    ("fluxes.py", "(m, d, _), (b, p, _) = structure, correlation()",
+     "(m, d, _), (b, p, _) = structure, 1.001 * correlation()"),
+    ("fluxes.py", "self.diffusivity.derivative(structure) * correlation()",
+     "self.diffusivity.derivative(structure) * 1.001 * correlation()"),
+    ("kernels.py", "total += v[i, j] * z[i, j]", "total += 1.01 * v[i, j] * z[i, j]"),
     ("network.py", "reversed(list(enumerate(states)))", "reversed(list(enumerate(states))[1:])"),
 ]
 CODE = """
@@ -261,5 +254,5 @@ def test_peak_memory_is_what_the_docstring_says(name, shape, steps, kept, monkey
     L, S = (0 if part is None or part.reach == 0 else part.sigmas.size
             for part in (network.scales, network.steering))
     layers = M * L + M * S + M + T
-    expected = (steps * layers if kept else steps * M + layers) + 2 * M * L + 2 * T + 5 * M
+    expected = (steps * layers if kept else steps * M + layers) + M * L + 2 * T + 5 * M + 2
     assert 0.8 * expected < peak < 1.2 * expected, (peak, expected)

@@ -1,7 +1,7 @@
 """Figure 4 from nothing: train the models, evaluate them on rotated images, draw.
 
     python -m benchmarks.figure4 FOLDER            three hours on two cores; resumable
-    python -m benchmarks.figure4 FOLDER --quick    a few minutes, 8 images, 10 epochs
+    python -m benchmarks.figure4 OTHER --quick     a few minutes, 8 images, 10 epochs
 
 FOLDER then has the parameters and histories of all models, figure4.png and figure4.csv. The
 same commands as by hand: pdenet train NAME FOLDER/NAME.json --checkpoint FOLDER/NAME.state, then
@@ -32,7 +32,7 @@ def main():
         if os.path.exists(path):
             print(f"{path}: there already")
             continue
-        start = time.perf_counter()
+        start = time.perf_counter()  # an interrupted training goes on
         pdenet("train", name, path, "--checkpoint", os.path.join(options.folder, f"{name}.state"),
                *(["--quick"] if options.quick else []))
         print(f"{path}: {(time.perf_counter() - start) / 60:.1f} minutes")

@@ -13,7 +13,7 @@ def atomic_file(name, overwrite=True):
     After an error, or if the process is killed, the target is as it was. Raises OSError, for an
     existing target FileExistsError unless overwrite.
     """
-    target = os.path.realpath(name)  # a link stays a link
+    target = os.path.realpath(os.fspath(name))  # a link stays a link
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=os.path.dirname(target), prefix=".pdenet-",
@@ -28,10 +28,21 @@ def atomic_file(name, overwrite=True):
             temporary = None
         else:
             os.link(temporary, target)  # fails if somebody has made the target meanwhile
+        _synchronise(os.path.dirname(target))
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def _synchronise(folder):
+    """The new name is on disk, too, where directories can be opened."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _mode(target):

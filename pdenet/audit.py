@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from .atomic import atomic_file
-from .checks import check_count, check_number
+from .checks import check_count, check_number, check_workers
 from .datasets import add_noise, rectangles
 from .tiles import Workers
 
 __all__ = ["rotation_audit", "RotationAudit"]
 
+PICTURES = (".png", ".svg", ".pdf")  # what `draw` writes
 ANGLES = tuple(range(5, 90, 5))  # axis-aligned edges are sampled without error, unlike all others
 LAYOUTS, NOISE = 2, 3  # seeds of the test images, others than those of the training images
 
@@ -70,11 +71,11 @@ def rotation_audit(denoise, angles=ANGLES, *, count=10, sigma=60.0, size=256, sa
     count : int, optional
         Images per angle, the same layouts and the same noise at every angle.
     sigma : float, optional
-        Standard deviation of the noise, grey levels.
+        Standard deviation of the noise, grey levels, > 0.
     size, samples : int, optional
         Of the images, see `rectangles`.
     workers : int, optional
-        Threads that call the function at the same time.
+        Threads that call the function at the same time; None for all processors.
 
     Returns
     -------
@@ -98,8 +99,9 @@ def rotation_audit(denoise, angles=ANGLES, *, count=10, sigma=60.0, size=256, sa
     >>> audit.psnr.shape
     (2, 1)
     """
-    angles = np.array([check_number("angles", angle) for angle in angles])
-    count, workers = check_count("count", count, least=1), check_count("workers", workers, least=1)
+    angles = np.array([check_number("angles", angle) for angle in np.atleast_1d(angles)])
+    count, workers = check_count("count", count, least=1), check_workers(workers)
+    sigma = check_number("sigma", sigma, above=0.0)
     if angles.size == 0:
         raise ValueError("angles must be at least one; got none")
 
@@ -108,10 +110,12 @@ def rotation_audit(denoise, angles=ANGLES, *, count=10, sigma=60.0, size=256, sa
         from skimage.metrics import peak_signal_noise_ratio
 
         result = np.asarray(denoise(noisy))
-        if result.shape != noisy.shape or not np.isfinite(result).all():
-            raise ValueError(f"the denoiser must return a finite image of shape {noisy.shape}; got "
-                             f"shape {result.shape}, "
-                             f"{np.size(result) - np.isfinite(result).sum()} values not finite")
+        if result.dtype.kind not in "buif" or result.shape != noisy.shape:
+            raise ValueError(f"the denoiser must return a real image of shape {noisy.shape}; got "
+                             f"shape {result.shape}, dtype {result.dtype}")
+        if not np.isfinite(result).all():
+            raise ValueError(f"the denoiser must return a finite image; got "
+                             f"{np.sum(~np.isfinite(result))} values that are not")
         return peak_signal_noise_ratio(clean, result.astype(np.float64), data_range=255)
 
     psnr = []
@@ -154,4 +158,4 @@ def draw(path, audits):
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     with atomic_file(path) as file:
-        figure.savefig(file, format=str(path).rsplit(".", 1)[-1], dpi=150)
+        figure.savefig(file, format=str(path).rsplit(".", 1)[-1].lower(), dpi=150)

@@ -17,23 +17,40 @@ LARGEST = 2**28  # bytes; the history grows
 
 
 class Checkpoint:
-    """A checkpoint file of a training with these settings, or none for the path None."""
+    """A checkpoint file of a training, locked while it is used; none for the path None.
+
+    settings() is what a training must agree with to go on from the file.
+    """
 
     def __init__(self, path, settings):
-        self.path = None if path is None else os.fspath(path)
-        self.settings = settings
+        self.path = None if path is None else os.fsdecode(path)
+        self.settings = None if path is None else settings()
         self._lock = None
 
     def __enter__(self):
-        if self.path is not None and fcntl is not None:
-            self._lock = open(self.path + ".lock", "w")
+        if self.path is not None:
+            folder = os.path.dirname(self.path) or "."
+            if not os.path.isdir(folder):
+                raise FileNotFoundError(f"{self.path}: there is no directory {folder}")
+            if fcntl is not None:
+                self._lock = self._acquire(os.path.realpath(self.path) + ".lock")
+        return self
+
+    def _acquire(self, name):
+        while True:
+            lock = open(name, "w")
             try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                self._lock.close()
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Another training may have removed the file between the two lines above.
+                if os.path.samestat(os.fstat(lock.fileno()), os.stat(name)):
+                    return lock
+            except FileNotFoundError:
+                pass
+            except BlockingIOError:
+                lock.close()
                 raise ValueError(f"{self.path}: another training is using this "
                                  f"checkpoint") from None
-        return self
+            lock.close()
 
     def __exit__(self, *error):
         if self._lock is not None:
@@ -65,6 +82,10 @@ class Checkpoint:
             raise ValueError(f"{self.path} is the checkpoint of another training, with other "
                              f"{', '.join(different)}; remove it to begin anew")
         return state
+
+    def damaged(self, error):
+        """The error for a state that does not fit."""
+        return FormatError(f"{self.path}: its state is damaged ({type(error).__name__}: {error})")
 
     def save(self, state):
         if self.path is not None:

@@ -84,13 +84,13 @@ def to_planes(image, channel_axis=None, name="image"):
     return planes
 
 
-def to_pairs(noisy, clean, channel_axis=None):
+def to_pairs(noisy, clean, channel_axis=None, prefix=""):
     """Images and their targets as two lists of planes (M, H, W) of one type."""
-    noisy = _to_stack("noisy", noisy, channel_axis)
-    clean = _to_stack("clean", clean, channel_axis)
+    noisy = _to_stack(prefix + "noisy", noisy, channel_axis)
+    clean = _to_stack(prefix + "clean", clean, channel_axis)
     shapes = [(len(stack), *from_planes(stack[0], channel_axis).shape) for stack in (noisy, clean)]
     if shapes[0] != shapes[1]:
-        raise ValueError(f"noisy and clean must have the same shape; got {shapes[0]} and "
+        raise ValueError(f"{prefix}noisy and clean must have the same shape; got {shapes[0]} and "
                          f"{shapes[1]}")
     dtype = np.result_type(noisy[0], clean[0])
     return tuple([planes.astype(dtype, copy=False) for planes in stack] for stack in (noisy, clean))
@@ -100,7 +100,8 @@ def _to_stack(name, images, channel_axis):
     """Images (N, H, W) or one (H, W), with or without channels, as a list of planes."""
     if not isinstance(images, np.ndarray):
         try:
-            images = np.asarray(images)
+            images = (np.ma.stack(images) if isinstance(images, (list, tuple)) and any(
+                isinstance(image, np.ma.MaskedArray) for image in images) else np.asarray(images))
         except ValueError as error:
             raise ValueError(f"{name} must be a rectangular array of numbers; {error}") from None
     dimensions = images.ndim - (channel_axis is not None)
@@ -110,8 +111,13 @@ def _to_stack(name, images, channel_axis):
         raise ValueError(f"{name} must have shape (H, W) or (N, H, W), N >= 1, and with "
                          f"channel_axis one axis more; got shape {images.shape} and "
                          f"channel_axis={channel_axis}")
+    if channel_axis is None and images.shape[2] <= 4 < min(images.shape[:2]):
+        raise ValueError(f"{name} of shape {images.shape} without channel_axis are "
+                         f"{len(images)} images of {images.shape[1]} x {images.shape[2]} pixels; "
+                         f"did you mean channel_axis=-1?")
     if channel_axis is not None:
-        if not hasattr(channel_axis, "__index__") or channel_axis not in (-3, -2, -1, 1, 2, 3):
+        if (not hasattr(channel_axis, "__index__") or isinstance(channel_axis, bool)
+                or channel_axis not in (-3, -2, -1, 1, 2, 3)):
             raise ValueError(f"channel_axis must be another axis of {name} than the first, that of "
                              f"the images; got {channel_axis!r}")
         images, channel_axis = np.moveaxis(images, channel_axis, 1), 0

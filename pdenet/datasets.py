@@ -90,7 +90,7 @@ def add_noise(images, sigma=60.0, rng=0):
     sigma : float, optional
         Standard deviation in grey levels, >= 0.
     rng : int or numpy.random.Generator, optional
-        The same seed gives the same noise for images of the same shape.
+        The same seed gives the same noise for images of the same shape and type.
 
     Returns
     -------
@@ -111,7 +111,11 @@ def add_noise(images, sigma=60.0, rng=0):
     True
     """
     sigma = check_number("sigma", sigma, least=0.0)
+    if isinstance(images, np.ma.MaskedArray):
+        raise TypeError("images must not be a masked array, whose mask would be lost")
     images = np.asarray(images)
-    dtype = np.float32 if images.dtype == np.float32 else np.float64
+    if images.dtype.kind not in "buif":
+        raise TypeError(f"images must hold real numbers; got dtype {images.dtype}")
+    dtype = np.float32 if images.dtype.newbyteorder("=") == np.float32 else np.float64
     noise = np.random.default_rng(rng).standard_normal(images.shape, dtype)
     return images.astype(dtype) + dtype(sigma) * noise

@@ -51,6 +51,8 @@ def add_commands(commands):
                          help="(default: 0.001, with --quick 0.02)")
     command.add_argument("--alpha", type=float, default=0.41,
                          help="of the discretisation (default: %(default)s)")
+    command.add_argument("--gamma", type=float, default=0.0,
+                         help="of the discretisation (default: %(default)s)")
     command.add_argument("--seed", type=int, default=0,
                          help="of the order of the images (default: %(default)s)")
     command.add_argument("--quick", action="store_true", help="a try of about a minute")
@@ -81,7 +83,7 @@ def add_commands(commands):
         "audit", help="measure rotation invariance",
         description="Measure the rotation invariance of denoisers.", epilog=AUDIT_HELP,
         formatter_class=raw)
-    command.add_argument("names", nargs="*", metavar="NAME", choices=(*MODELS, *PEERS, []),
+    command.add_argument("names", nargs="*", metavar="NAME",
                          help=f"{', '.join((*MODELS, *PEERS))} (default: all)")
     command.add_argument("--count", type=int, default=10, help="images per angle (default: "
                                                                "%(default)s)")
@@ -118,23 +120,22 @@ def run_train(options):
     try:
         fitted, history = figure4.train(
             options.model, epochs, images, options.batch_size, rate, options.seed, options.alpha,
-            workers=check_workers(options.workers), checkpoint=checkpoint,
+            options.gamma, workers=check_workers(options.workers), checkpoint=checkpoint,
             progress=not options.quiet and sys.stderr.isatty())
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; the same command goes on from "
                                 f"{checkpoint}") from None
     command = (f"pdenet train {options.model} {os.path.basename(options.output)} --epochs {epochs} "
                f"--images {images} --batch-size {options.batch_size} --learning-rate {rate:g} "
-               f"--alpha {options.alpha:g} --seed {options.seed}")
-    best = min(history, key=lambda entry: entry["loss"])
+               f"--alpha {options.alpha:g} --gamma {options.gamma:g} --seed {options.seed}")
     fitted.save(options.output, provenance={
         "command": command, "seed": options.seed, "versions": _versions(__version__),
-        "epoch": best["epoch"], "loss": best["loss"], "psnr": best["psnr"]})
+        "epochs": len(history), "loss": history[-1]["loss"], "psnr": history[-1]["psnr"]})
     if options.checkpoint is None:
         os.unlink(checkpoint)
     if not options.quiet:
-        print(f"{options.output}: {options.model}, {len(history)} epochs, best {best['epoch']}: "
-              f"{best['psnr']:.3f} dB on the training images")
+        print(f"{options.output}: {options.model}, {len(history)} epochs, in the last "
+              f"{history[-1]['psnr']:.3f} dB on the training images")
 
 
 def _versions(version):
@@ -153,6 +154,7 @@ def run_figure4(options):
 
     check_count("--count", options.count, least=1)
     _check_targets(options, options.output, options.table)
+    _check_drawing(options.output)
     networks = (figure4.shipped() if options.trained is None else
                 {name: parameterfiles.load(os.path.join(options.trained, f"{name}.json"))
                  for name in MODELS})
@@ -167,12 +169,15 @@ def run_figure4(options):
 
 def run_audit(options):
     from . import figure4, parameterfiles, peers
-    from .checks import check_count
+    from .checks import check_choice, check_count
 
     check_count("--count", options.count, least=1)
     _check_targets(options, options.output, options.table)
+    _check_drawing(options.output)
     names = options.names or (*MODELS, *PEERS)
     functions = {}
+    for name in names:
+        check_choice("NAME", name, (*MODELS, *PEERS))
     for name in names:
         if name in MODELS:
             functions[name] = parameterfiles.pretrained(name)
@@ -196,18 +201,33 @@ def _report(evaluate, functions, options):
     from .checks import check_workers
 
     results = evaluate(functions, options.count, check_workers(options.workers))
-    if options.table:
-        audit.write_table(options.table, results)
-    if options.output:
-        audit.draw(options.output, results)
     if not options.quiet:
         width = max(map(len, results))
         print(f"{'':{width}}  mean PSNR  variance over {len(audit.ANGLES)} angles, "
               f"{options.count} images each")
         for name, result in results.items():
             print(f"{name:{width}}  {result.mean:6.2f} dB  {result.variance:8.4f} dB^2")
-        for path in filter(None, (options.output, options.table)):
-            print(path)
+        sys.stdout.flush()
+    for path, write in ((options.table, audit.write_table), (options.output, audit.draw)):
+        if path:
+            write(path, results)
+            if not options.quiet:
+                print(path)
+
+
+def _check_drawing(path):
+    """Refuse now what could not be drawn after minutes of work."""
+    import importlib.util
+
+    from .audit import PICTURES
+    from .imagefiles import ImageFileError, UsageError
+
+    if path is None:
+        return
+    if os.path.splitext(path)[1].lower() not in PICTURES:
+        raise UsageError(f"{path}: a picture of curves is one of {', '.join(PICTURES)}")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ImageFileError(f"{path}: drawing needs matplotlib: python -m pip install matplotlib")
 
 
 def _check_targets(options, *paths):

@@ -38,10 +38,10 @@ def start(name, alpha=0.41, gamma=0.0):
 
 
 def train(name, epochs=EPOCHS, images=IMAGES, batch_size=BATCH, learning_rate=1e-3, rng=0,
-          alpha=0.41, **options):
+          alpha=0.41, gamma=0.0, **options):
     """Train a model by the paper's protocol; further options go to `fit`."""
     noisy, clean = training_set(images)
-    return fit(start(name, alpha), noisy, clean, epochs=epochs, batch_size=batch_size,
+    return fit(start(name, alpha, gamma), noisy, clean, epochs=epochs, batch_size=batch_size,
                optimizer=Adam(learning_rate), rng=rng, **options)
 
 

@@ -110,7 +110,6 @@ class _Directional(_Flux):
         with np.errstate(invalid="ignore", divide="ignore"):
             along, across = np.where(r > 0, d / r, 1), np.where(r > 0, o / r, 0)
         parallel, mixed = along * p + across * q, along * q - across * p
-        s11, s12, s22 = self._slopes(nu)
         s11, s12, s22 = slopes = self._slopes(nu)
         first, second = b + parallel, b - parallel
         first, second = s11 * first + s12 * second, s12 * first + s22 * second
@@ -261,7 +260,7 @@ class Orientations(_Directional):
 
     def __post_init__(self):
         super().__post_init__()
-        check_count("angles", self.angles, least=2)
+        object.__setattr__(self, "angles", check_count("angles", self.angles, least=2))
 
     def _map_eigenvalues(self, nu):
         if type(self.diffusivity) is Exponential:

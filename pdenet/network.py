@@ -76,7 +76,7 @@ class DiffusionNetwork:
         settle("block", DiffusionBlock(self.operator, self.scales, self.flux, self.steering))
         settle("steps", check_count("steps", self.steps, least=0))
         tau = self.tau_max / 2 if self.tau is None else check_number("tau", self.tau, above=0.0)
-        if not self.allow_unstable and tau > self.tau_max * (1 + 1e-9):
+        if not self.allow_unstable and not tau <= self.tau_max * (1 + 1e-9):
             raise ValueError(f"tau must be at most tau_max = {self.tau_max:.6g} for stability; got "
                              f"{tau:.6g} (allow_unstable=True accepts it)")
         settle("tau", tau)
@@ -210,9 +210,10 @@ class DiffusionNetwork:
 
             steps (M L + M S + M + T) + M L + 2 T + 5 M + 2
 
-        for `Isotropic` and `Anisotropic` with diffusivities of this package; others take up
-        to 30 planes more for NumPy's intermediate arrays. The first term is what is kept of
-        each step; beyond 256 MiB only M steps are, and the rest is computed again.
+        for `Gradient` with `Isotropic` or `Anisotropic` and a diffusivity of this package; other
+        parts take up to 55 planes more for NumPy's intermediate arrays. The first term is what
+        is kept of each step; where that is more than 256 MiB, it is M planes of each step, and
+        the rest is computed again.
 
         Parameters
         ----------
@@ -241,13 +242,18 @@ class DiffusionNetwork:
         states, result = self._forward(planes, work)
 
         def pullback(cotangent):
-            cotangent = to_planes(cotangent, channel_axis)
+            cotangent = to_planes(cotangent, channel_axis, "cotangent")
             if cotangent.shape != planes.shape:
                 raise ValueError(f"cotangent must have the shape of the image, "
                                  f"{from_planes(planes, channel_axis).shape}; got "
                                  f"{from_planes(cotangent, channel_axis).shape}")
-            cotangent, gradient = self._backward(states, cotangent.astype(planes.dtype), work)
-            return from_planes(cotangent.copy(), channel_axis), gradient
+            if planes.dtype == np.float32 and np.abs(cotangent).max() > 1e30:
+                raise ValueError("cotangent values must be at most 1e30 for an image in float32; "
+                                 f"got {np.abs(cotangent).max():.3g}")
+            cotangent = cotangent.astype(planes.dtype)
+            # Work arrays of its own, so that several threads may call it.
+            cotangent, gradient = self._backward(states, cotangent, Workspace())
+            return from_planes(cotangent, channel_axis), gradient
 
         return from_planes(result.copy(), channel_axis), pullback
 
@@ -262,7 +268,7 @@ class DiffusionNetwork:
             The axis of the channels; for (N, H, W, M) best -1.
         workers : int, optional
             Threads, which share the images; by default PDENET_NUM_THREADS or all processors.
-            The result does not depend on it.
+            The result does not depend on it, the memory does: each takes what `vjp` takes.
 
         Returns
         -------

@@ -37,9 +37,10 @@ def save(network, path, provenance=None):
     """Write a network to a JSON file, whole or not at all; `load` gives back the same numbers."""
     document = {"format": FORMAT, "version": VERSION, **describe(network),
                 "provenance": provenance or {}}
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    content = (json.dumps(document, indent=1, allow_nan=False) + "\n").encode()
+    parse(content)  # what `load` would refuse is not written
     with atomic_file(path) as file:
-        file.write(text.encode())
+        file.write(content)
 
 
 def describe(network):
@@ -139,13 +140,18 @@ def build(document):
     if document["version"] != VERSION:
         raise FormatError(f"version must be {VERSION}; got {_short(document['version'])}"
                           f" (a newer pdenet may read it)")
+    if not isinstance(document["allow_unstable"], bool):
+        raise FormatError(f"allow_unstable must be true or false; got "
+                          f"{_short(document['allow_unstable'])}")
+    if not isinstance(document["provenance"], dict):
+        raise FormatError(f"provenance must be an object; got {_short(document['provenance'])}")
     try:
         return DiffusionNetwork(
             operator=_part("operator", document["operator"]),
             scales=_scales("scales", document["scales"]),
             steering=document["steering"] and _scales("steering", document["steering"]),
             flux=_part("flux", document["flux"]), tau=_number("tau", document["tau"]),
-            steps=document["steps"], allow_unstable=document["allow_unstable"] is True)
+            steps=document["steps"], allow_unstable=document["allow_unstable"])
     except FormatError:
         raise
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
@@ -168,12 +174,10 @@ def _scales(name, document):
     lists = []
     for key in ("sigmas", "weights"):
         values = document[key]
-        if not isinstance(values, list) or not 1 <= len(values) <= 1000:
-            raise FormatError(f"{name}.{key} must be a list of 1 to 1000 numbers; got "
+        if not isinstance(values, list) or not 1 <= len(values) <= 100:
+            raise FormatError(f"{name}.{key} must be a list of 1 to 100 numbers; got "
                               f"{_short(values)}")
         lists.append([_number(f"{name}.{key}", value) for value in values])
-    if max(map(abs, lists[0])) > 1e4:
-        raise FormatError(f"{name}.sigmas must be at most 10000 pixels; got {max(lists[0]):g}")
     return ScaleSpace(*lists)
 
 

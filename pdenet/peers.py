@@ -11,35 +11,39 @@ SIGMA = 60.0  # of the noise, which all of them may know
 
 
 def _tv(image, weight):
-    return restoration.denoise_tv_chambolle(image, weight=weight)
+    # Until it has converged, which by default it has not for grey levels up to 255.
+    return restoration.denoise_tv_chambolle(image, weight=weight, eps=1e-9, max_num_iter=2000)
 
 
-def _non_local_means(image, h, patch_size):
+def _non_local_means(image, h, patch_size, patch_distance):
     return restoration.denoise_nl_means(image, h=h * SIGMA, sigma=SIGMA, patch_size=patch_size,
-                                        patch_distance=8)
+                                        patch_distance=patch_distance)
 
 
-def _wavelet(image, wavelet, method):
-    return restoration.denoise_wavelet(image, sigma=SIGMA, wavelet=wavelet, method=method)
+def _wavelet(image, wavelet, method, wavelet_levels):
+    return restoration.denoise_wavelet(image, sigma=SIGMA, wavelet=wavelet, method=method,
+                                       wavelet_levels=wavelet_levels)
 
 
 def _bilateral(image, sigma_color, sigma_spatial):
     low = min(image.min(), 0.0)  # it refuses negative grey levels
-    return restoration.denoise_bilateral(image - low, win_size=13, sigma_color=sigma_color,
+    return restoration.denoise_bilateral(image - low, win_size=17, sigma_color=sigma_color,
                                          sigma_spatial=sigma_spatial) + low
 
 
 # Name: function, what is tried, and the best of that by `pdenet audit --tune`.
 PEERS = {
-    "tv": (_tv, {"weight": [60.0, 80.0, 90.0, 100.0, 110.0, 120.0, 140.0]}, {"weight": 100.0}),
-    "non-local-means": (_non_local_means, {"h": [0.6, 0.7, 0.8, 0.9, 1.0],
-                                           "patch_size": [5, 7, 9]},
-                        {"h": 0.8, "patch_size": 7}),
+    "tv": (_tv, {"weight": [50.0, 60.0, 70.0, 80.0, 90.0]}, {"weight": 70.0}),
+    "non-local-means": (_non_local_means,
+                        {"h": [0.5, 0.6, 0.7, 0.8, 0.9], "patch_size": [5, 7, 9, 11],
+                         "patch_distance": [11, 15, 21, 28]},
+                        {"h": 0.7, "patch_size": 7, "patch_distance": 21}),
     "wavelet": (_wavelet, {"wavelet": ["db1", "db2", "db4", "sym4"],
-                           "method": ["BayesShrink", "VisuShrink"]},
-                {"wavelet": "db2", "method": "BayesShrink"}),
+                           "method": ["BayesShrink", "VisuShrink"],
+                           "wavelet_levels": [3, 4, 5, 6]},
+                {"wavelet": "db2", "method": "BayesShrink", "wavelet_levels": 5}),
     "bilateral": (_bilateral, {"sigma_color": [120.0, 140.0, 160.0, 180.0],
-                               "sigma_spatial": [3.0, 4.0, 6.0]},
+                               "sigma_spatial": [2.0, 3.0, 4.0, 5.0]},
                   {"sigma_color": 140.0, "sigma_spatial": 4.0}),
 }
 

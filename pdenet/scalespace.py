@@ -11,6 +11,7 @@ from .checks import check_count, check_number
 
 __all__ = ["ScaleSpace"]
 
+LARGEST = 1000.0  # pixels, of a sigma
 TRUNCATE = 4.0  # standard deviations after which the sampled Gaussian ends
 
 
@@ -60,14 +61,17 @@ class ScaleSpace:
 
     def __post_init__(self):
         sigmas = _vector("sigmas", self.sigmas)
-        if (sigmas < 0).any() or (np.diff(sigmas) <= 0).any():
-            raise ValueError(f"sigmas must be increasing and >= 0; got {sigmas.tolist()}")
+        if (sigmas < 0).any() or (sigmas > LARGEST).any() or (np.diff(sigmas) <= 0).any():
+            raise ValueError(f"sigmas must be increasing, >= 0 and at most {LARGEST:g} pixels; "
+                             f"got {sigmas.tolist()}")
         weights = np.ones(sigmas.size) if self.weights is None else _vector("weights", self.weights)
         if weights.size != sigmas.size:
             raise ValueError(f"weights must be as many as sigmas, {sigmas.size}; "
                              f"got {weights.size}")
-        if not weights.any():
-            raise ValueError(f"weights must not all be 0; got {weights.tolist()}")
+        squares = np.square(weights[np.abs(weights) < 1e15])
+        if squares.size < weights.size or squares.max() < 1e-30:
+            raise ValueError(f"weights must be at most 1e15 and not all below 1e-15; got "
+                             f"{weights.tolist()}")
         for name, value in [("sigmas", sigmas), ("weights", weights), ("omega", _measure(sigmas))]:
             value.flags.writeable = False
             object.__setattr__(self, name, value)

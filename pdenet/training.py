@@ -8,6 +8,7 @@ update tau is projected to at most tau_max of the new beta. The objective is the
 error relative to that of the noisy images themselves.
 """
 
+import copy
 import dataclasses
 import hashlib
 import math
@@ -18,6 +19,7 @@ import numpy as np
 from . import parameterfiles
 from .checkpoints import Checkpoint
 from .checks import check_choice, check_count, check_number, check_workers, to_pairs
+from .network import DiffusionNetwork
 from .tiles import Workers
 
 __all__ = ["Adam", "fit"]
@@ -39,7 +41,7 @@ class Adam:
     epsilon : float, optional
         > 0.
     schedule : {"constant", "cosine"}, optional
-        "cosine" lets the learning rate fall to 0 at the last update, as half a cosine.
+        "cosine" lets the learning rate fall towards 0 at the end, as half a cosine.
 
     Raises
     ------
@@ -65,10 +67,12 @@ class Adam:
 
     def __post_init__(self):
         for name in ("learning_rate", "epsilon"):
-            check_number(name, getattr(self, name), above=0.0)
+            object.__setattr__(self, name, check_number(name, getattr(self, name), above=0.0))
         for name in ("beta1", "beta2"):
-            if check_number(name, getattr(self, name), least=0.0) >= 1:
-                raise ValueError(f"{name} must be a number in [0, 1); got {getattr(self, name)!r}")
+            value = check_number(name, getattr(self, name), least=0.0)
+            if value >= 1:
+                raise ValueError(f"{name} must be a number in [0, 1); got {value!r}")
+            object.__setattr__(self, name, value)
         check_choice("schedule", self.schedule, ("constant", "cosine"))
 
     def start(self, x):
@@ -110,10 +114,10 @@ def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rn
     channel_axis : int, optional
         The axis of the channels; for (N, H, W, M) best -1.
     validation : tuple of array_like, optional
-        Another pair (noisy, clean) that decides which epoch is best; without it the mean loss
-        of the epoch's batches does.
+        Another pair (noisy, clean): the parameters returned are those after the epoch with the
+        least loss on it. Without it they are those after the last epoch.
     patience : int, optional
-        Stop after so many epochs without a better one.
+        Stop after so many epochs without a lower loss, of validation where there is one.
     workers : int, optional
         Threads, which share the images of a batch; by default PDENET_NUM_THREADS or all
         processors. The result does not depend on it, bit for bit.
@@ -128,17 +132,20 @@ def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rn
     Returns
     -------
     fitted : DiffusionNetwork
-        With the parameters after the best epoch.
+        With the parameters after the best or the last epoch, see validation.
     history : list of dict
-        For each epoch "epoch", "loss" (grey levels squared), "psnr" (dB, for the range of the clean
-        images), with validation images "validation_loss" and "validation_psnr", and "parameters".
+        For each epoch "epoch", "loss" (the mean over its batches, each with the parameters before
+        its update; grey levels squared), "psnr" (that in dB, for the range of the clean images),
+        with validation images "validation_loss" and "validation_psnr", and the "parameters" after
+        the epoch.
 
     Raises
     ------
     TypeError, ValueError
         If images or options are not allowed, or the checkpoint is of another training.
     FloatingPointError
-        If the loss is not finite any more; the checkpoint holds the epoch before.
+        If the loss is not finite any more, or the parameters leave what is allowed; the
+        checkpoint holds the epoch before.
 
     Examples
     --------
@@ -152,33 +159,43 @@ def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rn
     epochs, seed = check_count("epochs", epochs, least=0), check_count("rng", rng, least=0)
     batch_size = check_count("batch_size", batch_size, least=1)
     patience = math.inf if patience is None else check_count("patience", patience, least=1)
+    if not isinstance(network, DiffusionNetwork):
+        raise TypeError(f"network must be a DiffusionNetwork; got {network!r}")
+    if not isinstance(optimizer, Adam):
+        raise TypeError(f"optimizer must be an Adam; got {optimizer!r}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a function; got {callback!r}")
     noisy, clean = to_pairs(noisy, clean, channel_axis)
     if validation is not None:
-        validation = to_pairs(*validation, channel_axis)
-    training = _Training(network, noisy, clean, validation, batch_size, optimizer, seed)
-    with (Checkpoint(checkpoint, training.settings(epochs)) as file,
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise TypeError("validation must be a pair (noisy, clean)")
+        validation = to_pairs(*validation, channel_axis, "validation ")
+    training = _Training(network, noisy, clean, validation, batch_size, optimizer, seed, epochs)
+    with (Checkpoint(checkpoint, training.settings) as file,
           Workers(check_workers(workers)) as team,
           _bar(progress, epochs) as show):
-        training.restore(file.load())
+        training.restore(file)
         show(training)
         while training.epoch < epochs and training.waited < patience:
-            entry = training.run_epoch(epochs, team)
-            file.save(training.state())
+            entry = training.run_epoch(team)
+            if checkpoint is not None:
+                file.save(training.state())
             show(training)
             if callback is not None:
-                callback(entry)
-    return training.best_network(), training.history
+                callback(copy.deepcopy(entry))
+    return training.fitted(), training.history
 
 
 class _Training:
     """Everything that changes during training, and one epoch of it."""
 
-    def __init__(self, network, noisy, clean, validation, batch_size, optimizer, seed):
+    def __init__(self, network, noisy, clean, validation, batch_size, optimizer, seed, epochs):
         self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
+        self.epochs = epochs
         # tau is projected, so it need not be checked each time.
         self.free = dataclasses.replace(network, allow_unstable=True)
         self.noisy, self.clean, self.validation, self.seed = noisy, clean, validation, seed
-        self.identity = _mean_square(noisy, clean)
+        self.unit = _mean_square(noisy, clean) or 1.0
         self.range = float(max(image.max() for image in clean)
                            - min(image.min() for image in clean))
         self.epoch, self.waited, self.history = 0, 0, []
@@ -187,28 +204,34 @@ class _Training:
         self.best_loss = math.inf
         self.moments = optimizer.start(self.x)
 
-    def run_epoch(self, epochs, team):
+    def run_epoch(self, team):
         """Update by every batch, and judge the result."""
         order = self.rng.permutation(len(self.noisy))
         batches = [order[k:k + self.batch_size] for k in range(0, order.size, self.batch_size)]
         total = 0.0
         for k, batch in enumerate(batches):
-            network = from_coordinates(self.free, self.x)
-            loss, gradient = network.batch_gradient([self.noisy[i] for i in batch],
-                                                    [self.clean[i] for i in batch], team)
-            gradient = gradient_in_coordinates(network.parameters, gradient)
-            if not (math.isfinite(loss) and np.isfinite(gradient).all()):
+            try:
+                loss = self._update(batch, (self.epoch + k / len(batches)) / self.epochs, team)
+            except (ValueError, OverflowError, FloatingPointError) as error:
                 raise FloatingPointError(
-                    f"the loss is {loss:g} and not finite, or its gradient is not, in epoch "
-                    f"{self.epoch + 1}, batch {k + 1}, with {network.parameters}")
+                    f"training diverges in epoch {self.epoch + 1}, batch {k + 1}: {error}; a lower "
+                    f"learning rate may help") from error
             total += loss * len(batch)
-            self.x, self.moments = self.optimizer.update(
-                self.x, gradient / max(self.identity, np.finfo(float).tiny), self.moments,
-                (self.epoch + k / len(batches)) / max(epochs, 1))
-            if not self.network.allow_unstable:
-                self.x = project(self.free, self.x)
         self.epoch += 1
         return self._judge(total / len(self.noisy), team)
+
+    def _update(self, batch, progress, team):
+        network = from_coordinates(self.free, self.x)
+        loss, gradient = network.batch_gradient([self.noisy[i] for i in batch],
+                                                [self.clean[i] for i in batch], team)
+        gradient = gradient_in_coordinates(network.parameters, gradient)
+        if not (math.isfinite(loss) and np.isfinite(gradient).all()):
+            raise FloatingPointError(f"the loss is {loss:g}, the parameters {network.parameters}")
+        x, moments = self.optimizer.update(self.x, gradient / self.unit, self.moments, progress)
+        if not self.network.allow_unstable:
+            x = project(self.free, x)
+        self.x, self.moments = x, moments
+        return loss
 
     def _judge(self, loss, team):
         network = from_coordinates(self.network, self.x)
@@ -217,6 +240,9 @@ class _Training:
             noisy, clean = self.validation
             results = team.map(lambda image, work: network.forward(image, work).copy(), noisy)
             loss = _mean_square(results, clean)
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the loss of the validation images is {loss:g} after "
+                                         f"epoch {self.epoch}, with {network.parameters}")
             entry |= {"validation_loss": loss, "validation_psnr": self._psnr(loss)}
         entry["parameters"] = {name: np.asarray(value).tolist()
                                for name, value in network.parameters.items()}
@@ -231,10 +257,10 @@ class _Training:
             return None
         return 10 * math.log10(self.range**2 / max(loss, np.finfo(float).tiny))
 
-    def best_network(self):
-        return from_coordinates(self.network, self.best)
+    def fitted(self):
+        return from_coordinates(self.network, self.x if self.validation is None else self.best)
 
-    def settings(self, epochs):
+    def settings(self):
         """What a checkpoint must agree with, by name."""
         settings = {"network": parameterfiles.describe(self.network),
                     "training images": _digest(self.noisy, self.clean),
@@ -242,7 +268,7 @@ class _Training:
                     "batch_size": self.batch_size, "rng": self.seed,
                     "optimizer": dataclasses.asdict(self.optimizer)}
         if self.optimizer.schedule != "constant":
-            settings["epochs"] = epochs
+            settings["epochs"] = self.epochs
         return settings
 
     def state(self):
@@ -253,15 +279,29 @@ class _Training:
                 "moments": [m.tolist(), v.tolist(), t], "history": self.history,
                 "rng": self.rng.bit_generator.state}
 
-    def restore(self, state):
+    def restore(self, file):
+        """Go on from the state in a checkpoint, if there is one."""
+        state, size = file.load(), self.x.size
         if state is None:
             return
-        self.epoch, self.waited, self.history = state["epoch"], state["waited"], state["history"]
-        self.x, self.best = np.array(state["x"]), np.array(state["best"])
-        self.best_loss = math.inf if state["best_loss"] is None else state["best_loss"]
-        m, v, t = state["moments"]
-        self.moments = np.array(m), np.array(v), t
-        self.rng.bit_generator.state = state["rng"]
+        try:
+            self.epoch = check_count("epoch", state["epoch"], least=0)
+            self.waited = check_count("waited", state["waited"], least=0)
+            self.history = state["history"]
+            if not isinstance(self.history, list) or len(self.history) != self.epoch:
+                raise ValueError("history must have as many entries as there were epochs")
+            (m, v, t), best_loss = state["moments"], state["best_loss"]
+            self.x, self.best, m, v = (np.array(part, float).reshape(size)
+                                       for part in (state["x"], state["best"], m, v))
+            self.best_loss = math.inf if best_loss is None else float(best_loss)
+            self.moments = m, v, check_count("count", t, least=0)
+            self.rng.bit_generator.state = state["rng"]
+            self.fitted()
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise file.damaged(error) from None
+        if self.epoch > self.epochs:
+            raise ValueError(f"{file.path} is the checkpoint of a training that has done "
+                             f"{self.epoch} epochs already, more than epochs={self.epochs}")
 
 
 # Coordinates ----------------------------------------------------------------------------

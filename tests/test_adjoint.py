@@ -91,17 +91,43 @@ def test_derivative_where_eigenvalues_are_close(diffusivity, dtype):
     check_close_eigenvalues(diffusivity, dtype)
 
 
-@pytest.mark.parametrize("kept", [0, 2**28])
-def test_layers_kept_or_computed_again_are_the_same(kept, monkeypatch):
-    for channels, network in list(CASES.values())[::7]:
-        axis = -1 if channels > 1 else None
-        u, cotangent = image(channels), image(channels, 5)
-        expected = network.vjp(u, channel_axis=axis)[1](cotangent)
-        monkeypatch.setattr("pdenet.network.KEPT", kept)
-        found = network.vjp(u, channel_axis=axis)[1](cotangent)
-        np.testing.assert_array_equal(found[0], expected[0])
-        for name, value in expected[1].items():
-            np.testing.assert_array_equal(found[1][name], value)
+def pull_back(channels, network, seed=1):
+    axis = -1 if channels > 1 else None
+    return network.vjp(image(channels, seed), channel_axis=axis)[1](image(channels, 5))
+
+
+def assert_equal(found, expected):
+    np.testing.assert_array_equal(found[0], expected[0])
+    for name, value in expected[1].items():
+        np.testing.assert_array_equal(found[1][name], value)
+
+
+def test_layers_kept_or_computed_again_are_the_same(monkeypatch):
+    cases = list(CASES.values())
+    expected = [pull_back(*case) for case in cases]
+    monkeypatch.setattr("pdenet.network.KEPT", 0)
+    for case, values in zip(cases, expected, strict=True):
+        assert_equal(pull_back(*case), values)
+
+
+def test_pullback_from_several_threads():
+    channels, network = CASES["Anisotropic-0.6-separate-3"]
+    _, pullback = network.vjp(image(3), channel_axis=-1)
+    cotangents = [image(3, seed) for seed in range(6)]
+    expected = [pullback(cotangent) for cotangent in cotangents]
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        for _ in range(5):
+            for found, values in zip(pool.map(pullback, cotangents), expected, strict=True):
+                assert_equal(found, values)
+
+
+def test_the_image_may_change_before_the_pullback():
+    network, u = ALL_MODELS["multiscale-anisotropic"].network(), image(1)
+    _, pullback = network.vjp(u)
+    expected = pullback(u.copy())
+    cotangent = u.copy()
+    u[:] = 0
+    assert_equal(pullback(cotangent), expected)
 
 
 def test_pullback_may_be_called_again():
@@ -151,16 +177,23 @@ def test_loss_and_gradient_of_colour():
     (np.zeros((2, 3, 4, 5)), np.zeros((2, 3, 4, 5)), None, r"shape \(H, W\) or \(N, H, W\)"),
     (np.zeros((2, 3, 4, 5)), np.zeros((2, 3, 4, 5)), 0, "channel_axis must be another axis"),
     (np.full((3, 4), np.nan), np.zeros((3, 4)), None, "12 of its values are NaN"),
-    (np.zeros((0, 3, 4)), np.zeros((0, 3, 4)), None, "N >= 1")])
+    (np.zeros((0, 3, 4)), np.zeros((0, 3, 4)), None, "N >= 1"),
+    (np.zeros((9, 8, 3)), np.zeros((9, 8, 3)), None, "did you mean channel_axis=-1"),
+    (np.zeros((2, 3, 4, 5)), np.zeros((2, 3, 4, 5)), True, "channel_axis must be another axis")])
 def test_bad_pairs(noisy, clean, axis, message):
     with pytest.raises(ValueError, match=message):
         pdenet.models.eed(5.0).loss_and_gradient(noisy, clean, channel_axis=axis)
 
 
-def test_bad_cotangent():
-    _, pullback = pdenet.models.eed(5.0).vjp(np.zeros((4, 5)))
-    with pytest.raises(ValueError, match=r"shape of the image, \(4, 5\); got \(5, 4\)"):
-        pullback(np.zeros((5, 4)))
+@pytest.mark.parametrize("cotangent, error, message", [
+    (np.zeros((5, 4)), ValueError, r"shape of the image, \(4, 5\); got \(5, 4\)"),
+    (np.full((4, 5), np.nan), ValueError, "cotangent must be finite"),
+    (None, TypeError, "cotangent must hold real numbers"),
+    (np.full((4, 5), 1e60), ValueError, "cotangent values must be at most 1e30")])
+def test_bad_cotangent(cotangent, error, message):
+    _, pullback = pdenet.models.eed(5.0).vjp(np.zeros((4, 5), np.float32))
+    with pytest.raises(error, match=message):
+        pullback(cotangent)
 
 
 # Mutants: each changes one place of the source; the checks above have to notice. ----------
@@ -170,7 +203,8 @@ MUTANTS = [
     ("block.py", '"beta": along + across}', '"beta": along + 1.01 * across}'),
     ("block.py", "float(2 * tau / self", "float(2.002 * tau / self"),
     ("block.py", '"tau": -float(', '"tau": -1.001 * float('),
-    ("block.py", "scales.sigmas[scale], -tau * scales", "scales.sigmas[scale], -1.001 * tau * scales"),
+    ("block.py", "scales.sigmas[scale], -tau * scales",
+     "scales.sigmas[scale], -1.001 * tau * scales"),
     ("block.py", 'z = self.scales.smooth(cotangent, work.part("cotangent"))',
      'z = 1.001 * self.scales.smooth(cotangent, work.part("cotangent"))'),
     ("block.py", "np.copyto(out, cotangent)", "np.multiply(1.001, cotangent, out=out)"),
@@ -193,6 +227,8 @@ MUTANTS = [
     ("fluxes.py", "self.diffusivity.derivative(structure) * correlation()",
      "self.diffusivity.derivative(structure) * 1.001 * correlation()"),
     ("kernels.py", "total += v[i, j] * z[i, j]", "total += 1.01 * v[i, j] * z[i, j]"),
+    ("network.py", "return cotangent, {name: value if", "cotangent[0, 2, 3] *= 1.001\n        "
+     "return cotangent, {name: value if"),
     ("network.py", "reversed(list(enumerate(states)))", "reversed(list(enumerate(states))[1:])"),
 ]
 CODE = """
@@ -232,15 +268,12 @@ def test_every_mutant_is_killed(tmp_path):
     assert [mutant for mutant, alive in zip(MUTANTS, survivors[1:], strict=True) if alive] == []
 
 
-@pytest.mark.parametrize("name, shape, steps", [
-    ("multiscale-anisotropic", (200, 210), 6), ("multiscale-isotropic", (200, 210), 3),
-    ("weickert_brox", (150, 160, 3), 5), ("eed", (200, 210), 5), ("multiscale-colour",
-                                                                  (100, 120, 3), 3)])
+@every_model
 @pytest.mark.parametrize("kept", [0, 2**28])
-def test_peak_memory_is_what_the_docstring_says(name, shape, steps, kept, monkeypatch):
+def test_peak_memory_is_what_the_docstring_says(case, kept, monkeypatch):
     monkeypatch.setattr("pdenet.network.KEPT", kept)
-    case = ALL_MODELS[name]
-    network, u = case.network(30.0, steps=steps), case.image(shape=shape[:2]).astype(np.float32)
+    steps = 6
+    network, u = case.network(30.0, steps=steps), case.image(shape=(150, 170)).astype(np.float32)
 
     def work():
         _, pullback = network.vjp(u, channel_axis=case.channel_axis)
@@ -255,4 +288,6 @@ def test_peak_memory_is_what_the_docstring_says(name, shape, steps, kept, monkey
             for part in (network.scales, network.steering))
     layers = M * L + M * S + M + T
     expected = (steps * layers if kept else steps * M + layers) + M * L + 2 * T + 5 * M + 2
-    assert 0.8 * expected < peak < 1.2 * expected, (peak, expected)
+    exact = (isinstance(network.operator, pdenet.Gradient) and
+             type(network.flux) in (pdenet.Isotropic, pdenet.Anisotropic))
+    assert 0.8 * expected < peak < (1.2 * expected if exact else expected + 55), (peak, expected)

@@ -36,9 +36,10 @@ def test_audit_is_psnr_per_angle_and_its_variance():
     assert result.mean == pytest.approx(result.psnr.mean())
 
 
-@pytest.mark.parametrize("function", [lambda u: u[1:], lambda u: u * np.nan, lambda u: 3.0])
+@pytest.mark.parametrize("function", [
+    lambda u: u[1:], lambda u: u * np.nan, lambda u: 3.0, lambda u: None, lambda u: 1j * u])
 def test_bad_denoisers(function):
-    with pytest.raises(ValueError, match="must return a finite image of shape"):
+    with pytest.raises(ValueError, match="must return a (finite|real) image"):
         pdenet.rotation_audit(function, [5], count=1, size=16)
 
 

@@ -11,6 +11,7 @@ import time
 import pytest
 
 import pdenet
+from pdenet import experiments, parameterfiles, peers
 from pdenet.cli import main
 
 SMALL = ["--images", "2", "--batch-size", "1", "--quiet"]
@@ -24,12 +25,12 @@ def test_train_writes_parameters_with_their_provenance(tmp_path, capsys):
     path = tmp_path / "out.json"
     assert main(["train", "anisotropic-steered", str(path), "--images", "1", "--epochs", "2"]) == 0
     out = capsys.readouterr().out
-    assert "out.json: anisotropic-steered, 2 epochs, best" in out and "dB" in out
+    assert "out.json: anisotropic-steered, 2 epochs, in the last" in out and "dB" in out
     network = pdenet.load(path)
     assert network.steering is not None
     provenance = json.loads(path.read_text())["provenance"]
     assert provenance["command"].startswith("pdenet train anisotropic-steered out.json --epochs 2")
-    assert provenance["epoch"] in (1, 2) and provenance["loss"] > 0
+    assert provenance["epochs"] == 2 and provenance["loss"] > 0
     assert set(provenance["versions"]) == {"pdenet", "numpy", "numba", "python", "machine"}
     assert list(tmp_path.iterdir()) == [path]
     assert train(path, "--epochs", "1") == 2
@@ -43,6 +44,7 @@ def test_kept_checkpoint_continues(tmp_path):
     assert train(tmp_path / "b.json", "--epochs", "1", "--checkpoint", state) == 0
     assert train(tmp_path / "c.json", "--epochs", "3", "--checkpoint", state) == 0
     assert os.path.exists(state)
+    assert train(tmp_path / "d.json", "--epochs", "2", "--checkpoint", state) == 2
     a, c = (pdenet.load(tmp_path / name) for name in ("a.json", "c.json"))
     assert str(a.parameters) == str(c.parameters)
 
@@ -100,7 +102,7 @@ def test_audit_of_some(tmp_path, capsys):
 @pytest.mark.parametrize("arguments, message", [
     (["train", "eed", "x.json"], "invalid choice: 'eed'"),
     (["train", "isotropic"], "required: OUTPUT"),
-    (["audit", "bm3d"], "invalid choice: 'bm3d'")])
+    (["figure4", "extra"], "unrecognized arguments: extra")])
 def test_mistakes_that_argparse_sees(arguments, message, capsys):
     with pytest.raises(SystemExit) as exit:
         main(arguments)
@@ -119,13 +121,20 @@ def test_mistakes_that_argparse_sees(arguments, message, capsys):
     (["train", "isotropic", "x.json", "--workers", "0"], "workers must be"),
     (["figure4", "--count", "0"], "--count must be"),
     (["figure4", "--parameters", "x"], "--parameters must be NAME=FILE; got 'x'"),
-    (["audit", "--count", "0"], "--count must be")])
+    (["figure4", "--output", "x.bmp"], "a picture of curves is one of .png, .svg, .pdf"),
+    (["audit", "--count", "0"], "--count must be"),
+    (["audit", "tv", "bm3d"], "NAME must be one of isotropic, anisotropic")])
 def test_mistakes(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_names_are_those_of_the_package():
+    assert experiments.MODELS == parameterfiles.PRETRAINED
+    assert experiments.PEERS == tuple(peers.PEERS)
 
 
 def test_figure4_of_a_file_that_is_none(tmp_path, monkeypatch, capsys):

@@ -82,8 +82,12 @@ def test_files_that_hold_no_network(tmp_path, content, message):
     ({"scales": None}, "scales must be an object"),
     ({"scales": {"sigmas": [1, 2], "weights": [1]}}, "weights must"),
     ({"scales": {"sigmas": [2, 1], "weights": [1, 1]}}, "sigmas must"),
-    ({"scales": {"sigmas": [1e9], "weights": [1]}}, "at most 10000 pixels"),
-    ({"scales": {"sigmas": [], "weights": []}}, "list of 1 to 1000"),
+    ({"scales": {"sigmas": [1e9], "weights": [1]}}, "at most 1000 pixels"),
+    ({"scales": {"sigmas": [], "weights": []}}, "list of 1 to 100"),
+    ({"scales": {"sigmas": [1], "weights": [1e200]}}, "weights must be at most 1e15"),
+    ({"scales": {"sigmas": [1], "weights": [1e-200]}}, "not all below 1e-15"),
+    ({"allow_unstable": "yes"}, "allow_unstable must be true or false"),
+    ({"provenance": 3}, "provenance must be an object"),
     ({"scales": {"sigmas": ["1"], "weights": [1]}}, "scales.sigmas must be a number")])
 def test_wrong_entries(tmp_path, change, message):
     path, document = saved(tmp_path, **change)

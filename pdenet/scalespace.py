@@ -61,9 +61,10 @@ class ScaleSpace:
 
     def __post_init__(self):
         sigmas = _vector("sigmas", self.sigmas)
-        if (sigmas < 0).any() or (sigmas > LARGEST).any() or (np.diff(sigmas) <= 0).any():
-            raise ValueError(f"sigmas must be increasing, >= 0 and at most {LARGEST:g} pixels; "
-                             f"got {sigmas.tolist()}")
+        if (sigmas < 0).any() or (np.diff(sigmas) <= 0).any():
+            raise ValueError(f"sigmas must be increasing and >= 0; got {sigmas.tolist()}")
+        if sigmas[-1] > LARGEST:
+            raise ValueError(f"sigmas must be at most {LARGEST:g} pixels; got {sigmas[-1]:g}")
         weights = np.ones(sigmas.size) if self.weights is None else _vector("weights", self.weights)
         if weights.size != sigmas.size:
             raise ValueError(f"weights must be as many as sigmas, {sigmas.size}; "

@@ -24,6 +24,8 @@ from .tiles import Workers
 
 __all__ = ["Adam", "fit"]
 
+LOGARITHMIC = ("contrast", "tau")  # parameters that have to stay positive
+
 
 @dataclass(frozen=True)
 class Adam:
@@ -309,7 +311,7 @@ class _Training:
 
 def to_coordinates(parameters):
     """The parameters as one vector without units."""
-    return np.concatenate([np.atleast_1d(np.log(value) if name in ("contrast", "tau") else value)
+    return np.concatenate([np.atleast_1d(np.log(value) if name in LOGARITHMIC else value)
                            for name, value in parameters.items()])
 
 
@@ -318,14 +320,15 @@ def from_coordinates(network, x):
     parameters, first = {}, 0
     for name, value in network.parameters.items():
         part = x[first:first + np.size(value)]
-        parameters[name] = float(np.exp(part[0])) if name in ("contrast", "tau") else part
+        # Far beyond what is allowed the exponential need not be exact.
+        parameters[name] = math.exp(min(part[0], 700.0)) if name in LOGARITHMIC else part
         first += part.size
     return network.with_parameters(parameters)
 
 
 def gradient_in_coordinates(parameters, gradient):
     """The chain rule: d/d log c = c d/dc."""
-    return np.concatenate([np.atleast_1d(value * gradient[name] if name in ("contrast", "tau")
+    return np.concatenate([np.atleast_1d(value * gradient[name] if name in LOGARITHMIC
                                          else gradient[name])
                            for name, value in parameters.items()])
 

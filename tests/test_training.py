@@ -13,6 +13,9 @@ import pytest
 
 import pdenet
 from pdenet import training
+from pdenet.checkpoints import Checkpoint
+
+from .test_adjoint import Own
 
 SIGMAS = [0.0, 1.0]
 
@@ -95,22 +98,24 @@ def test_coordinates_and_their_gradient(build):
         assert (losses[0] - losses[1]) / (2 * h) == pytest.approx(gradient[k], rel=1e-5)
 
 
-def test_tau_is_projected_and_beta_may_cross_zero():
-    net = network().with_parameters({"tau": 0.99 * network().tau_max, "beta": [1.0, 0.004]})
-    noisy, clean = data(4)
-    signs = []
-    fitted, _ = pdenet.fit(net, noisy, clean, epochs=12, batch_size=1,
-                           optimizer=pdenet.Adam(0.05),
-                           callback=lambda entry: signs.append(entry["parameters"]))
-    for parameters in signs:
-        step = net.with_parameters({"beta": parameters["beta"], "tau": 1e-3})
-        assert parameters["tau"] <= step.tau_max * (1 + 1e-9)
-    limits = [parameters["tau"] / net.with_parameters({"beta": parameters["beta"],
-                                                       "tau": 1e-3}).tau_max
-              for parameters in signs]
-    assert max(limits) > 0.999  # the bound was met, so the projection did something
-    assert min(parameters["beta"][1] for parameters in signs) < 0 or \
-        np.abs([parameters["beta"][1] for parameters in signs]).max() > 0.1
+def test_tau_is_projected():
+    net = network().with_parameters({"tau": 0.99 * network().tau_max})
+    seen = []
+    pdenet.fit(net, *data(4), epochs=8, batch_size=1, optimizer=pdenet.Adam(0.05),
+               callback=lambda entry: seen.append(entry["parameters"]))
+    shares = [parameters["tau"] / net.with_parameters({"beta": parameters["beta"], "tau": 1e-3}
+                                                      ).tau_max for parameters in seen]
+    assert max(shares) <= 1 + 1e-9
+    assert max(shares) > 0.999  # the bound was met, so the projection did something
+
+
+def test_beta_may_cross_zero():
+    """A scale that does harm: its weight is pushed down, through 0."""
+    net = pdenet.models.multiscale(50.0, sigmas=[0.0, 6.0], weights=[1.0, 0.02], tau=0.04, steps=3)
+    seen = []
+    pdenet.fit(net, *data(4), epochs=6, batch_size=2, optimizer=pdenet.Adam(0.015),
+               callback=lambda entry: seen.append(entry["parameters"]["beta"][1]))
+    assert min(seen) < 0
 
 
 # fit --------------------------------------------------------------------------------------
@@ -148,6 +153,43 @@ def test_fit_is_the_plain_loop():
         gradient = training.gradient_in_coordinates(net.parameters, gradient) / scale
         x, state = adam.update(x, gradient, state)
     np.testing.assert_allclose(training.to_coordinates(fitted.parameters), x, rtol=1e-10)
+
+
+def test_cosine_schedule_in_fit():
+    noisy, clean = data(2, dtype=float)
+    adam = pdenet.Adam(0.01, schedule="cosine")
+    fitted, _ = pdenet.fit(network(), noisy, clean, epochs=4, batch_size=2, optimizer=adam)
+    x = training.to_coordinates(network().parameters)
+    state, scale = adam.start(x), np.mean((noisy - clean)**2)
+    for epoch in range(4):
+        net = training.from_coordinates(network(), x)
+        gradient = training.gradient_in_coordinates(
+            net.parameters, net.loss_and_gradient(noisy, clean)[1]) / scale
+        x, state = adam.update(x, gradient, state, epoch / 4)
+    np.testing.assert_allclose(training.to_coordinates(fitted.parameters), x, rtol=1e-10)
+
+
+def test_without_validation_the_last_parameters_are_returned():
+    noisy, clean = data(4)
+    fitted, history = pdenet.fit(network(), noisy, clean, epochs=2, batch_size=4,
+                                 optimizer=pdenet.Adam(1.0))
+    assert np.asarray(fitted.parameters["beta"]).tolist() == history[-1]["parameters"]["beta"]
+    # The loss of an epoch of one batch is that of the parameters before it.
+    assert history[0]["loss"] == network().loss_and_gradient(noisy, clean)[0]
+
+
+def test_own_diffusivity_is_trained():
+    noisy, clean = data(3)
+    net = pdenet.models.multiscale(None, sigmas=SIGMAS, tau=0.2, steps=3, diffusivity=Own(50.0))
+    fitted, history = pdenet.fit(net, noisy, clean, epochs=4, optimizer=pdenet.Adam(0.05))
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert fitted.flux.diffusivity.contrast != 50
+
+
+def test_clean_images_as_noisy_ones():
+    _, clean = data(2)
+    _, history = pdenet.fit(network(), clean, clean, epochs=2)
+    assert np.isfinite(history[-1]["loss"])
 
 
 @pytest.mark.parametrize("build", [network, steered])
@@ -194,6 +236,39 @@ def test_bad_options(options, message):
         pdenet.fit(network(), *data(2), **options)
 
 
+@pytest.mark.parametrize("options, error, message", [
+    ({"optimizer": "adam"}, TypeError, "optimizer must be an Adam; got 'adam'"),
+    ({"callback": 5}, TypeError, "callback must be a function; got 5"),
+    ({"validation": data(1) + data(1)}, TypeError, "validation must be a pair"),
+    ({"validation": (np.full((9, 9), np.nan), np.zeros((9, 9)))}, ValueError,
+     "validation noisy must be finite"),
+    ({"checkpoint": "nowhere/state.json"}, FileNotFoundError, "there is no directory nowhere")])
+def test_bad_arguments(options, error, message):
+    with pytest.raises(error, match=message):
+        pdenet.fit(network(), *data(2), **options)
+    with pytest.raises(TypeError, match="network must be a DiffusionNetwork; got None"):
+        pdenet.fit(None, *data(2))
+
+
+def test_a_callback_cannot_change_the_history():
+    _, history = pdenet.fit(network(), *data(2), epochs=1, callback=lambda entry: entry.clear())
+    assert history[0]["epoch"] == 1
+
+
+@pytest.mark.parametrize("rate", [50.0, 1000.0])
+def test_divergence_says_where(rate):
+    with pytest.raises(FloatingPointError, match="diverges in epoch [1-9], batch [1-9]: .*lower"):
+        pdenet.fit(network(), *data(4), epochs=30, batch_size=2, optimizer=pdenet.Adam(rate))
+
+
+def test_a_validation_loss_that_is_not_finite(tmp_path, monkeypatch):
+    path = tmp_path / "state.json"
+    monkeypatch.setattr(pdenet.DiffusionNetwork, "forward", lambda self, u, work: u * np.nan)
+    with pytest.raises(FloatingPointError, match="validation images is nan after epoch 1, with"):
+        pdenet.fit(network(), *data(2), epochs=3, validation=data(1), checkpoint=path)
+    assert not path.exists()
+
+
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, monkeypatch):
     noisy, clean = data()
     path = tmp_path / "state.json"
@@ -206,7 +281,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, monk
         return (math.nan if len(calls) == 5 else loss), gradient
 
     monkeypatch.setattr(pdenet.DiffusionNetwork, "batch_gradient", spoiled)
-    with pytest.raises(FloatingPointError, match="nan.*epoch 2, batch 2, with"):
+    with pytest.raises(FloatingPointError, match="epoch 2, batch 2: the loss is nan"):
         pdenet.fit(network(), noisy, clean, epochs=5, batch_size=2, checkpoint=path)
     assert json.loads(path.read_text())["state"]["epoch"] == 1
 
@@ -230,6 +305,71 @@ def test_resumed_training_has_the_bits_of_an_uninterrupted_one(tmp_path):
     finished = json.loads(path.read_text())
     assert str(run(6, path)[0].parameters) == str(fitted.parameters)
     assert json.loads(path.read_text()) == finished
+
+
+def test_resumed_training_knows_the_best_epoch_and_its_patience(tmp_path):
+    noisy, clean = data(2)
+    options = {"validation": (clean, noisy), "patience": 3, "optimizer": pdenet.Adam(0.02)}
+    fitted, history = run(40, **options)
+    losses = [entry["validation_loss"] for entry in history]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 4 < 40  # it gets worse after the best epoch
+    for stop in (best + 1, best + 2, best + 3):
+        path = tmp_path / f"{stop}.json"
+        run(stop, path, **options)
+        again, resumed = run(40, path, **options)
+        assert resumed == history
+        assert str(again.parameters) == str(fitted.parameters)
+
+
+def test_checkpoint_of_a_schedule_knows_its_end(tmp_path):
+    path = tmp_path / "state.json"
+    adam = pdenet.Adam(0.01, schedule="cosine")
+    run(2, path, optimizer=adam)
+    with pytest.raises(ValueError, match="other epochs; remove it"):
+        run(3, path, optimizer=adam)
+
+
+def test_checkpoint_of_more_epochs_is_refused(tmp_path):
+    path = tmp_path / "state.json"
+    run(3, path)
+    with pytest.raises(ValueError, match="done 3 epochs already, more than epochs=2"):
+        run(2, path)
+
+
+@pytest.mark.parametrize("damage", [
+    lambda state: state.clear(), lambda state: state.update(x=[1.0]),
+    lambda state: state.update(history={}), lambda state: state.update(moments=3),
+    lambda state: state.update(rng={"bit_generator": "PCG64"}),
+    lambda state: state.update(epoch=-1), lambda state: state.update(x=[float(1e300)] * 4),
+    lambda state: state.update(best=["a"] * 4), lambda state: state.update(rng=None)])
+def test_damaged_state_is_refused(tmp_path, damage):
+    path = tmp_path / "state.json"
+    run(1, path)
+    document = json.loads(path.read_text())
+    damage(document["state"])
+    path.write_text(json.dumps(document))
+    with pytest.raises(pdenet.FormatError, match="state.json: its state is damaged"):
+        run(2, path)
+
+
+def test_lock_taken_between_two_trainings(tmp_path):
+    """One waits for the lock of another that removes it at its end: a third must not get in."""
+    path = tmp_path / "state.json"
+    first = Checkpoint(path, dict)
+    first.__enter__()
+    opened = open(f"{path}.lock", "w")  # what a second has opened, but not yet locked
+    first.__exit__()
+    second = Checkpoint(path, dict)
+    with second:
+        assert not os.path.samestat(os.fstat(opened.fileno()), os.stat(f"{path}.lock"))
+        with pytest.raises(ValueError, match="another training"):
+            Checkpoint(path, dict).__enter__()
+        link = tmp_path / "link.json"
+        link.symlink_to(path)
+        with pytest.raises(ValueError, match="another training"):
+            Checkpoint(link, dict).__enter__()
+    opened.close()
 
 
 @pytest.mark.parametrize("change, what", [

@@ -10,7 +10,7 @@ from .parameterfiles import FormatError, parse
 try:
     import fcntl
 except ImportError:  # not on Windows, where two trainings of one checkpoint go unnoticed
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 FORMAT, VERSION = "pdenet training", 1
 LARGEST = 2**28  # bytes; the history grows

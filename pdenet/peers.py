@@ -35,8 +35,8 @@ def _bilateral(image, sigma_color, sigma_spatial):
 PEERS = {
     "tv": (_tv, {"weight": [50.0, 60.0, 70.0, 80.0, 90.0]}, {"weight": 70.0}),
     "non-local-means": (_non_local_means,
-                        {"h": [0.5, 0.6, 0.7, 0.8, 0.9], "patch_size": [5, 7, 9, 11],
-                         "patch_distance": [11, 15, 21, 28]},
+                        {"h": [0.5, 0.6, 0.7, 0.8, 0.9], "patch_size": [5, 7, 9],
+                         "patch_distance": [15, 21, 28]},
                         {"h": 0.7, "patch_size": 7, "patch_distance": 21}),
     "wavelet": (_wavelet, {"wavelet": ["db1", "db2", "db4", "sym4"],
                            "method": ["BayesShrink", "VisuShrink"],

@@ -21,30 +21,33 @@ def _non_local_means(image, h, patch_size, patch_distance):
 
 
 def _wavelet(image, wavelet, method, wavelet_levels):
+    import pywt
+
+    levels = min(wavelet_levels, pywt.dwtn_max_level(image.shape, wavelet))
     return restoration.denoise_wavelet(image, sigma=SIGMA, wavelet=wavelet, method=method,
-                                       wavelet_levels=wavelet_levels)
+                                       wavelet_levels=levels)
 
 
-def _bilateral(image, sigma_color, sigma_spatial):
+def _bilateral(image, sigma_color, sigma_spatial, win_size):
     low = min(image.min(), 0.0)  # it refuses negative grey levels
-    return restoration.denoise_bilateral(image - low, win_size=17, sigma_color=sigma_color,
+    return restoration.denoise_bilateral(image - low, win_size=win_size, sigma_color=sigma_color,
                                          sigma_spatial=sigma_spatial) + low
 
 
 # Name: function, what is tried, and the best of that by `pdenet audit --tune`.
 PEERS = {
-    "tv": (_tv, {"weight": [50.0, 60.0, 70.0, 80.0, 90.0]}, {"weight": 70.0}),
+    "tv": (_tv, {"weight": [50.0, 60.0, 70.0, 80.0, 90.0]}, {"weight": 80.0}),
     "non-local-means": (_non_local_means,
-                        {"h": [0.5, 0.6, 0.7, 0.8, 0.9], "patch_size": [5, 7, 9],
-                         "patch_distance": [15, 21, 28]},
+                        {"h": [0.6, 0.65, 0.7, 0.8], "patch_size": [5, 7, 9],
+                         "patch_distance": [21, 28, 35, 42]},
                         {"h": 0.7, "patch_size": 7, "patch_distance": 21}),
-    "wavelet": (_wavelet, {"wavelet": ["db1", "db2", "db4", "sym4"],
+    "wavelet": (_wavelet, {"wavelet": ["db2", "db4", "sym4", "sym8", "coif2"],
                            "method": ["BayesShrink", "VisuShrink"],
-                           "wavelet_levels": [3, 4, 5, 6]},
-                {"wavelet": "db2", "method": "BayesShrink", "wavelet_levels": 5}),
+                           "wavelet_levels": [4, 5, 6]},
+                {"wavelet": "coif2", "method": "BayesShrink", "wavelet_levels": 6}),
     "bilateral": (_bilateral, {"sigma_color": [120.0, 140.0, 160.0, 180.0],
-                               "sigma_spatial": [2.0, 3.0, 4.0, 5.0]},
-                  {"sigma_color": 140.0, "sigma_spatial": 4.0}),
+                               "sigma_spatial": [3.0, 5.0, 8.0], "win_size": [7, 9, 11, 13]},
+                  {"sigma_color": 160.0, "sigma_spatial": 5.0, "win_size": 9}),
 }
 
 

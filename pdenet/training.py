@@ -102,7 +102,7 @@ def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rn
     Parameters
     ----------
     network : DiffusionNetwork
-        Where to start. There are local minima: see README.
+        Where to start.
     noisy, clean : array_like of shape (N, H, W) or (H, W), or with channels
         Images and what the network should make of them. float32 trains in float32, which is
         faster and enough.

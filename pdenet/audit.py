@@ -147,7 +147,7 @@ def draw(path, audits):
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError("drawing needs matplotlib: python -m pip install matplotlib") from None
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
     axes = figure.subplots()
     for name, audit in audits.items():
         axes.plot(audit.angles, audit.curve, marker="o", markersize=3.5,
@@ -156,6 +156,6 @@ def draw(path, audits):
              xticks=np.arange(0, 91, 15))
     axes.axvline(30, color="0.7", linewidth=0.8, zorder=0)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     with atomic_file(path) as file:
         figure.savefig(file, format=str(path).rsplit(".", 1)[-1].lower(), dpi=150)

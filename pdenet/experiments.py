@@ -200,14 +200,15 @@ def _report(evaluate, functions, options):
     from . import audit
     from .checks import check_workers
 
-    results = evaluate(functions, options.count, check_workers(options.workers))
+    workers, width, results = check_workers(options.workers), max(map(len, functions)), {}
     if not options.quiet:
-        width = max(map(len, results))
         print(f"{'':{width}}  mean PSNR  variance over {len(audit.ANGLES)} angles, "
-              f"{options.count} images each")
-        for name, result in results.items():
-            print(f"{name:{width}}  {result.mean:6.2f} dB  {result.variance:8.4f} dB^2")
-        sys.stdout.flush()
+              f"{options.count} images each", flush=True)
+    for name, function in functions.items():
+        results |= evaluate({name: function}, options.count, workers)
+        if not options.quiet:  # as soon as it is known
+            print(f"{name:{width}}  {results[name].mean:6.2f} dB  {results[name].variance:8.4f} "
+                  f"dB^2", flush=True)
     for path, write in ((options.table, audit.write_table), (options.output, audit.draw)):
         if path:
             write(path, results)

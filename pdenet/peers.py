@@ -38,9 +38,9 @@ def _bilateral(image, sigma_color, sigma_spatial, win_size):
 PEERS = {
     "tv": (_tv, {"weight": [50.0, 60.0, 70.0, 80.0, 90.0]}, {"weight": 80.0}),
     "non-local-means": (_non_local_means,
-                        {"h": [0.6, 0.65, 0.7, 0.8], "patch_size": [5, 7, 9],
-                         "patch_distance": [21, 28, 35, 42]},
-                        {"h": 0.7, "patch_size": 7, "patch_distance": 21}),
+                        {"h": [0.5, 0.6, 0.7], "patch_size": [7, 9, 11],
+                         "patch_distance": [21, 42]},  # beyond, twice the time for 0.1 dB
+                        {"h": 0.6, "patch_size": 9, "patch_distance": 42}),
     "wavelet": (_wavelet, {"wavelet": ["db2", "db4", "sym4", "sym8", "coif2"],
                            "method": ["BayesShrink", "VisuShrink"],
                            "wavelet_levels": [4, 5, 6]},

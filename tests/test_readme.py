@@ -42,7 +42,7 @@ def test_table_is_true(row):
 def test_python_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     exec("\n".join(blocks).replace("epochs=20", "epochs=1"), {})
     assert pdenet.load("mine.json").scales.sigmas.size == 8
 

@@ -95,7 +95,7 @@ def rotation_audit(denoise, angles=ANGLES, *, count=10, sigma=60.0, size=256, sa
     --------
     >>> import pdenet
     >>> network = pdenet.models.eed(80.0, sigma=2.0, tau=0.4, steps=20)
-    >>> audit = pdenet.rotation_audit(network, [0, 45], count=1, size=64)
+    >>> audit = pdenet.rotation_audit(network, [0, 45], count=1)
     >>> audit.psnr.shape
     (2, 1)
     """

@@ -42,9 +42,9 @@ def rectangles(count, angle, size=256, rng=0, *, samples=4):
     Examples
     --------
     >>> import pdenet
-    >>> images = pdenet.rectangles(2, 30, size=64)
+    >>> images = pdenet.rectangles(2, 30)
     >>> images.shape, images.dtype, float(images.min()), float(images.max())
-    ((2, 64, 64), dtype('float32'), 0.0, 255.0)
+    ((2, 256, 256), dtype('float32'), 0.0, 255.0)
     """
     count, size = check_count("count", count, least=0), check_count("size", size, least=1)
     samples = check_count("samples", samples, least=1)

@@ -152,7 +152,7 @@ def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rn
     Examples
     --------
     >>> import pdenet
-    >>> clean = pdenet.rectangles(2, 30, size=32)
+    >>> clean = pdenet.rectangles(2, 30)[:, ::8, ::8]
     >>> network = pdenet.models.perona_malik(50.0, tau=0.1, steps=3)
     >>> fitted, history = pdenet.fit(network, pdenet.add_noise(clean), clean, epochs=2)
     >>> history[1]["loss"] < history[0]["loss"]

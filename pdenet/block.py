@@ -113,6 +113,12 @@ class DiffusionBlock:
             return v
         return self._steers.smooth(u, work.part("steering"))
 
+    def layers(self, u, work):
+        """The layers that diffuse, those that steer, and the tensor at u."""
+        v = self.scales.smooth(u, work)
+        steers = self.steers(u, work, v)
+        return v, steers, self.tensor(steers, work)
+
     def tensor(self, steers, work):
         """D for these layers that steer, as `fluxes` keep it."""
         return self.flux.tensor(functools.partial(self.structure, steers, work))
@@ -128,7 +134,7 @@ class DiffusionBlock:
         """The same numbers as by `cycle` and `step`, sooner; v: layers that steer, or none."""
         number = u.dtype.type
         kernels.explicit_steps(
-            u, v, self._weights(v if len(v) else u), tile, inner,
+            u, v, self._weights(v if len(v) else u, self._steers), tile, inner,
             isinstance(self.flux, Anisotropic), self.flux.diffusivity.rule,
             number(self.flux.diffusivity.factor), number(self.operator.alpha),
             number(self.operator.gamma),
@@ -137,16 +143,17 @@ class DiffusionBlock:
     def structure(self, steers, work, *rule, full=None):
         """sum_n w_n J(v_n) of the layers that steer, or with a rule already g of it."""
         full = self.flux.directional if full is None else full
-        return self.operator.structure(steers, self._weights(steers), full, work, *rule)
+        return self.operator.structure(steers, self._weights(steers, self._steers), full, work,
+                                       *rule)
 
     @property
     def _steers(self):
         return self.scales if self.steering is None else self.steering
 
-    def _weights(self, steers):
-        """w_n of the layers n = (m, l) that steer."""
-        measure = self._steers.measure
-        return np.tile(measure, len(steers) // measure.size).astype(steers.dtype)
+    @staticmethod
+    def _weights(layers, scales):
+        """w_n of the layers n = (m, l) of these scales."""
+        return np.tile(scales.measure, len(layers) // scales.sigmas.size).astype(layers.dtype)
 
     def step(self, u, v, tensor, tau, out, work):
         """out = u_m - tau sum_l w_l G_l K' Phi(v_ml), Phi = M(tensor) K: the explicit step."""
@@ -169,10 +176,9 @@ class DiffusionBlock:
         the parameters, as a dict like `DiffusionNetwork.parameters`.
         """
         z = self.scales.smooth(cotangent, work.part("cotangent"))
-        weights = np.tile(self.scales.measure, len(cotangent)).astype(v.dtype)
         structure = self.structure(steers, work)
-        correlation = functools.partial(self.operator.correlation, v, z, weights, tensor,
-                                        structure, work)
+        correlation = functools.partial(self.operator.correlation, v, z,
+                                        self._weights(v, self.scales), tensor, structure, work)
         change = self.flux.derivative(structure, correlation)
         np.copyto(out, cotangent)
         diffusing = self.operator, z, tensor, 1, v

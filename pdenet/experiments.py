@@ -66,18 +66,15 @@ def add_commands(commands):
         "figure4", help="evaluate the shipped parameters as in Figure 4",
         description="Evaluate the shipped parameters as in Figure 4.", epilog=FIGURE4_HELP,
         formatter_class=raw)
-    command.add_argument("--count", type=int, default=10, metavar="N",
-                         help="images per angle (default: %(default)s)")
+    _add_curves(command)
     command.add_argument("--full", action="store_const", dest="count", const=50,
                          help="50 images per angle, as in the paper")
     command.add_argument("--trained", metavar="FOLDER",
                          help="take FOLDER/NAME.json for each model instead of what is shipped")
     command.add_argument("--parameters", action="append", default=[], metavar="NAME=FILE",
                          help="another network to draw; may be repeated")
-    command.add_argument("--output", default="figure4.png", help="picture (default: %(default)s)")
-    command.add_argument("--table", default="figure4.csv", help="CSV file (default: %(default)s)")
     _add_common(command)
-    command.set_defaults(run=run_figure4)
+    command.set_defaults(run=run_figure4, output="figure4.png", table="figure4.csv")
 
     command = commands.add_parser(
         "audit", help="measure rotation invariance",
@@ -85,14 +82,20 @@ def add_commands(commands):
         formatter_class=raw)
     command.add_argument("names", nargs="*", metavar="NAME",
                          help=f"{', '.join((*MODELS, *PEERS))} (default: all)")
-    command.add_argument("--count", type=int, default=10, help="images per angle (default: "
-                                                               "%(default)s)")
     command.add_argument("--tune", action="store_true",
                          help="search the peers' parameters anew, on training images")
-    command.add_argument("--output", help="picture of the curves")
-    command.add_argument("--table", help="CSV file of the curves")
+    _add_curves(command)
     _add_common(command)
     command.set_defaults(run=run_audit)
+
+
+def _add_curves(command):
+    command.add_argument("--count", type=int, default=10, metavar="N",
+                         help="images per angle (default: %(default)s)")
+    command.add_argument("--output", metavar="FILE",
+                         help="picture of the curves (default: %(default)s)")
+    command.add_argument("--table", metavar="FILE",
+                         help="CSV file of the curves (default: %(default)s)")
 
 
 def _add_common(command):
@@ -164,7 +167,7 @@ def run_figure4(options):
             from .imagefiles import UsageError
             raise UsageError(f"--parameters must be NAME=FILE; got {text!r}")
         networks[name] = parameterfiles.load(path)
-    _report(figure4.evaluate, networks, options)
+    _report(networks, options)
 
 
 def run_audit(options):
@@ -192,12 +195,12 @@ def run_audit(options):
             functions[name] = peers.peer(name, parameters)
         else:
             functions[name] = peers.peer(name)
-    _report(figure4.evaluate, functions, options)
+    _report(functions, options)
 
 
-def _report(evaluate, functions, options):
+def _report(functions, options):
     """Evaluate, write what is wanted, and print a line for each."""
-    from . import audit
+    from . import audit, figure4
     from .checks import check_workers
 
     workers, width, results = check_workers(options.workers), max(map(len, functions)), {}
@@ -205,7 +208,7 @@ def _report(evaluate, functions, options):
         print(f"{'':{width}}  mean PSNR  variance over {len(audit.ANGLES)} angles, "
               f"{options.count} images each", flush=True)
     for name, function in functions.items():
-        results |= evaluate({name: function}, options.count, workers)
+        results[name] = figure4.evaluate(function, options.count, workers)
         if not options.quiet:  # as soon as it is known
             print(f"{name:{width}}  {results[name].mean:6.2f} dB  {results[name].variance:8.4f} "
                   f"dB^2", flush=True)
@@ -232,12 +235,7 @@ def _check_drawing(path):
 
 
 def _check_targets(options, *paths):
-    from .imagefiles import UsageError
+    from .imagefiles import check_place
 
     for path in filter(None, paths):
-        folder = os.path.dirname(path) or "."
-        if os.path.isdir(path) or not os.path.isdir(folder):
-            raise UsageError(f"{path}: is a directory" if os.path.isdir(path)
-                             else f"{path}: there is no directory {folder}")
-        if os.path.lexists(path) and not options.overwrite:
-            raise UsageError(f"{path}: exists already; --overwrite replaces it")
+        check_place(path, options.overwrite)

@@ -1,5 +1,7 @@
 """The experiment of Section 6: training on rectangles at 30 degrees, and Figure 4."""
 
+import functools
+
 import numpy as np
 
 from . import audit, models
@@ -45,16 +47,11 @@ def train(name, epochs=EPOCHS, images=IMAGES, batch_size=BATCH, learning_rate=1e
                optimizer=Adam(learning_rate), rng=rng, **options)
 
 
-def evaluate(functions, count=10, workers=1):
-    """{name: RotationAudit} of networks or other denoisers {name: function} on test images."""
-    def of_one_thread(function):
-        if isinstance(function, DiffusionNetwork):
-            return lambda image: function(image, workers=1)  # the images have the threads
-        return function
-
-    return {name: audit.rotation_audit(of_one_thread(function), count=count, sigma=SIGMA,
-                                       workers=workers)
-            for name, function in functions.items()}
+def evaluate(function, count=10, workers=1):
+    """The RotationAudit of a network or any other denoiser on the test images."""
+    if isinstance(function, DiffusionNetwork):
+        function = functools.partial(function, workers=1)  # the images have the threads
+    return audit.rotation_audit(function, count=count, sigma=SIGMA, workers=workers)
 
 
 def shipped():

@@ -82,8 +82,13 @@ def format_of(name):
 
 
 def check_target(name, overwrite):
-    """Raise unless a file of this name can be meant as output."""
+    """Raise unless an image file of this name can be meant as output."""
     format_of(name)
+    check_place(name, overwrite)
+
+
+def check_place(name, overwrite):
+    """Raise unless there is a directory for this file, and no file yet, unless overwrite."""
     if os.path.isdir(name):
         raise UsageError(f"{name}: is a directory")
     folder = os.path.dirname(name) or "."

@@ -315,24 +315,18 @@ class DiffusionNetwork:
         states = []
         for k in range(self.steps):
             part = work.part(k if keep else "step")
-            layers = self._layers(u, part)
+            layers = self.block.layers(u, part)
             states.append((u, layers if keep else None))
             out = work.part(k).array("image", u.shape, u.dtype)
             v, _, tensor = layers
             u = self.block.step(u, v, tensor, self.tau, out, work)
         return states, u
 
-    def _layers(self, u, work):
-        """The layers that diffuse, those that steer, and the tensor at u."""
-        v = self.scales.smooth(u, work)
-        steers = self.block.steers(u, work, v)
-        return v, steers, self.block.tensor(steers, work)
-
     def _backward(self, states, cotangent, work):
         """The cotangent of the image for that of the result, and the gradient."""
         gradient = {name: 0.0 * np.asarray(value) for name, value in self.parameters.items()}
         for k, (u, layers) in reversed(list(enumerate(states))):
-            v, steers, tensor = layers or self._layers(u, work.part("step"))
+            v, steers, tensor = layers or self.block.layers(u, work.part("step"))
             out = work.array(f"cotangent {k % 2}", u.shape, u.dtype)
             derivatives = self.block.pull_back(v, steers, tensor, self.tau, cotangent, out, work)
             cotangent = out

@@ -180,8 +180,7 @@ def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rn
         show(training)
         while training.epoch < epochs and training.waited < patience:
             entry = training.run_epoch(team)
-            if checkpoint is not None:
-                file.save(training.state())
+            file.save(training.state())
             show(training)
             if callback is not None:
                 callback(copy.deepcopy(entry))

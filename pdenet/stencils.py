@@ -6,7 +6,8 @@ continues half-sample symmetrically.
 
 import numpy as np
 
-from .compiling import inlined, kernel, row
+from .cells import pitch_of
+from .compiling import inlined, kernel
 from .lanes import BYTES, fma, load, store, transpose
 
 
@@ -18,42 +19,50 @@ def smooth(v, taps, scale, add, out):
     """out = scale G v, added to out if add: separable convolution, half-sample symmetric boundary.
 
     taps: the kernel from its centre to one side. It is symmetric, so G is its own transpose,
-    at the boundary too. Both directions are passes along columns, where whole vectors of
-    neighbours meet the same tap: a band of rows, as many as lanes, is smoothed along its columns,
-    transposed, smoothed along what were rows, and transposed back.
+    at the boundary too. Both directions are the same pass, along the rows; as it leaves its
+    result transposed, the second pass smooths along what were columns and turns them back.
     """
     rows, columns = v.shape
+    turned = _aligned(-(-columns // 4) * 4, pitch_of(rows, v), v)
+    _smooth_rows(v, rows, columns, taps, False, turned)
+    _smooth_rows(turned, columns, rows, scale * taps, add, out)
+
+
+@kernel
+def _smooth_rows(v, rows, columns, taps, add, out):
+    """out = (v smoothed along its rows)', added to out if add; where out has room, garbage beyond.
+
+    A strip of rows, as many as lanes, is turned upright before, so that whole vectors of
+    neighbours meet the same tap.
+    """
     radius = taps.size - 1
     lanes, block = BYTES // v.itemsize, 64 // v.itemsize
-    width, height = -(-columns // lanes) * lanes, -(-rows // lanes) * lanes
-    pitch = width + block if width // block % 2 == 0 else width  # see `cells.pitch_of`
-    tall, band = _aligned(lanes + 2 * radius, pitch, v), _aligned(lanes, pitch, v)
-    upright, result = _aligned(width + 2 * radius, lanes, v), _aligned(block, lanes, v)
-    for top in range(0, height, lanes):
-        for i in range(lanes + 2 * radius):
-            if top > 0 and i < 2 * radius:
-                _copy_row(tall[lanes + i], tall[i])
-            else:
-                _copy_row(v[_mirror(top + i - radius, rows)], tall[i])
-        for i in range(0, lanes, 4):
-            _four_rows(tall, radius + i, width, taps, band[i:i + 4])
-        for i in range(0, lanes, block):
-            for j in range(0, width, block):
-                transpose(band[i:, j:], upright[radius + j:, i:])
+    upright, rest = _aligned(columns + 2 * radius + 4, lanes, v), _aligned(4, lanes, v)
+    memory = upright.reshape(-1)
+    for top in range(0, rows, lanes):
+        count = min(lanes, rows - top)
+        for i in range(0, count, block):
+            for j in range(0, columns, block):
+                if i + block <= count and j + block <= columns:
+                    transpose(v[top + i:, j:], upright[radius + j:, i:])
+                else:
+                    for k in range(i, min(i + block, count)):
+                        for n in range(j, min(j + block, columns)):
+                            upright[radius + n, k] = v[top + k, n]
         for k in range(1, radius + 1):
-            _copy_row(upright[radius + _mirror(-k, columns)], upright[radius - k])
-            _copy_row(upright[radius + _mirror(columns - 1 + k, columns)],
-                      upright[radius + columns - 1 + k])
-        for j in range(0, width, block):
-            for k in range(0, block, 4):
-                _four_rows(upright, radius + j + k, lanes, taps, result[k:k + 4])
-            for i in range(0, lanes, block):
-                transpose(result[:, i:], band[i:, j:])
-        for i in range(min(lanes, rows - top)):
-            if add:
-                _add_row(band[i], scale, out[top + i])
+            store(upright[radius - k], 0, load(upright[radius + _mirror(-k, columns)], 0))
+            end = columns - 1 + k
+            store(upright[radius + end], 0, load(upright[radius + _mirror(end, columns)], 0))
+        for j in range(0, columns, 4):
+            four = _four_rows(memory, (radius + j) * lanes, taps)
+            if j + 4 <= len(out) and top + lanes <= out.shape[1]:
+                _deliver(four, add, out, j, top)
             else:
-                _multiply_row(band[i], scale, out[top + i])
+                _deliver(four, False, rest, 0, 0)
+                for n in range(min(4, columns - j)):
+                    for k in range(count):
+                        before = out[j + n, top + k] if add else v.dtype.type(0)
+                        out[j + n, top + k] = before + rest[n, k]
 
 
 @inlined
@@ -71,46 +80,40 @@ def _aligned(rows, pitch, like):
     return data[first:first + rows * pitch].reshape(rows, pitch)
 
 
-@row
-def _copy_row(v, out):
-    for j in range(v.size):
-        out[j] = v[j]
-
-
-@row
-def _multiply_row(v, scale, out):
-    for j in range(out.size):
-        out[j] = scale * v[j]
-
-
-@row
-def _add_row(v, scale, out):
-    for j in range(out.size):
-        out[j] = fma(scale, v[j], out[j])
-
-
-@kernel
-def _four_rows(v, first, width, taps, out):
-    """Four rows of out = v's rows from `first` on, smoothed along the columns.
+@inlined
+def _four_rows(memory, first, taps):
+    """Four rows of lanes, which follow each other in memory, smoothed along the columns.
 
     From tap to tap their neighbours move by one row, so that they share what they load.
     """
-    t = taps[0]
-    for j in range(0, width, BYTES // v.itemsize):
-        l0, l1, l2, l3 = (load(v[first], j), load(v[first + 1], j), load(v[first + 2], j),
-                          load(v[first + 3], j))
-        r0, r1, r2, r3 = l0, l1, l2, l3
-        s0, s1, s2, s3 = t * l0, t * l1, t * l2, t * l3
-        for k in range(1, taps.size):
-            l0, l1, l2, l3 = load(v[first - k], j), l0, l1, l2
-            r0, r1, r2, r3 = r1, r2, r3, load(v[first + 3 + k], j)
-            tap = taps[k]
-            s0, s1 = fma(tap, l0 + r0, s0), fma(tap, l1 + r1, s1)
-            s2, s3 = fma(tap, l2 + r2, s2), fma(tap, l3 + r3, s3)
-        store(out[0], j, s0)
-        store(out[1], j, s1)
-        store(out[2], j, s2)
-        store(out[3], j, s3)
+    lanes = BYTES // memory.itemsize
+    above, below = first, first + 3 * lanes
+    l0, l1, l2, l3 = (load(memory, first), load(memory, first + lanes),
+                      load(memory, first + 2 * lanes), load(memory, below))
+    r0, r1, r2, r3 = l0, l1, l2, l3
+    tap = taps[0]
+    s0, s1, s2, s3 = tap * l0, tap * l1, tap * l2, tap * l3
+    for k in range(1, taps.size):
+        above, below = above - lanes, below + lanes
+        l0, l1, l2, l3 = load(memory, above), l0, l1, l2
+        r0, r1, r2, r3 = r1, r2, r3, load(memory, below)
+        tap = taps[k]
+        s0, s1 = fma(tap, l0 + r0, s0), fma(tap, l1 + r1, s1)
+        s2, s3 = fma(tap, l2 + r2, s2), fma(tap, l3 + r3, s3)
+    return s0, s1, s2, s3
+
+
+@inlined
+def _deliver(four, add, out, i, j):
+    """out[i:i + 4, j:] = four rows of lanes, or += them."""
+    s0, s1, s2, s3 = four
+    if add:
+        s0, s1 = load(out[i], j) + s0, load(out[i + 1], j) + s1
+        s2, s3 = load(out[i + 2], j) + s2, load(out[i + 3], j) + s3
+    store(out[i], j, s0)
+    store(out[i + 1], j, s1)
+    store(out[i + 2], j, s2)
+    store(out[i + 3], j, s3)
 
 
 # Second order ------------------------------------------------------------------------

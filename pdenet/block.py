@@ -31,10 +31,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import kernels
-from .diffusivities import is_compiled
-from .fluxes import Anisotropic, Isotropic
-from .operators import Gradient
-from .scalespace import ScaleSpace, add_smoothed
+from .operators import Response
+from .scalespace import ScaleSpace
 from .tiles import Workspace
 
 __all__ = ["DiffusionBlock"]
@@ -103,7 +101,7 @@ class DiffusionBlock:
         for tau in taus:
             v = self.scales.smooth(u, work)
             if tensor is None:
-                tensor = self.tensor(self.steers(u, work, v), work)
+                tensor = self.tensor(self.steers(u, work, v), work, hold=len(taus) > 1)
             u = self.step(u, v, tensor, tau, self._other(u, work), work)
         return u
 
@@ -119,25 +117,28 @@ class DiffusionBlock:
         steers = self.steers(u, work, v)
         return v, steers, self.tensor(steers, work)
 
-    def tensor(self, steers, work):
-        """D for these layers that steer, as `fluxes` keep it."""
+    def tensor(self, steers, work, hold=False):
+        """D for these layers that steer, as `operators` take it; in planes, to hold it."""
+        if self.operator.fused and self.flux.compiled and not hold:
+            diffusivity = self.flux.diffusivity
+            return Response(steers, self._weights(steers, self._steers), self.flux.directional,
+                            diffusivity.rule, diffusivity.factor, self.flux.mixed)
         return self.flux.tensor(functools.partial(self.structure, steers, work))
 
     @property
     def compiled(self):
-        """Whether a kernel takes explicit steps without a plane of tensors between."""
-        return (is_compiled(self.flux.diffusivity) and isinstance(self.operator, Gradient)
-                and self.scales.sigmas.size == 1 and self.scales.reach == 0
-                and type(self.flux) in (Isotropic, Anisotropic))
+        """Whether a kernel takes several explicit steps in one pass."""
+        return (self.operator.fused and self.flux.compiled and self.scales.sigmas.size == 1
+                and self.scales.reach == 0)
 
     def explicit_steps(self, taus, u, v, tile, inner, out):
         """The same numbers as by `cycle` and `step`, sooner; v: layers that steer, or none."""
         number = u.dtype.type
         kernels.explicit_steps(
             u, v, self._weights(v if len(v) else u, self._steers), tile, inner,
-            isinstance(self.flux, Anisotropic), self.flux.diffusivity.rule,
-            number(self.flux.diffusivity.factor), number(self.operator.alpha),
-            number(self.operator.gamma),
+            self.flux.directional, self.flux.diffusivity.rule,
+            number(self.flux.diffusivity.factor), number(self.flux.mixed),
+            number(self.operator.alpha), number(self.operator.gamma),
             (-self.scales.measure[0] * np.array(taus)).astype(u.dtype), out)
 
     def structure(self, steers, work, *rule, full=None):
@@ -158,17 +159,12 @@ class DiffusionBlock:
     def step(self, u, v, tensor, tau, out, work):
         """out = u_m - tau sum_l w_l G_l K' Phi(v_ml), Phi = M(tensor) K: the explicit step."""
         np.copyto(out, u)
-        layers = v.reshape(len(u), -1, *u.shape[1:])
-        for target, channel in zip(out, layers, strict=True):
-            for sigma, weight, layer in zip(self.scales.sigmas, self.scales.measure, channel,
-                                            strict=True):
-                if sigma == 0:
-                    self.operator.diffuse(layer, tensor, -tau * weight, target, work)
-                else:
-                    divergence = work.array("divergence", target.shape, target.dtype)
-                    divergence[:] = 0
-                    self.operator.diffuse(layer, tensor, 1.0, divergence, work)
-                    add_smoothed(divergence, sigma, -tau * weight, target)
+        if v.shape == u.shape and self.scales.reach == 0:  # G = I
+            self.operator.diffuse(v, tensor, -tau * self.scales.measure[0], True, out, work)
+        else:
+            divergence = work.part("cotangent").array("layers", v.shape, v.dtype)
+            self.operator.diffuse(v, tensor, 1.0, False, divergence, work)
+            self.scales.add_adjoint(divergence, -tau, out)
         return out
 
     def pull_back(self, v, steers, tensor, tau, cotangent, out, work):
@@ -176,19 +172,21 @@ class DiffusionBlock:
         the parameters, as a dict like `DiffusionNetwork.parameters`.
         """
         z = self.scales.smooth(cotangent, work.part("cotangent"))
-        structure = self.structure(steers, work)
-        correlation = functools.partial(self.operator.correlation, v, z,
-                                        self._weights(v, self.scales), tensor, structure, work)
-        change = self.flux.derivative(structure, correlation)
-        np.copyto(out, cotangent)
-        diffusing = self.operator, z, tensor, 1, v
-        steering = self.operator.symmetric, steers, change, 2, steers
+        weights, change = self._weights(v, self.scales), None
+        if not isinstance(tensor, Response):
+            change = self.flux.derivative(
+                functools.partial(self.structure, steers, work),
+                functools.partial(self.operator.correlation, v, z, weights, tensor, work))
+        steered = (v[:0] if self.steering is None else
+                   work.array("steered", steers.shape, steers.dtype))
+        np.copyto(out, cotangent)  # before, as z may be the cotangent itself
+        sums = self.operator.pull(v, z, weights, steers, tensor, change, z, steered, work)
+        along, across = (values.reshape(len(out), -1).sum(0) for values in sums)
+        self.scales.add_adjoint(z, -tau, out)
         if self.steering is None:
-            along, across = self._pull([diffusing, steering], self.scales, tau, out, work)
             by_weight = {"beta": along + across}
         else:
-            along, = self._pull([diffusing], self.scales, tau, out, work)
-            across, = self._pull([steering], self.steering, tau, out, work)
+            self.steering.add_adjoint(steered, -tau, out)
             by_weight = {"beta": along, "steering": across}
         gradient = {name: -2 * tau * scales.omega * scales.weights * by_weight[name]
                     for name, scales in (("beta", self.scales), ("steering", self.steering))
@@ -197,25 +195,6 @@ class DiffusionBlock:
             gradient["contrast"] = float(2 * tau / self.flux.diffusivity.contrast
                                          * (self._steers.measure @ across))
         return gradient | {"tau": -float(self.scales.measure @ along)}
-
-    def _pull(self, parts, scales, tau, out, work):
-        """out -= tau sum_n w_n G_n factor K' M(D) K a_n for parts (operator, a, D, factor, b).
-
-        Returns for each part and scale the sum over the cells of (K b_n)' M(D) K a_n, which is
-        a sum over the pixels of b_n K' M(D) K a_n.
-        """
-        sums = np.zeros((len(parts), scales.sigmas.size))
-        total, plane = (work.array(name, out.shape[1:], out.dtype) for name in ("total", "plane"))
-        for n in range(len(out) * scales.sigmas.size):
-            channel, scale = divmod(n, scales.sigmas.size)
-            total[:] = 0
-            for k, (operator, a, tensor, factor, b) in enumerate(parts):
-                plane[:] = 0
-                operator.diffuse(a[n], tensor, factor, plane, work)
-                sums[k, scale] += kernels.inner_product(b[n], plane) / factor
-                total += plane
-            add_smoothed(total, scales.sigmas[scale], -tau * scales.measure[scale], out[channel])
-        return sums
 
     @staticmethod
     def _other(u, work):

@@ -73,6 +73,15 @@ def _slope(rule, g, x, one):
 
 
 @inlined
+def response(rule, factor, x, slope, one):
+    """g(x), or g'(x) for the slope."""
+    g = diffusivity_of(rule, factor * x, one)
+    if slope:
+        g = factor * _slope(rule, g, factor * x, one)
+    return g
+
+
+@inlined
 def _gradient(memory, top, bottom):
     """K u = (x, y, z) of the cells from these slots of two rows of pixels on."""
     a, b, c, d = (load(memory, top), load(memory, top + 1),
@@ -134,21 +143,27 @@ def _tensor_slope(rule, factor, tensor, direction, one, near):
 
 
 @inlined
-def _flux(gradient, g, twist):
-    """M (p, q, s) for the tensor g I as (p, q + s, q - s), times four."""
+def _flux(gradient, memory, pitch, full, g, twist, oblique):
+    """M (p, q, s) as (p, q + s, q - s), times four for D = g I, times eight for (m, d, o) = 2 D."""
     x, y, z = gradient
-    q, s = g * y, twist * g
-    return g * x, fma(s, z, q), fma(-s, z, q)
+    m = load(memory, g)
+    if full:
+        d, o = load(memory, g + pitch), load(memory, g + 2 * pitch)
+        p = fma(d, x, fma(o, y, m * x))
+        q = fma(o, x, fma(-d, y, m * y))
+        s = fma(twist, m, oblique * abs(o))
+    else:
+        p, q, s = m * x, m * y, twist * m
+    return p, fma(s, z, q), fma(-s, z, q)
 
 
 @inlined
-def _tensor_flux(gradient, tensor, twist, oblique):
-    """M (p, q, s) for the tensor (m, d, o) as (p, q + s, q - s), times four."""
+def _product(gradient, flux):
+    """The product of a gradient with a flux, four and eight times likewise."""
     x, y, z = gradient
-    m, d, o = tensor
-    q = fma(o, x, fma(-d, y, m * y))
-    s = fma(twist, m, oblique * abs(o))
-    return fma(d, x, fma(o, y, m * x)), fma(s, z, q), fma(-s, z, q)
+    p, right, left = flux
+    half = 0.5
+    return fma(x, p, half * fma(y + z, right, (y - z) * left))
 
 
 @inlined
@@ -181,8 +196,11 @@ def scalar_row(memory, pitch, columns, top, bottom, rule, weights, twist, g):
 
 
 @kernel
-def tensor_row(memory, pitch, columns, top, bottom, rule, factor, weights, twist, g):
-    """Three rows g = (m, d, o) of 2 g(sum_n w_n J(v_n)); with the rule NONE, of J itself."""
+def tensor_row(memory, pitch, columns, top, bottom, rule, factor, mixed, weights, twist, g):
+    """Three rows g = (m, d, o) of 2 g(sum_n w_n J(v_n)); with the rule NONE, of J itself.
+
+    mixed: what J_12 counts, 1, or 0 for g of the diagonal alone.
+    """
     number = memory.dtype.type
     zero = splat(memory, number(0))
     for j in range(0, columns + 1, BYTES // memory.itemsize):
@@ -191,35 +209,23 @@ def tensor_row(memory, pitch, columns, top, bottom, rule, factor, weights, twist
             gradient = _gradient(memory, top + n * pitch + j, bottom + n * pitch + j)
             tensor = _add_tensor(gradient, gradient, weights[n], weights[n] * twist, tensor)
         m, d, o, twists = tensor
-        m = m + twists
+        m, o = m + twists, mixed * o
         if rule != NONE:
             m, d, o = _tensor_diffusivity(rule, factor, (m, d, o), number(1))
-        store(memory, g + j, m)
-        store(memory, g + pitch + j, d)
-        store(memory, g + 2 * pitch + j, o)
+        _store_tensor(memory, pitch, g + j, (m, d, o))
 
 
 @kernel
-def flux_row(memory, columns, top, bottom, g, twist, scale, base, carry, out):
-    """out = base + scale K' M(g I) K v, as far as this row of cells completes it."""
+def flux_row(memory, pitch, columns, top, bottom, full, g, twist, oblique, scale, base, carry,
+             out):
+    """out = base + scale K' M(D) K v, as far as this row of cells completes it, for a row g of
+    D = g I, or for three of the tensor, (m, d, o).
+    """
     zero = splat(memory, memory.dtype.type(0))
     before = zero, zero, zero
     for j in range(0, columns + 1, BYTES // memory.itemsize):
-        flux = _flux(_gradient(memory, top + j, bottom + j), load(memory, g + j), twist)
-        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
-        before = flux
-
-
-@kernel
-def tensor_flux_row(memory, pitch, columns, top, bottom, g, twist, oblique, scale, base, carry,
-                    out):
-    """The same for a tensor, three rows g = (m, d, o)."""
-    zero = splat(memory, memory.dtype.type(0))
-    before = zero, zero, zero
-    for j in range(0, columns + 1, BYTES // memory.itemsize):
-        tensor = (load(memory, g + j), load(memory, g + pitch + j),
-                  load(memory, g + 2 * pitch + j))
-        flux = _tensor_flux(_gradient(memory, top + j, bottom + j), tensor, twist, oblique)
+        gradient = _gradient(memory, top + j, bottom + j)
+        flux = _flux(gradient, memory, pitch, full, g + j, twist, oblique)
         _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
         before = flux
 
@@ -228,10 +234,13 @@ def tensor_flux_row(memory, pitch, columns, top, bottom, g, twist, oblique, scal
 
 
 @kernel
-def correlation_row(memory, pitch, columns, top, bottom, weights, twist, out):
-    """out = sum_n w_n tr(K v_n (K z_n)'); the rows of the layers z follow those of v."""
+def correlation_row(memory, pitch, columns, top, bottom, weights, twist, rule, factor, d, c):
+    """A row c = sum_n w_n tr(K v_n (K z_n)'); the rows of the layers z follow those of v.
+
+    With a rule of g, and tr J in the row d, c = g'(tr J) times that, and d = g(tr J).
+    """
     number = memory.dtype.type
-    layers = weights.size
+    layers, one = weights.size, number(1)
     for j in range(0, columns + 1, BYTES // memory.itemsize):
         trace = splat(memory, number(0))
         for n in range(layers):
@@ -239,18 +248,23 @@ def correlation_row(memory, pitch, columns, top, bottom, weights, twist, out):
             trace = _add_trace(_gradient(memory, top + v, bottom + v),
                                _gradient(memory, top + z, bottom + z),
                                weights[n], weights[n] * twist, trace)
-        store(memory, out + j, trace)
+        if rule != NONE:
+            x = load(memory, d + j)
+            store(memory, d + j, response(rule, factor, x, False, one))
+            trace = response(rule, factor, x, True, one) * trace
+        store(memory, c + j, trace)
 
 
 @kernel
-def tensor_correlation_row(memory, pitch, columns, top, bottom, weights, twist, gamma, oblique,
-                           structure, rule, factor, out):
-    """Three rows out = (m, d, o) of B = sum_n w_n sym(K v_n (K z_n)'), such that its product with
+def tensor_correlation_row(memory, pitch, columns, top, bottom, weights, twist, gamma, rule,
+                           factor, mixed, d, c):
+    """Three rows c = (m, d, o) of B = sum_n w_n sym(K v_n (K z_n)'), such that its product with
     D is sum_n w_n (K z_n)' M(D) K v_n: -2 gamma |D_12| in kappa counts with the sign of D_12.
-    If g has a rule, of 2 g'(J)[B] for three rows `structure` of J.
+
+    D is given as three rows d; or, with a rule of g, these are J, c = 2 g'(J)[B] and d = 2 g(J).
     """
     number = memory.dtype.type
-    layers, zero = weights.size, splat(memory, number(0))
+    layers, zero, one = weights.size, splat(memory, number(0)), number(1)
     for j in range(0, columns + 1, BYTES // memory.itemsize):
         tensor = zero, zero, zero, zero
         for n in range(layers):
@@ -258,17 +272,50 @@ def tensor_correlation_row(memory, pitch, columns, top, bottom, weights, twist, 
             tensor = _add_tensor(_gradient(memory, top + v, bottom + v),
                                  _gradient(memory, top + z, bottom + z),
                                  weights[n], weights[n] * twist, tensor)
-        m, d, o, twists = tensor
-        b = load(memory, oblique + j)
-        m, o = m + twists, fma(-gamma * quotient(b, abs(b)), twists, o)
+        J = D = (load(memory, d + j), load(memory, d + pitch + j), load(memory, d + 2 * pitch + j))
         if rule != NONE:
-            given = (load(memory, structure + j), load(memory, structure + pitch + j),
-                     load(memory, structure + 2 * pitch + j))
-            m, d, o = _tensor_slope(rule, factor, given, (m, d, o), number(1),
-                                    number(NEAR[memory.itemsize // 8]))
-        store(memory, out + j, m)
-        store(memory, out + pitch + j, d)
-        store(memory, out + 2 * pitch + j, o)
+            D = _tensor_diffusivity(rule, factor, J, one)
+            _store_tensor(memory, pitch, d + j, D)
+        m, p, q, twists = tensor
+        oblique = quotient(D[2], abs(D[2]))
+        B = m + twists, p, mixed * fma(-gamma * oblique, twists, q)
+        if rule != NONE:
+            B = _tensor_slope(rule, factor, J, B, one, number(NEAR[memory.itemsize // 8]))
+        _store_tensor(memory, pitch, c + j, B)
+
+
+@inlined
+def _store_tensor(memory, pitch, row, tensor):
+    for k in range(3):
+        store(memory, row + k * pitch, tensor[k])
+
+
+@kernel
+def pull_row(memory, pitch, columns, top, bottom, full, v, z, d, c, twist, oblique, scale, base,
+             measure, carry, out, sums):
+    """out = base + scale K' (M(D) K z + 2 M(C) K v), as far as this row of cells completes it.
+
+    For rows d and c of tensors as in `flux_row`; where one is missing, d < 0 or c < 0, its term
+    is 0. Then sums, in lanes, of (K v)' M(D) K z and (K v)' M(C) K v, as often as `measure` says.
+    """
+    number = memory.dtype.type
+    zero = splat(memory, number(0))
+    before, along, across = (zero, zero, zero), zero, zero
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        gradient, part = _gradient(memory, top + v + j, bottom + v + j), load(memory, measure + j)
+        flux = zero, zero, zero
+        if d >= 0:
+            other = _gradient(memory, top + z + j, bottom + z + j)
+            flux = _flux(other, memory, pitch, full, d + j, twist, oblique)
+            along = fma(part, _product(gradient, flux), along)
+        if c >= 0:
+            p, right, left = change = _flux(gradient, memory, pitch, full, c + j, twist, number(0))
+            across = fma(part, _product(gradient, change), across)
+            flux = flux[0] + (p + p), flux[1] + (right + right), flux[2] + (left + left)
+        _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
+        before = flux
+    store(memory, sums, along)
+    store(memory, sums + BYTES // memory.itemsize, across)
 
 
 # Memory for rows ----------------------------------------------------------------------------

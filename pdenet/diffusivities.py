@@ -42,9 +42,15 @@ class _Diffusivity:
         self.respond(x)
         return x
 
-    def respond(self, x):
-        """x <- g(x) for a C-contiguous array."""
-        kernels.respond(self.rule, x.dtype.type(self.factor), x.reshape(-1))
+    def derivative(self, x):
+        """g', likewise."""
+        x = np.array(_floating(x), order="C")
+        self.respond(x, slope=True)
+        return x
+
+    def respond(self, x, slope=False):
+        """x <- g(x), or g'(x), for a C-contiguous array."""
+        kernels.respond(self.rule, x.dtype.type(self.factor), slope, x.reshape(-1))
 
     @property
     def factor(self):
@@ -85,10 +91,6 @@ class Exponential(_Diffusivity):
     def factor(self):
         return -1 / (2 * self.contrast**2 * math.log(2))
 
-    def derivative(self, x):
-        x = _floating(x)
-        return self.g(x) * x.dtype.type(-1 / (2 * self.contrast**2))
-
     def potential(self, x):
         x = _floating(x)
         scale = x.dtype.type(2 * self.contrast**2)
@@ -117,10 +119,6 @@ class Rational(_Diffusivity):
     """
 
     rule = cells.RATIONAL
-
-    def derivative(self, x):
-        x = _floating(x)
-        return -self.g(x)**2 / x.dtype.type(self.contrast**2)
 
     def potential(self, x):
         x = _floating(x)
@@ -151,10 +149,6 @@ class Charbonnier(_Diffusivity):
     """
 
     rule = cells.CHARBONNIER
-
-    def derivative(self, x):
-        x = _floating(x)
-        return self.g(x)**3 * x.dtype.type(-0.5 / self.contrast**2)
 
     def potential(self, x):
         x = _floating(x)
@@ -193,22 +187,12 @@ class Weickert(_Diffusivity):
     def factor(self):
         return (math.log(2) / self._constant)**0.25 / self.contrast**2
 
-    def _exponent(self, x):
-        with np.errstate(divide="ignore", over="ignore"):
-            return self._constant / self._relative(x)**4
-
-    def derivative(self, x):
-        x = _floating(x)
-        s = self._exponent(x)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            value = -4 * s * np.exp(-s) / x
-        return np.where(np.isfinite(value), value, x.dtype.type(0))
-
     def potential(self, x):
         x = _floating(x)
         from scipy import special  # only here, for a quick start
 
-        s = self._exponent(x)
+        with np.errstate(divide="ignore", over="ignore"):
+            s = self._constant / self._relative(x)**4
         tail = special.gamma(0.75) * special.gammaincc(0.75, s) * self._constant**0.25
         return (x * self.g(x) + self.contrast**2 * tail).astype(x.dtype)
 

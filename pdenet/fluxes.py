@@ -2,10 +2,11 @@
 
 A flux offers
     tensor(structure)   planes (g,) for D = g I, or 2 D = [[m + d, o], [o, m - d]] as (m, d, o),
-                        from structure(rule, factor), see `operators`, whose result it may change
-    derivative(J, correlation)
+                        from J = structure() or 2 g(J) = structure(rule, factor, mixed), see
+                        `operators`, whose result it may change
+    derivative(structure, correlation)
                         D'(J)[B], in the form of D: the Frechet derivative of D at J, which is
-                        symmetric and so its own adjoint, from correlation(rule, factor) likewise
+                        symmetric and so its own adjoint, from J = structure(), B = correlation()
     energy(structure)   the density whose derivative by J is D
 and says by `directional` whether it needs the whole structure tensor or its trace.
 """
@@ -26,6 +27,8 @@ __all__ = ["Isotropic", "Anisotropic", "Uncoupled", "Orientations"]
 class _Flux:
     diffusivity: object
 
+    mixed = None  # what J_12 counts, where D = g(J) or g(tr J) I
+
     def __post_init__(self):
         check_diffusivity(self.diffusivity)
 
@@ -36,11 +39,13 @@ class _Flux:
         else:
             x[...] = self.diffusivity.g(x)
 
-    def _compiled(self, structure):
-        """The structure with the diffusivity's compiled rule applied, None where it has none."""
-        if not is_compiled(self.diffusivity):
-            return None
-        return structure(self.diffusivity.rule, self.diffusivity.factor)
+    @property
+    def compiled(self):
+        """Whether kernels know the flux: by the rule of its diffusivity, and by `mixed`."""
+        return self.mixed is not None and is_compiled(self.diffusivity)
+
+    def _by_rule(self, structure):
+        return structure(self.diffusivity.rule, self.diffusivity.factor, self.mixed)
 
 
 class Isotropic(_Flux):
@@ -63,17 +68,18 @@ class Isotropic(_Flux):
     """
 
     directional = False
+    mixed = 1.0
 
     def tensor(self, structure):
-        g = self._compiled(structure)
-        if g is None:
-            g = structure()
-            self._respond(g)
+        if self.compiled:
+            return self._by_rule(structure)
+        g = structure()
+        self._respond(g)
         return g
 
     def derivative(self, structure, correlation):
         """g'(tr J) tr B."""
-        return self.diffusivity.derivative(structure) * correlation()
+        return self.diffusivity.derivative(structure()) * correlation()
 
     def energy(self, structure):
         return self.diffusivity.potential(structure()[0])
@@ -104,7 +110,7 @@ class _Directional(_Flux):
         by B's diagonal there, d mu / d nu; the eigenvectors by B's mixed entry times the
         divided difference of mu.
         """
-        m, d, o = structure
+        m, d, o = structure = structure()
         b, p, q = correlation()
         nu, r = _eigenvalues(structure)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -160,13 +166,10 @@ class Anisotropic(_Directional):
     Anisotropic(diffusivity=Rational(contrast=5.0))
     """
 
-    def tensor(self, structure):
-        compiled = self._compiled(structure)
-        return super().tensor(structure) if compiled is None else compiled
+    mixed = 1.0
 
-    def derivative(self, structure, correlation):
-        compiled = self._compiled(correlation)
-        return super().derivative(structure, correlation) if compiled is None else compiled
+    def tensor(self, structure):
+        return self._by_rule(structure) if self.compiled else super().tensor(structure)
 
     def _map_eigenvalues(self, nu):
         self._respond(nu)
@@ -199,8 +202,11 @@ class Uncoupled(_Flux):
     """
 
     directional = True
+    mixed = 0.0  # the matrix function of J's diagonal acts on each of its entries by itself
 
     def tensor(self, structure):
+        if self.compiled:
+            return self._by_rule(structure)
         m, d, o = tensor = structure()
         diagonal = np.stack([m + d, m - d])
         self._respond(diagonal)
@@ -211,7 +217,7 @@ class Uncoupled(_Flux):
 
     def derivative(self, structure, correlation):
         """diag(g'(J11) B11, g'(J22) B22)."""
-        (m, d, _), (b, p, _) = structure, correlation()
+        (m, d, _), (b, p, _) = structure(), correlation()
         first, second = (self.diffusivity.derivative(np.stack([m + d, m - d]))
                          * np.stack([b + p, b - p]))
         return np.stack([first + second, first - second, np.zeros_like(first)])

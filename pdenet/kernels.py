@@ -6,21 +6,20 @@ throughout. What a cell is, and how rows lie in `memory`, says `cells`.
 
 import numpy as np
 
-from .cells import (copy, copy_in, correlation_row, diffusivity_of, flux_row, make_rows,
-                    mirror_ends, pitch_of, scalar_row, tensor_correlation_row, tensor_flux_row,
-                    tensor_row)
+from .cells import (NONE, copy, copy_in, correlation_row, flux_row, make_rows, mirror_ends,
+                    pitch_of, pull_row, response, scalar_row, tensor_correlation_row, tensor_row)
 from .compiling import kernel
-from .lanes import BYTES, fma, load, splat, store
+from .lanes import BYTES, load, store
 
 # Planes ---------------------------------------------------------------------------------
 
 
 @kernel
-def structure(v, weights, rule, factor, alpha, out):
+def structure(v, weights, rule, factor, mixed, alpha, out):
     """Of J = sum_n w_n J(v_n), J(v) = [[p^2 + k s^2, p q], [p q, q^2 + k s^2]], k = (1-2 alpha)/4:
 
     out (1, H+1, W+1) = g(tr J), or out (3, H+1, W+1) = (m, d, o) of 2 g(J); with the rule NONE
-    tr J and J themselves.
+    tr J and J themselves. mixed = 0 drops J's mixed entry, so that each of the others is by itself.
     """
     layers, rows, columns = v.shape
     number = v.dtype.type
@@ -39,7 +38,7 @@ def structure(v, weights, rule, factor, alpha, out):
             for n in range(layers):
                 copy_in(v[n, i], memory, bottom + n * pitch)
         if full:
-            tensor_row(memory, pitch, columns, top, bottom, rule, factor, scaled, twist, g)
+            tensor_row(memory, pitch, columns, top, bottom, rule, factor, mixed, scaled, twist, g)
         else:
             scalar_row(memory, pitch, columns, top, bottom, rule, scaled, twist, g)
         for k in range(len(out)):
@@ -47,102 +46,162 @@ def structure(v, weights, rule, factor, alpha, out):
 
 
 @kernel
-def diffuse(v, tensor, alpha, gamma, scale, out):
-    """out += scale K' M(D) K v, D = g I for planes (g,), or (m, d, o) = 2 D."""
-    rows, columns = v.shape
+def diffuse(v, tensor, steers, weights, full, rule, factor, mixed, alpha, gamma, scale, add, out):
+    """out_n = scale K' M(D) K v_n, added to out_n if add.
+
+    D is given as planes, (g,) for D = g I or (m, d, o) = 2 D, or, where there are none, computed
+    by `structure` with the rule of g from the layers that steer, v itself where there are none.
+    """
+    layers, rows, columns = v.shape
     number = v.dtype.type
-    full = len(tensor) == 3
+    apart = len(steers)
     twist = number(2) * (number(1) - number(2) * alpha)
     oblique = -twist * gamma
-    share = number(0.125 if full else 0.25) * scale
-    memory, pitch = make_rows(8, columns, v), pitch_of(columns, v)
-    g, base, carry, result = 2 * pitch, 5 * pitch, 6 * pitch, 7 * pitch
+    share = number(0.125 if full else 0.25)
+    scaled = (share if full else share * factor) * weights
+    memory, pitch = make_rows(3 * layers + 2 * apart + 5, columns, v), pitch_of(columns, v)
+    half = (layers + apart) * pitch
+    carry = 2 * half
+    g = carry + layers * pitch
+    base, result = g + 3 * pitch, g + 4 * pitch
+    leading = layers * pitch if apart > 0 else 0  # the first row of those that steer
     for i in range(rows + 1):
-        top, bottom = max(i - 1, 0) % 2 * pitch, min(i, rows - 1) % 2 * pitch
+        top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
         if i < rows:
-            copy_in(v[i], memory, bottom)
-        for k in range(len(tensor)):
-            copy(tensor[k, i], memory[g + k * pitch:g + k * pitch + columns + 1])
-        if i > 0:
-            copy_in(out[i - 1], memory, base)
-        if full:
-            tensor_flux_row(memory, pitch, columns, top, bottom, g, twist, oblique, share, base,
-                            carry, result)
+            for n in range(layers):
+                copy_in(v[n, i], memory, bottom + n * pitch)
+            for n in range(apart):
+                copy_in(steers[n, i], memory, bottom + leading + n * pitch)
+        if len(tensor) > 0:
+            for k in range(len(tensor)):
+                copy(tensor[k, i], memory[g + k * pitch:g + k * pitch + columns + 1])
+        elif full:
+            tensor_row(memory, pitch, columns, top + leading, bottom + leading, rule, factor,
+                       mixed, scaled, twist, g)
         else:
-            flux_row(memory, columns, top, bottom, g, twist, share, base, carry, result)
-        if i > 0:
-            copy(memory[result + 1:], out[i - 1])
+            scalar_row(memory, pitch, columns, top + leading, bottom + leading, rule, scaled,
+                       twist, g)
+        for n in range(layers):
+            if add and i > 0:
+                copy_in(out[n, i - 1], memory, base)
+            flux_row(memory, pitch, columns, top + n * pitch, bottom + n * pitch, full, g, twist,
+                     oblique, share * scale, base, carry + n * pitch, result)
+            if i > 0:
+                copy(memory[result + 1:], out[n, i - 1])
 
 
 @kernel
-def correlate(v, z, weights, tensor, structure, rule, factor, alpha, gamma, out):
+def correlate(v, z, weights, tensor, alpha, gamma, out):
     """out = B, with tr(B D) = sum_n w_n (K z_n)' M(D) K v_n in every cell for the tensor D given.
 
     Without gamma B = sum_n w_n (K v_n (K z_n)' + K z_n (K v_n)') / 2: its trace as a plane, if D is
-    a multiple of the identity, or (m, d, o); with the rule of g then out = 2 g'(J)[B] already
-    for the structure J. The adjoint of `diffuse` by D, and of `structure`'s rule.
+    a multiple of the identity, or (m, d, o). The adjoint of `diffuse` by D.
     """
     layers, rows, columns = v.shape
     number = v.dtype.type
     full = len(tensor) == 3
     twist = number(2) * (number(1) - number(2) * alpha)
-    share = number(0.125 if full else 0.25)
-    scaled = np.empty_like(weights)
-    for n in range(layers):
-        scaled[n] = share * weights[n]
-    memory, pitch = make_rows(4 * layers + 7, columns, v), pitch_of(columns, v)
+    scaled = number(0.125 if full else 0.25) * weights
+    memory, pitch = make_rows(4 * layers + 6, columns, v), pitch_of(columns, v)
     half = 2 * layers * pitch
-    result, oblique, given = 2 * half, 2 * half + 3 * pitch, 2 * half + 4 * pitch
+    d, c = 2 * half, 2 * half + 3 * pitch
     for i in range(rows + 1):
         top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
         if i < rows:
             for n in range(layers):
                 copy_in(v[n, i], memory, bottom + n * pitch)
                 copy_in(z[n, i], memory, bottom + (layers + n) * pitch)
-        for k in range(len(structure)):
-            copy(structure[k, i], memory[given + k * pitch:given + k * pitch + columns + 1])
         if full:
-            copy(tensor[2, i], memory[oblique:oblique + columns + 1])
-            tensor_correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma,
-                                   oblique, given, rule, factor, result)
+            copy(tensor[2, i], memory[d + 2 * pitch:d + 2 * pitch + columns + 1])
+            tensor_correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma, NONE,
+                                   number(1), number(1), d, c)
         else:
-            correlation_row(memory, pitch, columns, top, bottom, scaled, twist, result)
+            correlation_row(memory, pitch, columns, top, bottom, scaled, twist, NONE, number(1),
+                            d, c)
         for k in range(len(out)):
-            copy(memory[result + k * pitch:], out[k, i])
+            copy(memory[c + k * pitch:], out[k, i])
 
 
 @kernel
-def inner_product(v, z):
-    """Sum of v z over the pixels: rows in their own type, their sums in float64."""
-    lanes = BYTES // v.itemsize
-    columns = v.shape[1]
-    whole = columns // lanes * lanes
-    sums = np.empty(lanes, v.dtype)
-    total = 0.0
-    for i in range(v.shape[0]):
-        part = splat(v, v.dtype.type(0))
-        for j in range(0, whole, lanes):
-            part = fma(load(v[i], j), load(z[i], j), part)
-        store(sums, 0, part)
-        for k in range(lanes):
-            total += sums[k]
-        for j in range(whole, columns):
-            total += v[i, j] * z[i, j]
-    return total
+def pull(v, z, weights, tensor, change, steers, steering, full, rule, factor, mixed, alpha, gamma,
+         along, across, out, steered):
+    """The adjoint of `diffuse` by the layers and by those that steer:
+
+    out_n = K' (M(D) K z_n + 2 M(C) K v_n), where v steers; otherwise the two terms apart, the
+    second, of the layers that steer, in `steered`. D and C are given as planes as in `diffuse`, C
+    without gamma, or, where there are none, computed as g(J) and g'(J)[B], see `structure` and
+    `correlate`. out may be z.
+
+    along, the sums of (K v_n)' M(D) K z_n over the cells, and across, of (K a_n)' M(C) K a_n for
+    the layers a that steer; cells of the rim are shared with the mirror image, so half of them.
+    """
+    layers, rows, columns = v.shape
+    number, lanes = v.dtype.type, BYTES // v.itemsize
+    apart = len(steers)
+    twist = number(2) * (number(1) - number(2) * alpha)
+    oblique = -twist * gamma
+    share = number(0.125 if full else 0.25)
+    scaled, scaling = share * weights, share * steering
+    memory, pitch = make_rows(5 * layers + 3 * apart + 11, columns, v), pitch_of(columns, v)
+    half = (2 * layers + apart) * pitch
+    carry = 2 * half
+    base = carry + (layers + apart) * pitch
+    measure, result = base + pitch, base + 2 * pitch
+    d, c, last = base + 3 * pitch, base + 6 * pitch, base + 9 * pitch
+    leading = 2 * layers * pitch if apart > 0 else 0  # the first row of those that steer
+    memory[measure:measure + columns + 1] = number(1)
+    memory[measure], memory[measure + columns] = number(0.5), number(0.5)
+    totals = np.zeros((layers + apart, 2 * lanes))
+    for i in range(rows + 1):
+        top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
+        if i < rows:
+            for n in range(layers):
+                copy_in(v[n, i], memory, bottom + n * pitch)
+                copy_in(z[n, i], memory, bottom + (layers + n) * pitch)
+            for n in range(apart):
+                copy_in(steers[n, i], memory, bottom + leading + n * pitch)
+        if len(tensor) > 0:
+            for k in range(len(tensor)):
+                copy(tensor[k, i], memory[d + k * pitch:d + k * pitch + columns + 1])
+                copy(change[k, i], memory[c + k * pitch:c + k * pitch + columns + 1])
+        elif full:
+            tensor_row(memory, pitch, columns, top + leading, bottom + leading, NONE, factor,
+                       mixed, scaling, twist, d)
+            tensor_correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma, rule,
+                                   factor, mixed, d, c)
+        else:
+            scalar_row(memory, pitch, columns, top + leading, bottom + leading, NONE, scaling,
+                       twist, d)
+            correlation_row(memory, pitch, columns, top, bottom, scaled, twist, rule, factor, d, c)
+        rim = 0.5 if i == 0 or i == rows else 1.0
+        for n in range(layers + apart):
+            a = n * pitch if n < layers else leading + (n - layers) * pitch
+            pull_row(memory, pitch, columns, top, bottom, full, a, (layers + n) * pitch,
+                     d if n < layers else -1, c if apart == 0 or n >= layers else -1, twist,
+                     oblique, share, base, measure, carry + n * pitch, result, last)
+            for k in range(2 * lanes):
+                totals[n, k] += rim * memory[last + k]
+            if i > 0:
+                copy(memory[result + 1:], out[n, i - 1] if n < layers else
+                     steered[n - layers, i - 1])
+    for n in range(layers):
+        along[n] = share * totals[n, :lanes].sum()
+    for n in range(across.size):
+        across[n] = share * totals[layers + n if apart > 0 else n, lanes:].sum()
 
 
 @kernel
-def respond(rule, factor, x):
-    """x <- g(x) for a flat array."""
+def respond(rule, factor, slope, x):
+    """x <- g(x), or g'(x) for the slope, for a flat array."""
     lanes = BYTES // x.itemsize
     whole = x.size // lanes * lanes
     one = x.dtype.type(1)
     for j in range(0, whole, lanes):
-        store(x, j, diffusivity_of(rule, factor * load(x, j), one))
+        store(x, j, response(rule, factor, load(x, j), slope, one))
     rest = np.zeros(lanes, x.dtype)
     for j in range(whole, x.size):
         rest[j - whole] = x[j]
-    store(rest, 0, diffusivity_of(rule, factor * load(rest, 0), one))
+    store(rest, 0, response(rule, factor, load(rest, 0), slope, one))
     for j in range(whole, x.size):
         x[j] = rest[j - whole]
 
@@ -151,11 +210,11 @@ def respond(rule, factor, x):
 
 
 @kernel
-def explicit_steps(u, v, weights, tile, inner, anisotropic, rule, factor, alpha, gamma, scales,
+def explicit_steps(u, v, weights, tile, inner, full, rule, factor, mixed, alpha, gamma, scales,
                    out):
     """out = u after the steps u_m += scales[s] K' M(D) K u_m.
 
-    D = g(J) if anisotropic, else g(tr J) I, with J = sum_n w_n J(v_n) of layers v for a single
+    D = g(J) if full, else g(tr J) I, with J = sum_n w_n J(v_n) of layers v for a single
     step, or, where v is empty, of the channels of u themselves. Computed on the tile (top,
     bottom, left, right) of the image, written where its inner part is, likewise given.
 
@@ -168,10 +227,10 @@ def explicit_steps(u, v, weights, tile, inner, anisotropic, rule, factor, alpha,
     number = u.dtype.type
     twist = number(2) * (number(1) - number(2) * alpha)
     oblique = -twist * gamma
-    share = number(0.125 if anisotropic else 0.25)
+    share = number(0.125 if full else 0.25)
     scaled = np.empty_like(weights)
     for n in range(weights.size):
-        scaled[n] = (share if anisotropic else share * factor) * weights[n]
+        scaled[n] = (share if full else share * factor) * weights[n]
     # For each step and channel the last two rows before it, and what is carried; then g, a row
     # of the result, and the last two rows of the layers.
     memory = make_rows(3 * steps * channels + 4 + 2 * layers, columns, u)
@@ -195,8 +254,9 @@ def explicit_steps(u, v, weights, tile, inner, anisotropic, rule, factor, alpha,
             if layers > 0:
                 over = steering + max(i - 1, 0) % 2 * layers * pitch
                 under = steering + min(i, rows - 1) % 2 * layers * pitch
-            if anisotropic:
-                tensor_row(memory, pitch, columns, over, under, rule, factor, scaled, twist, g)
+            if full:
+                tensor_row(memory, pitch, columns, over, under, rule, factor, mixed, scaled,
+                           twist, g)
             else:
                 scalar_row(memory, pitch, columns, over, under, rule, scaled, twist, g)
             row = tile[0] + i - 1
@@ -205,12 +265,8 @@ def explicit_steps(u, v, weights, tile, inner, anisotropic, rule, factor, alpha,
                 above, below = top + m * pitch, bottom + m * pitch
                 carry = (3 * s + 2) * third + m * pitch
                 target = last if i == 0 or final else (3 * s + 3 + (i - 1) % 2) * third + m * pitch
-                if anisotropic:
-                    tensor_flux_row(memory, pitch, columns, above, below, g, twist, oblique,
-                                    share * scales[s], above, carry, target)
-                else:
-                    flux_row(memory, columns, above, below, g, twist, share * scales[s], above,
-                             carry, target)
+                flux_row(memory, pitch, columns, above, below, full, g, twist, oblique,
+                         share * scales[s], above, carry, target)
                 if not final:
                     mirror_ends(memory, target, columns)
                 elif i > 0 and inner[0] <= row < inner[1]:

@@ -206,14 +206,15 @@ class DiffusionNetwork:
 
         The formulas stand in `pdenet.block`. In planes of the image's size and type, with M
         channels, L scales that diffuse and S separate ones that steer (a single sigma = 0 counts
-        as none), T = 3 tensor entries, or 1 for an isotropic flux, the peak of memory is
+        as none) the peak of memory is
 
-            steps (M L + M S + M + T) + M L + 2 T + 5 M + 2
+            steps (M L + M S + M) + M L + M S + 5 M
 
-        for `Gradient` with `Isotropic` or `Anisotropic` and a diffusivity of this package; other
-        parts take up to 55 planes more for NumPy's intermediate arrays. The first term is what
-        is kept of each step; where that is more than 256 MiB, it is M planes of each step, and
-        the rest is computed again.
+        and one more while a kernel smooths, for `Gradient` with a diffusivity of this package and
+        any flux but `Orientations`. Otherwise a step keeps up to 3 planes of its tensor, too, and
+        NumPy's intermediate arrays take up to 55. The first term is what is kept of each step;
+        where that is more than 256 MiB, it is M planes of each step, and the rest is computed
+        again.
 
         Parameters
         ----------

@@ -1,24 +1,26 @@
 """Differential operators K, the structure K u K u' and K' Phi beside each other.
 
 An operator offers
-    structure(v, weights, full, work, rule, factor)
-        of sum_n w_n K v_n (K v_n)' the trace as a plane (1, ...), or the tensor
+    structure(v, weights, full, work, rule, factor, mixed)
+        of J = sum_n w_n K v_n (K v_n)' the trace as a plane (1, ...), or the tensor
         [[m + d, o], [o, m - d]] as planes (m, d, o); with the rule of a diffusivity g already g of
-        the trace, or 2 g of the tensor
-    diffuse(v, tensor, scale, out, work)
-        out += scale K' M(D) K v, D = g I for planes (g,), or 2 D = (m, d, o)
-    correlation(v, z, weights, tensor, structure, work, rule, factor)
+        the trace, or 2 g of the tensor, of its diagonal alone for mixed = 0
+    diffuse(v, tensor, scale, add, out, work)
+        out_n = scale K' M(D) K v_n, added to out_n if add; D = g I for planes (g,), or
+        2 D = (m, d, o), or a `Response`, where a kernel computes D as it goes (`fused`)
+    correlation(v, z, weights, tensor, work)
         its adjoint by D: B, with sum_n w_n (K z_n)' M(D) K v_n = tr(B D) everywhere, in the form
-        of a structure: the trace, if D is a multiple of the identity, or (m, d, o); with the
-        rule of g already C = g'(J)[B] for the structure J, in the form of D
-    symmetric           the operator whose M(C) is linear in C: with gamma = 0
-    symbol(X, Y)        of K' K, X = sin(xi/2)^2 and Y = sin(eta/2)^2
-    integrate(density)  the sum over the image of a density given where K lives
-    reach               pixels from which K' M K gathers in each direction
+        of a structure: the trace, if D is a multiple of the identity, or (m, d, o)
+    pull(v, z, weights, steers, tensor, change, out, steered, work)
+        its adjoint by v, and that of the structure: out_n = K' (M(D) K z_n + 2 M(C) K v_n), M(C)
+        linear in C, for tensors D and C as planes, or a `Response` and None. Where other layers
+        a_n steer, not v, the second term is theirs: steered_n = 2 K' M(C) K a_n. Returns the
+        sums of (K v_n)' M(D) K z_n and of (K a_n)' M(C) K a_n over the image
 and knows whether it has a full structure tensor (`directional`). `work` holds work arrays.
 """
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +28,17 @@ from . import cells, kernels, stencils
 from .checks import check_number
 
 __all__ = ["Gradient", "Laplacian", "Hessian"]
+
+
+class Response(NamedTuple):
+    """The tensor D = g(J) by what it is computed from: layers that steer, and the rule of g."""
+
+    steers: Any
+    weights: Any
+    full: bool
+    rule: int
+    factor: float
+    mixed: float
 
 
 @dataclass(frozen=True)
@@ -62,34 +75,51 @@ class Gradient:
     alpha: float = 0.41
     gamma: float = 0.0
 
-    directional = True
+    directional = fused = True
     reach = 1
 
     def __post_init__(self):
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.5))
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma, least=0.0, most=1.0))
 
-    def structure(self, v, weights, full, work, rule=cells.NONE, factor=1.0):
+    def structure(self, v, weights, full, work, rule=cells.NONE, factor=1.0, mixed=1.0):
         rows, columns = v.shape[1:]
         out = work.array("structure", (3 if full else 1, rows + 1, columns + 1), v.dtype)
         number = v.dtype.type
-        kernels.structure(v, weights, rule, number(factor), number(self.alpha), out)
+        kernels.structure(v, weights, rule, number(factor), number(mixed), number(self.alpha), out)
         return out
 
-    def diffuse(self, v, tensor, scale, out, work):
+    def diffuse(self, v, tensor, scale, add, out, work):
         number = v.dtype.type
-        kernels.diffuse(v, tensor, number(self.alpha), number(self.gamma), number(scale), out)
+        planes, response = self._either(v, tensor)
+        kernels.diffuse(v, planes, *response, number(self.alpha), number(self.gamma),
+                        number(scale), add, out)
 
-    def correlation(self, v, z, weights, tensor, structure, work, rule=cells.NONE, factor=1.0):
+    def correlation(self, v, z, weights, tensor, work):
         out = work.array("correlation", tensor.shape, v.dtype)
         number = v.dtype.type
-        kernels.correlate(v, z, weights, tensor, structure, rule, number(factor),
-                          number(self.alpha), number(self.gamma), out)
+        kernels.correlate(v, z, weights, tensor, number(self.alpha), number(self.gamma), out)
         return out
 
-    @property
-    def symmetric(self):
-        return Gradient(self.alpha)
+    def pull(self, v, z, weights, steers, tensor, change, out, steered, work):
+        number = v.dtype.type
+        planes, response = self._either(v, tensor)
+        along, across = np.zeros(len(v)), np.zeros(len(steers))
+        kernels.pull(v, z, weights, planes, planes if change is None else change,
+                     *response._replace(steers=v[:0] if steers is v else steers),
+                     number(self.alpha), number(self.gamma), along, across, out, steered)
+        return along, across
+
+    @staticmethod
+    def _either(v, tensor):
+        """The planes of D and what it is computed from, one of them empty, as kernels take it."""
+        number = v.dtype.type
+        if not isinstance(tensor, Response):
+            return tensor, Response(v[:0], np.ones(0, v.dtype), len(tensor) == 3, cells.NONE,
+                                    number(1), number(1))
+        steers = v[:0] if tensor.steers is v else tensor.steers
+        return v[:0], tensor._replace(steers=steers, factor=number(tensor.factor),
+                                      mixed=number(tensor.mixed))
 
     def symbol(self, X, Y):
         """4 X + 4 Y - 16 alpha X Y, which bounds M(D) too: D <= I gives M(D) <= M(I)."""
@@ -106,10 +136,10 @@ class Gradient:
 class _SecondOrder:
     """What the scalar second-order operators share: samples at the pixels, K u by `_apply`."""
 
-    directional = False
+    directional = fused = False
     reach = 2
 
-    def structure(self, v, weights, full, work, rule=cells.NONE, factor=1.0):
+    def structure(self, v, weights, full, work, rule=cells.NONE, factor=1.0, mixed=1.0):
         out = work.array("structure", (1,) + v.shape[1:], v.dtype)
         out[:] = 0
         for plane, weight in zip(v, weights, strict=True):
@@ -117,15 +147,18 @@ class _SecondOrder:
                 np.square(sample, out=sample)
                 sample *= weight * v.dtype.type(count)
                 out[0] += sample
-        kernels.respond(rule, v.dtype.type(factor), out.reshape(-1))
+        kernels.respond(rule, v.dtype.type(factor), False, out.reshape(-1))
         return out
 
-    def diffuse(self, v, tensor, scale, out, work):
-        flux = self._apply(v, work)
-        flux *= tensor
-        self._apply_adjoint(flux, v.dtype.type(scale), out)
+    def diffuse(self, v, tensor, scale, add, out, work):
+        for plane, target in zip(v, out, strict=True):
+            flux = self._apply(plane, work)
+            flux *= tensor
+            if not add:
+                target[:] = 0
+            self._apply_adjoint(flux, v.dtype.type(scale), target)
 
-    def correlation(self, v, z, weights, tensor, structure, work):
+    def correlation(self, v, z, weights, tensor, work):
         out = work.array("correlation", tensor.shape, v.dtype)
         out[:] = 0
         for plane, other, weight in zip(v, z, weights, strict=True):
@@ -134,9 +167,17 @@ class _SecondOrder:
             out[0] += weight * sum(count * a * b for count, a, b in pairs)
         return out
 
-    @property
-    def symmetric(self):
-        return self
+    def pull(self, v, z, weights, steers, tensor, change, out, steered, work):
+        term = work.array("term", steers.shape, v.dtype)
+        self.diffuse(steers, change, 2, False, term, work)
+        across = (steers * term).sum((1, 2), dtype=np.float64) / 2
+        self.diffuse(z.copy(), tensor, 1, False, out, work)
+        along = (v * out).sum((1, 2), dtype=np.float64)
+        if steers is v:
+            out += term
+        else:
+            steered[:] = term
+        return along, across
 
     def integrate(self, density):
         return float(density.sum(dtype=np.float64))

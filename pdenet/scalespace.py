@@ -108,6 +108,12 @@ class ScaleSpace:
                 add_smoothed(channel, sigma, 1.0, plane, add=False)
         return v.reshape((-1,) + u.shape[1:])
 
+    def add_adjoint(self, layers, scale, out):
+        """out_m += scale sum_l w_l G_l v_ml, as G_l is its own transpose, for layers v_n."""
+        for target, scales in zip(out, layers.reshape(len(out), -1, *out.shape[1:]), strict=True):
+            for sigma, weight, plane in zip(self.sigmas, self.measure, scales, strict=True):
+                add_smoothed(plane, sigma, scale * weight, target)
+
     def symbol(self, frequencies):
         """Factors by which G_l scales cos(frequency (j + 1/2)): shape (L, number of them)."""
         rows = []

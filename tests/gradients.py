@@ -6,9 +6,8 @@ import itertools
 import numpy as np
 
 from pdenet import (DiffusionNetwork, Exponential, Gradient, Hessian, Laplacian, ScaleSpace,
-                    fluxes)
+                    cells, fluxes)
 from pdenet.diffusivities import DIFFUSIVITIES
-from pdenet.tiles import Workspace
 
 SHAPE = (9, 11)
 
@@ -85,19 +84,26 @@ SLOPES = {"exponential": lambda x: -np.exp(-x / 2) / 2, "rational": lambda x: -(
 
 def check_close_eigenvalues(diffusivity, dtype):
     """g'(J)[B] from equal eigenvalues to far ones, compiled and in NumPy, against integration."""
-    g = DIFFUSIVITIES[diffusivity](1.0)
+    g, dtype = DIFFUSIVITIES[diffusivity](1.0), np.dtype(dtype).type
     rng = np.random.default_rng(2)
-    v, z = rng.normal(size=(2, 1, 1, 40)).astype(dtype)
+    v, z = rng.normal(size=(2, 40)).astype(dtype)
     r = np.concatenate([[0.0], np.geomspace(1e-9, 1.0, 40)])
     angle = np.linspace(0, 6, r.size)
-    row = np.stack([1 + 0 * r, r * np.cos(angle), r * np.sin(angle)])[:, np.newaxis]
-    structure = np.repeat(row, 2, axis=1).astype(dtype)
-    operator, work = Gradient(), Workspace()
-    direction = operator.correlation(v, z, np.ones(1, dtype), structure, structure, work).copy()
-    found = [operator.correlation(v, z, np.ones(1, dtype), structure, structure, work, g.rule,
-                                  g.factor),
-             fluxes._Directional.derivative(fluxes.Anisotropic(g), structure,
-                                            lambda *rule: direction.copy())]
+    structure = np.stack([1 + 0 * r, r * np.cos(angle), r * np.sin(angle)]).astype(dtype)
+
+    def correlation(rule=cells.NONE, factor=1.0):
+        memory, pitch = cells.make_rows(9, v.size, v), cells.pitch_of(v.size, v)
+        rows = memory.reshape(9, pitch)
+        rows[0, 1:v.size + 1], rows[1, 1:v.size + 1], rows[2:5, :r.size] = v, z, structure
+        cells.tensor_correlation_row(memory, pitch, v.size, 0, 0, np.full(1, 0.125, dtype),
+                                     dtype(0.36), dtype(0), rule, dtype(factor), dtype(1),
+                                     2 * pitch, 6 * pitch)
+        return rows[6:, :r.size].copy()
+
+    direction = correlation()
+    found = [correlation(g.rule, g.factor),
+             fluxes._Directional.derivative(fluxes.Anisotropic(g), lambda: structure,
+                                            lambda: direction.copy())]
     m, d, o = structure.astype(np.longdouble)
     radius = np.sqrt(d * d + o * o)
     slope = SLOPES[diffusivity]
@@ -116,9 +122,13 @@ def check_close_eigenvalues(diffusivity, dtype):
         assert error <= (6e-6 if structure.dtype == np.float32 else 2e-12), error
 
 
+class _Own(Exponential):
+    """Not known to the kernels."""
+
+
 def networks():
-    """Every coupling x gamma x tied and separate steering x 1 and 3 channels, by name; and the
-    operators of second order."""
+    """Every coupling x gamma x tied and separate steering x 1 and 3 channels, by name; the
+    couplings with a diffusivity that no kernel knows; and the operators of second order."""
     scales = ScaleSpace([0.0, 0.8, 1.7], [0.9, -0.6, 0.5])
     steering = ScaleSpace([0.5, 1.2], [0.7, 0.8])
     for flux, gamma, steers, channels in itertools.product(
@@ -128,6 +138,9 @@ def networks():
         yield name, channels, DiffusionNetwork(
             flux=flux(Exponential(20.0)), operator=Gradient(0.35, gamma), scales=scales,
             steering=steers, tau=0.15, steps=3)
+    for flux in (fluxes.Isotropic, fluxes.Anisotropic, fluxes.Uncoupled):
+        yield f"{flux.__name__}-0.6-own-1", 1, DiffusionNetwork(
+            flux=flux(_Own(20.0)), operator=Gradient(0.35, 0.6), scales=scales, tau=0.15, steps=2)
     for operator, steers, channels in itertools.product(
             (Laplacian(), Hessian()), (None, steering), (1, 3)):
         name = f"{type(operator).__name__}-{'separate' if steers else 'tied'}-{channels}"

@@ -203,30 +203,36 @@ MUTANTS = [
     ("block.py", '"beta": along + across}', '"beta": along + 1.01 * across}'),
     ("block.py", "float(2 * tau / self", "float(2.002 * tau / self"),
     ("block.py", '"tau": -float(', '"tau": -1.001 * float('),
-    ("block.py", "scales.sigmas[scale], -tau * scales",
-     "scales.sigmas[scale], -1.001 * tau * scales"),
+    ("block.py", "self.scales.add_adjoint(z, -tau, out)",
+     "self.scales.add_adjoint(z, -1.001 * tau, out)"),
     ("block.py", 'z = self.scales.smooth(cotangent, work.part("cotangent"))',
      'z = 1.001 * self.scales.smooth(cotangent, work.part("cotangent"))'),
     ("block.py", "np.copyto(out, cotangent)", "np.multiply(1.001, cotangent, out=out)"),
-    ("block.py", "steers, change, 2, steers", "steers, change, 2.002, steers"),
-    ("block.py", "self.operator.symmetric, steers", "self.operator, steers"),
-    ("cells.py", "fma(-gamma * quotient(b, abs(b)), twists, o)", "o"),
+    ("cells.py", "mixed * fma(-gamma * oblique, twists, q)", "mixed * q"),
     ("cells.py", "fma(wx, Y, fma(wy, X, o))", "fma(wx + wx, Y, o)"),
     ("cells.py", "mixed = (mixed + mixed) * above", "mixed = mixed * 1.998 * above"),
     ("cells.py", "y1, y2 = middle + radius, middle - radius", "y1, y2 = middle, middle + radius"),
     ("cells.py", "s1 * (b + parallel), s2 * (b - parallel)",
      "s1 * (b + parallel), s2 * (1.001 * b - parallel)"),
     ("cells.py", "return ln2 * g", "return 1.001 * ln2 * g"),
-    ("cells.py", "m, o = m + twists, fma", "m, o = m + 1.001 * twists, fma"),
-    ("diffusivities.py", "return self.g(x) * x.dtype.type(-1 / (2 * self.contrast**2))",
-     "return self.g(x) * x.dtype.type(-1.001 / (2 * self.contrast**2))"),
+    ("cells.py", "flux[0] + (p + p)", "flux[0] + 2.002 * p"),
+    ("cells.py", "c + j, twist, number(0))", "c + j, twist, oblique)"),
+    ("cells.py", "(y + z, right, (y - z) * left)", "(y + z, right, (y - z) * right)"),
+    ("cells.py", "g = factor * _slope(rule, g, factor * x, one)",
+     "g = 1.001 * factor * _slope(rule, g, factor * x, one)"),
+    ("cells.py", "m, o = m + twists, mixed * o", "m = m + twists"),
+    ("cells.py", "B = m + twists, p", "B = m + 1.001 * twists, p"),
     ("fluxes.py", "mixed *= 2 * self._divided", "mixed *= 1.998 * self._divided"),
     ("fluxes.py", "s11 * first + s12 * second, s12 * first", "s11 * first, s12 * first"),
-    ("fluxes.py", "(m, d, _), (b, p, _) = structure, correlation()",
-     "(m, d, _), (b, p, _) = structure, 1.001 * correlation()"),
-    ("fluxes.py", "self.diffusivity.derivative(structure) * correlation()",
-     "self.diffusivity.derivative(structure) * 1.001 * correlation()"),
-    ("kernels.py", "total += v[i, j] * z[i, j]", "total += 1.01 * v[i, j] * z[i, j]"),
+    ("fluxes.py", "(m, d, _), (b, p, _) = structure(), correlation()",
+     "(m, d, _), (b, p, _) = structure(), 1.001 * correlation()"),
+    ("fluxes.py", "self.diffusivity.derivative(structure()) * correlation()",
+     "self.diffusivity.derivative(structure()) * 1.001 * correlation()"),
+    ("kernels.py", "rim = 0.5 if i == 0 or i == rows else 1.0", "rim = 1.0"),
+    ("kernels.py", "memory[measure], memory[measure + columns] = number(0.5), number(0.5)",
+     "memory[measure] = number(0.5)"),
+    ("operators.py", "self.diffuse(steers, change, 2, False", "self.diffuse(steers, change, 2.002, "
+     "False"),
     ("network.py", "return cotangent, {name: value if", "cotangent[0, 2, 3] *= 1.001\n        "
      "return cotangent, {name: value if"),
     ("network.py", "reversed(list(enumerate(states)))", "reversed(list(enumerate(states))[1:])"),
@@ -237,7 +243,7 @@ import tracemalloc
 from tests.gradients import check_close_eigenvalues, check_gradient, image, networks
 check_close_eigenvalues("exponential", "f4")
 for name, channels, network in networks():
-    if "0.6" in name and name.endswith("1"):
+    if name.endswith("1") and ("0.6" in name or "Laplacian" in name):
         check_gradient(network, image(1)[:5, :6])
 """
 
@@ -283,11 +289,10 @@ def test_peak_memory_is_what_the_docstring_says(case, kept, monkeypatch):
     work()
     peak = tracemalloc.get_traced_memory()[1] * case.channels / u.nbytes
     tracemalloc.stop()
-    M, T = case.channels, 3 if network.flux.directional else 1
+    exact = network.operator.fused and network.flux.compiled
+    M, T = case.channels, 0 if exact else 3 if network.flux.directional else 1
     L, S = (0 if part is None or part.reach == 0 else part.sigmas.size
             for part in (network.scales, network.steering))
     layers = M * L + M * S + M + T
-    expected = (steps * layers if kept else steps * M + layers) + M * L + 2 * T + 5 * M + 2
-    exact = (isinstance(network.operator, pdenet.Gradient) and
-             type(network.flux) in (pdenet.Isotropic, pdenet.Anisotropic))
+    expected = (steps * layers if kept else steps * M + layers) + M * L + M * S + T + 5 * M
     assert 0.8 * expected < peak < (1.2 * expected if exact else expected + 55), (peak, expected)

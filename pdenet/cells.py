@@ -332,8 +332,16 @@ def pitch_of(columns, like):
 @inlined
 def make_rows(count, columns, like):
     """Memory for rows of zeros, which begin at multiples of 64 bytes."""
-    size, line = count * pitch_of(columns, like), 64 // like.itemsize
-    data = np.zeros(size + line, like.dtype)
+    memory = aligned(count * pitch_of(columns, like), like)
+    memory[:] = 0
+    return memory
+
+
+@inlined
+def aligned(size, like):
+    """So many arbitrary numbers from a multiple of 64 bytes on."""
+    line = 64 // like.itemsize
+    data = np.empty(size + line, like.dtype)
     first = -(data.ctypes.data // like.itemsize) % line
     return data[first:first + size]
 

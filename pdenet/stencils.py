@@ -4,9 +4,7 @@ Planes (H, W) of float32 or float64, C-contiguous; the last argument is written.
 continues half-sample symmetrically.
 """
 
-import numpy as np
-
-from .cells import pitch_of
+from .cells import aligned, pitch_of
 from .compiling import inlined, kernel
 from .lanes import BYTES, fma, load, store, transpose
 
@@ -23,8 +21,9 @@ def smooth(v, taps, scale, add, out):
     result transposed, the second pass smooths along what were columns and turns them back.
     """
     rows, columns = v.shape
-    turned = _aligned(-(-columns // 4) * 4, pitch_of(rows, v), v)
-    _smooth_rows(v, rows, columns, taps, False, turned)
+    height, pitch = -(-columns // 4) * 4, pitch_of(rows, v)
+    turned = aligned(height * pitch, v).reshape(height, pitch)
+    _smooth_rows(v, rows, columns, taps, add and False, turned)  # no literal: compiled once
     _smooth_rows(turned, columns, rows, scale * taps, add, out)
 
 
@@ -37,8 +36,9 @@ def _smooth_rows(v, rows, columns, taps, add, out):
     """
     radius = taps.size - 1
     lanes, block = BYTES // v.itemsize, 64 // v.itemsize
-    upright, rest = _aligned(columns + 2 * radius + 4, lanes, v), _aligned(4, lanes, v)
-    memory = upright.reshape(-1)
+    height = columns + 2 * radius + 4
+    memory, rest = aligned(height * lanes, v), aligned(4 * lanes, v).reshape(4, lanes)
+    upright = memory.reshape(height, lanes)
     for top in range(0, rows, lanes):
         count = min(lanes, rows - top)
         for i in range(0, count, block):
@@ -54,11 +54,11 @@ def _smooth_rows(v, rows, columns, taps, add, out):
             end = columns - 1 + k
             store(upright[radius + end], 0, load(upright[radius + _mirror(end, columns)], 0))
         for j in range(0, columns, 4):
+            fits = j + 4 <= len(out) and top + lanes <= out.shape[1]
+            target, row, column = (out, j, top) if fits else (rest, 0, 0)
             four = _four_rows(memory, (radius + j) * lanes, taps)
-            if j + 4 <= len(out) and top + lanes <= out.shape[1]:
-                _deliver(four, add, out, j, top)
-            else:
-                _deliver(four, False, rest, 0, 0)
+            _deliver(four, add and fits, target, row, column)
+            if not fits:
                 for n in range(min(4, columns - j)):
                     for k in range(count):
                         before = out[j + n, top + k] if add else v.dtype.type(0)
@@ -70,14 +70,6 @@ def _mirror(i, size):
     """Index of pixel i of the image continued half-sample symmetrically, period 2 size."""
     i %= 2 * size
     return i if i < size else 2 * size - 1 - i
-
-
-@inlined
-def _aligned(rows, pitch, like):
-    line = 64 // like.itemsize
-    data = np.empty(rows * pitch + line, like.dtype)
-    first = -(data.ctypes.data // like.itemsize) % line
-    return data[first:first + rows * pitch].reshape(rows, pitch)
 
 
 @inlined

@@ -8,16 +8,22 @@ from importlib import metadata
 import numpy as np
 
 
-def interleave(candidates, rounds):
-    """Median seconds of each of {name: function without arguments}, one call in advance."""
+def interleave(candidates, rounds, calls=1):
+    """Median seconds of each of {name: function without arguments}, one call in advance.
+
+    Short ones by several calls a round, after one that finds the caches full of the others'.
+    """
     seconds = {name: [] for name in candidates}
     for function in candidates.values():
         function()
     for _ in range(rounds):
         for name, function in candidates.items():
+            if calls > 1:
+                function()
             start = time.perf_counter()
-            function()
-            seconds[name].append(time.perf_counter() - start)
+            for _ in range(calls):
+                function()
+            seconds[name].append((time.perf_counter() - start) / calls)
     return {name: float(np.median(values)) for name, values in seconds.items()}
 
 

@@ -1,0 +1,133 @@
+"""How fast are eight Gaussians of an image, and which way is fastest?
+
+    python -m pip install threadpoolctl diplib opencv-contrib-python-headless SimpleITK
+    python -m benchmarks.smoothing            a minute; writes data/smoothing.csv
+    python -m benchmarks.smoothing --quick    few rounds
+
+The smoothing of the multiscale models: standard deviations from 0.4 to 10 pixels, a float32 image
+of 256 x 256, one thread. All candidates run in turn in one process. Deviation: the largest
+difference from SciPy's in float64, in shares of the image's range. Recursive filters have other
+kernels, and the cascade smooths what the scale before has left, so that they deviate.
+"""
+
+import argparse
+import csv
+import pathlib
+
+import numpy as np
+from scipy import fft, ndimage
+from threadpoolctl import threadpool_limits
+
+from pdenet import ScaleSpace, figure4
+from pdenet.scalespace import add_smoothed, gaussian
+from pdenet.tiles import Workspace
+
+from . import timing
+
+DATA = pathlib.Path(__file__).parent.parent / "data"
+SIZE = 256
+
+
+def direct(u, sigmas):
+    scales, work = ScaleSpace(sigmas), Workspace()
+    return lambda: scales.smooth(u[np.newaxis], work)
+
+
+def cascade(u, sigmas):
+    """Each scale from the one before by the Gaussian of the variances' difference, as soon as that
+    is wide enough for its samples.
+    """
+    out = np.empty((len(sigmas),) + u.shape, u.dtype)
+    steps = np.sqrt(np.diff(np.square(sigmas), prepend=0))
+
+    def run():
+        for n, sigma in enumerate(sigmas):
+            if n > 0 and steps[n] > 1:
+                add_smoothed(out[n - 1], steps[n], 1.0, out[n], add=False)
+            else:
+                add_smoothed(u, sigma, 1.0, out[n], add=False)
+        return out
+    return run
+
+
+def scipy_filter(u, sigmas):
+    return lambda: np.stack([ndimage.gaussian_filter(u, sigma, truncate=4.0) for sigma in sigmas])
+
+
+def matrix_products(u, sigmas):
+    """G u G with banded matrices held dense, as BLAS has no faster product for them."""
+    matrices = np.stack([ndimage.correlate1d(np.eye(SIZE), gaussian(sigma), 0)
+                         for sigma in sigmas]).astype(u.dtype)
+    return lambda: matrices @ (u @ matrices)
+
+
+def cosine_transform(u, sigmas):
+    """The mirrored image is a sum of cosines, which every G multiplies by its symbol."""
+    symbols = ScaleSpace(sigmas).symbol(np.pi * np.arange(SIZE) / SIZE).astype(u.dtype)
+    symbols = symbols[:, :, np.newaxis] * symbols[:, np.newaxis]
+    return lambda: fft.idctn(symbols * fft.dctn(u), axes=(1, 2))
+
+
+def opencv(u, sigmas):
+    import cv2
+    cv2.setNumThreads(1)
+    return lambda: np.stack([cv2.sepFilter2D(u, -1, gaussian(sigma), gaussian(sigma),
+                                             borderType=cv2.BORDER_REFLECT) for sigma in sigmas])
+
+
+def diplib(u, sigmas):
+    import diplib as dip
+    dip.SetNumberOfThreads(1)
+    return lambda: np.stack([np.asarray(dip.GaussFIR(dip.Image(u), sigma, truncation=4.0))
+                             for sigma in sigmas])
+
+
+def simpleitk(u, sigmas):
+    """Recursive filters (Deriche), whose cost does not depend on sigma."""
+    import SimpleITK as sitk
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    image = sitk.GetImageFromArray(u)
+    return lambda: np.stack([sitk.GetArrayViewFromImage(sitk.SmoothingRecursiveGaussian(
+        image, float(sigma))) for sigma in sigmas])
+
+
+CANDIDATES = {"pdenet": direct, "pdenet in a cascade": cascade, "SciPy": scipy_filter,
+              "matrix products (OpenBLAS)": matrix_products, "cosine transform": cosine_transform,
+              "OpenCV": opencv, "DIPlib": diplib, "SimpleITK, recursive": simpleitk}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    threadpool_limits(1)  # of OpenBLAS
+    machine = timing.machine("scipy", "opencv-contrib-python-headless", "diplib", "SimpleITK")
+    print(machine)
+    sigmas = figure4.SIGMAS
+    u = np.random.default_rng(0).uniform(0, 255, (SIZE, SIZE)).astype(np.float32)
+    exact = [ndimage.gaussian_filter(u.astype(float), sigma, truncate=4.0) for sigma in sigmas]
+    candidates, deviations = {}, {}
+    for name, build in CANDIDATES.items():
+        try:
+            candidates[name] = build(u, sigmas)
+        except ImportError as error:
+            print(f"{name}: skipped, {error}")
+            continue
+        deviations[name] = np.abs(candidates[name]() - exact).max() / 255
+    seconds = timing.interleave(candidates, 7 if quick else 51, calls=5)
+    print(f"\nEight Gaussians to {sigmas[-1]:g} pixels, {SIZE} x {SIZE}, float32, one thread\n"
+          f"  {'':30}{'ms':>8}{'x pdenet':>10}{'deviation':>11}")
+    rows = []
+    for name, value in sorted(seconds.items(), key=lambda item: item[1]):
+        rows.append((name, value * 1e3, value / seconds["pdenet"], deviations[name]))
+        print("  {:30}{:8.2f}{:10.1f}{:11.1e}".format(*rows[-1]))
+    if not quick:
+        with open(DATA / "smoothing.csv", "w", newline="") as file:
+            file.write(f"# python -m benchmarks.smoothing; {machine}\n")
+            writer = csv.writer(file)
+            writer.writerow(["candidate", "ms", "times pdenet", "deviation"])
+            writer.writerows([[name, *(f"{x:.3g}" for x in values)] for name, *values in rows])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """How fast are the filters, beside their peers and beside each other?
 
     python -m pip install diplib opencv-contrib-python-headless medpy SimpleITK
-    python -m benchmarks.filters            about five minutes; writes data/filters.csv
+    python -m benchmarks.filters            about ten minutes; writes data/filters.csv
     python -m benchmarks.filters --quick    a minute, small images
 
 All candidates of a table run in turn in one process. ns: nanoseconds per pixel and step.
@@ -27,30 +27,77 @@ def image_of(size, dtype=np.float32):
     return np.random.default_rng(0).uniform(0, 255, (size, size)).astype(dtype)
 
 
-def against_peers(size, rounds):
-    """20 explicit steps of Perona-Malik in float32, two threads for all that have threads."""
+def against_peers(size, threads, rounds):
+    """20 explicit steps of Perona-Malik in float32, as many threads for all that have threads."""
     image = image_of(size)
     slow = ("medpy", "SimpleITK gradient") if size > 1024 else ()
-    found = peers.perona_malik(threads=2, skip=slow)
+    found = peers.perona_malik(threads, skip=slow)
     candidates = {name: peer(image) if name.startswith("OpenCV") else functools.partial(peer, image)
                   for name, peer in found.items()}
     # The threads of some peers stay awake for a while after their work; NumPy has none.
     candidates["NumPy slices"] = candidates.pop("NumPy slices")
     for diffusivity in ("rational", "exponential"):
-        network = models.perona_malik(peers.CONTRAST, diffusivity=diffusivity, tau=peers.TAU,
-                                      steps=peers.STEPS)
-        for workers in (1, 2):
-            candidates[f"pdenet {diffusivity}, {workers} thread{'s' * (workers > 1)}"] = \
-                functools.partial(network, image, workers=workers)
+        candidates[f"pdenet {diffusivity}"] = functools.partial(
+            models.perona_malik(peers.CONTRAST, diffusivity=diffusivity, tau=peers.TAU,
+                                steps=peers.STEPS), image, workers=threads)
+    return compare("Perona-Malik", size, threads, peers.STEPS, candidates, found, rounds)
+
+
+def tensor_driven(size, threads, rounds):
+    """Ten explicit steps of diffusion by a tensor: EED here, coherence enhancing there.
+
+    No peer has edge-enhancing diffusion; its steps cost as much, as they differ in the
+    eigenvalues only.
+    """
+    image, steps = image_of(size), 10
+    found = peers.coherence_enhancing(threads, steps)
+    network = models.eed(30.0, tau=0.2, steps=steps)
+    candidates = {name: functools.partial(peer, image) for name, peer in found.items()}
+    candidates["pdenet EED"] = functools.partial(network, image, workers=threads)
+    return compare("tensor", size, threads, steps, candidates, found, rounds)
+
+
+def compare(what, size, threads, steps, candidates, found, rounds):
     seconds = timing.interleave(candidates, rounds)
-    scale = 1e9 / (size**2 * peers.STEPS)
-    fastest = min((seconds[name], name) for name in found)
-    print(f"\nPerona-Malik, {peers.STEPS} explicit steps, {size} x {size}, float32")
+    scale = 1e9 / (size**2 * steps)
+    fastest = min((seconds[name], name) for name in found) if found else (np.nan, "none found")
+    print(f"\n{what}, {steps} explicit steps, {size} x {size}, float32, {threads} "
+          f"thread{'s' * (threads > 1)}\n  {'':32}{'ns':>11}{'x':>11}{'images':>9}")
+    rows = []
     for name, value in sorted(seconds.items(), key=lambda item: item[1]):
-        print(f"  {name:32}{value * scale:8.2f} ns  {fastest[0] / value:7.1f} x")
-    print(f"  (x: times faster than the fastest peer, {fastest[1]})")
-    return [("peers", size, name, value * scale, fastest[0] / value)
-            for name, value in seconds.items()]
+        # A small image is lost beside what a process holds anyway.
+        images = peak_images(what, name, size, threads) if size >= 1024 else np.nan
+        rows.append((f"{what}, {threads} threads", size, name, value * scale, fastest[0] / value,
+                     images))
+        print(f"  {name:32}{value * scale:8.2f} ns{fastest[0] / value:9.1f} x{images:9.1f}",
+              flush=True)
+    print(f"  (x: times faster than the fastest peer, {fastest[1]}; images: memory at the peak)")
+    return rows
+
+
+def peak_images(what, name, size, threads):
+    """Peak resident memory of a candidate beyond its input, in images, in its own process."""
+    command = [sys.executable, "-m", "benchmarks.filters", "--memory", what, name, str(size),
+               str(threads)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def print_peak(what, name, size, threads):
+    """What `peak_images` reads: a call on a small image first, for what is loaded and compiled."""
+    size, threads = int(size), int(threads)
+    for edge in (128, size):
+        image = image_of(edge)
+        if name.startswith("pdenet"):
+            network = (models.eed(30.0, tau=0.2, steps=10) if what == "tensor" else
+                       models.perona_malik(30.0, diffusivity=name.split()[1], tau=0.2, steps=20))
+            function = functools.partial(network, image, workers=threads)
+        else:
+            found = (peers.coherence_enhancing(threads, 10) if what == "tensor"
+                     else peers.perona_malik(threads))
+            function = (found[name](image) if name.startswith("OpenCV")
+                        else functools.partial(found[name], image))
+        peak = timing.peak_resident(function)
+    print(peak / image.nbytes)
 
 
 def models_beside_perona_malik(size, rounds):
@@ -75,33 +122,8 @@ def models_beside_perona_malik(size, rounds):
         growth = f"  {value * scale / sigmas:6.2f} ns per pixel of sigma" if sigmas > 0 else ""
         print(f"  {name:32}{value * scale:8.2f} ns  {value / reference:6.2f} of Perona-Malik"
               f"{growth}")
-    return [("models", size, name, value * scale, value / reference)
+    return [("models", size, name, value * scale, value / reference, "")
             for name, value in seconds.items()]
-
-
-def cost_over_pixels(sizes, rounds):
-    """Is the cost linear in the pixels? 20 explicit steps of Perona-Malik, one thread.
-
-    Each size is called so often that all work on as many pixels.
-    """
-    network = models.perona_malik(30.0, tau=0.2, steps=20)
-
-    def repeated(size):
-        image, calls = image_of(size), (sizes[-1] // size)**2
-
-        def run():
-            for _ in range(calls):
-                network(image, workers=1)
-        return run
-
-    seconds = timing.interleave({size: repeated(size) for size in sizes}, rounds)
-    scaled = {size: value * 1e9 / (sizes[-1]**2 * 20) for size, value in seconds.items()}
-    print("\nCost over pixels, Perona-Malik, float32, one thread")
-    for size, value in scaled.items():
-        print(f"  {size:5} x {size:<5}{value:8.2f} ns")
-    print(f"  largest / smallest: {max(scaled.values()) / min(scaled.values()):.2f}")
-    return [("pixels", size, "Perona-Malik", value, value / min(scaled.values()))
-            for size, value in scaled.items()]
 
 
 def memory(size):
@@ -119,46 +141,35 @@ def memory(size):
             peak = timing.peak_bytes(functools.partial(network.evolve, image, time, scheme=scheme,
                                                        workers=2)) / image.nbytes - 1
             print(f"  {name + ', ' + scheme:32}{peak:8.2f}")
-            rows.append(("memory", size, f"{name}, {scheme}", peak, ""))
+            rows.append(("memory", size, f"{name}, {scheme}", "", "", peak))
     return rows
-
-
-def start_up():
-    """Seconds of whole processes, medians of five."""
-    commands = {
-        "python -c pass": ["-c", "pass"], "import numpy": ["-c", "import numpy"],
-        "import numpy, pdenet": ["-c", "import numpy, pdenet"],
-        "pdenet filter eed example:camera": ["-m", "pdenet", "filter", "eed", "example:camera",
-                                             str(DATA / "start.png"), "--overwrite"]}
-    seconds = timing.interleave(
-        {name: functools.partial(subprocess.run, [sys.executable, *command], check=True,
-                                 stdout=subprocess.DEVNULL) for name, command in commands.items()},
-        5)
-    (DATA / "start.png").unlink(missing_ok=True)
-    print("\nWhole processes, seconds (kernels cached)")
-    for name, value in seconds.items():
-        print(f"  {name:40}{value:6.2f}")
-    return [("start", "", name, value, "") for name, value in seconds.items()]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small images, few rounds")
-    quick = parser.parse_args().quick
+    parser.add_argument("--memory", nargs=4, metavar=("TABLE", "NAME", "SIZE", "THREADS"),
+                        help="only print the memory of a candidate, in images")
+    arguments = parser.parse_args()
+    if arguments.memory:
+        return print_peak(*arguments.memory)
+    quick = arguments.quick
     machine = timing.machine("diplib", "opencv-contrib-python-headless", "medpy", "SimpleITK")
     print(machine)
     rows = []
-    for size, rounds in [(256, 15), (1024, 9)] if quick else [(256, 31), (1024, 21), (4096, 5)]:
-        rows += against_peers(size, rounds)
+    for size, rounds in [(256, 15), (1024, 9)] if quick else [(256, 31), (1024, 15), (4096, 5)]:
+        for threads in [2] if quick else [1, 2]:
+            rows += against_peers(size, threads, rounds)
+    for size, rounds in [(256, 3)] if quick else [(256, 9), (1024, 3)]:
+        for threads in [2] if quick else [1, 2]:
+            rows += tensor_driven(size, threads, rounds)
     rows += models_beside_perona_malik(512, 3 if quick else 11)
-    rows += cost_over_pixels([256, 512, 1024, 2048] + ([] if quick else [4096]), 3 if quick else 7)
     rows += memory(512 if quick else 2048)
-    rows += start_up()
     if not quick:
         with open(DATA / "filters.csv", "w", newline="") as file:
             file.write(f"# python -m benchmarks.filters; {machine}\n")
             writer = csv.writer(file)
-            writer.writerow(["table", "size", "candidate", "value", "ratio"])
+            writer.writerow(["table", "size", "candidate", "value", "ratio", "images"])
             writer.writerows([[*row[:3], *(f"{x:.3f}" if isinstance(x, float) else x
                                            for x in row[3:])] for row in rows])
 

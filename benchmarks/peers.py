@@ -67,3 +67,15 @@ def perona_malik(threads, skip=()):
         except ImportError as error:
             print(f"{name}: skipped, {error}")
     return found
+
+
+def coherence_enhancing(threads, steps):
+    """{name: function of an image} of the peers that diffuse by a tensor."""
+    try:
+        import diplib
+    except ImportError as error:
+        print(f"DIPlib: skipped, {error}")
+        return {}
+    diplib.SetNumberOfThreads(threads)
+    return {"DIPlib coherence enhancing": lambda image: diplib.CoherenceEnhancingDiffusion(
+        diplib.Image(image), derivativeSigma=1, regularizationSigma=3, iterations=steps)}

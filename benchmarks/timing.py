@@ -27,6 +27,20 @@ def interleave(candidates, rounds, calls=1):
     return {name: float(np.median(values)) for name, values in seconds.items()}
 
 
+def peak_resident(function):
+    """The most memory that this process held during a call beyond that before it; Linux only."""
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # forget earlier peaks
+    before = _status("VmRSS")
+    function()
+    return _status("VmHWM") - before
+
+
+def _status(name):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name))
+
+
 def peak_bytes(function):
     """The most memory that NumPy and Python held during a call beyond that before it."""
     function()

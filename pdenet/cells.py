@@ -143,10 +143,11 @@ def _tensor_slope(rule, factor, tensor, direction, one, near):
 
 
 @inlined
-def _flux(gradient, memory, pitch, full, g, twist, oblique):
-    """M (p, q, s) as (p, q + s, q - s), times four for D = g I, times eight for (m, d, o) = 2 D."""
+def _flux(gradient, m, memory, pitch, full, g, twist, oblique):
+    """M (p, q, s) as (p, q + s, q - s), times four for D = m I, times eight for (m, d, o) = 2 D
+    in the row g and the two after it.
+    """
     x, y, z = gradient
-    m = load(memory, g)
     if full:
         d, o = load(memory, g + pitch), load(memory, g + 2 * pitch)
         p = fma(d, x, fma(o, y, m * x))
@@ -225,8 +226,23 @@ def flux_row(memory, pitch, columns, top, bottom, full, g, twist, oblique, scale
     before = zero, zero, zero
     for j in range(0, columns + 1, BYTES // memory.itemsize):
         gradient = _gradient(memory, top + j, bottom + j)
-        flux = _flux(gradient, memory, pitch, full, g + j, twist, oblique)
+        flux = _flux(gradient, load(memory, g + j), memory, pitch, full, g + j, twist, oblique)
         _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
+        before = flux
+
+
+@kernel
+def scalar_step_row(memory, pitch, columns, top, bottom, rule, weight, twist, scale, carry, out):
+    """`scalar_row` and `flux_row` at once for a single layer, which steers itself."""
+    number = memory.dtype.type
+    zero = splat(memory, number(0))
+    before = zero, zero, zero
+    for j in range(0, columns + 1, BYTES // memory.itemsize):
+        gradient = _gradient(memory, top + j, bottom + j)
+        trace = _add_trace(gradient, gradient, weight, weight * twist, zero)
+        g = diffusivity_of(rule, trace, number(1))
+        flux = _flux(gradient, g, memory, pitch, False, 0, twist, number(0))
+        _scatter(memory, before, flux, scale, top + j, carry + j, out + j)
         before = flux
 
 
@@ -306,10 +322,11 @@ def pull_row(memory, pitch, columns, top, bottom, full, v, z, d, c, twist, obliq
         flux = zero, zero, zero
         if d >= 0:
             other = _gradient(memory, top + z + j, bottom + z + j)
-            flux = _flux(other, memory, pitch, full, d + j, twist, oblique)
+            flux = _flux(other, load(memory, d + j), memory, pitch, full, d + j, twist, oblique)
             along = fma(part, _product(gradient, flux), along)
         if c >= 0:
-            p, right, left = change = _flux(gradient, memory, pitch, full, c + j, twist, number(0))
+            p, right, left = change = _flux(gradient, load(memory, c + j), memory, pitch, full,
+                                            c + j, twist, number(0))
             across = fma(part, _product(gradient, change), across)
             flux = flux[0] + (p + p), flux[1] + (right + right), flux[2] + (left + left)
         _scatter(memory, before, flux, scale, base + j, carry + j, out + j)

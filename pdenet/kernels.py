@@ -7,7 +7,8 @@ throughout. What a cell is, and how rows lie in `memory`, says `cells`.
 import numpy as np
 
 from .cells import (NONE, copy, copy_in, correlation_row, flux_row, make_rows, mirror_ends,
-                    pitch_of, pull_row, response, scalar_row, tensor_correlation_row, tensor_row)
+                    pitch_of, pull_row, response, scalar_row, scalar_step_row,
+                    tensor_correlation_row, tensor_row)
 from .compiling import kernel
 from .lanes import BYTES, load, store
 
@@ -223,6 +224,7 @@ def explicit_steps(u, v, weights, tile, inner, full, rule, factor, mixed, alpha,
     between stays in the cache. The same rows as `structure` and `diffuse`, so the same numbers.
     """
     channels, steps, layers = len(u), scales.size, len(v)
+    single = channels == 1 and layers == 0 and not full
     rows, columns, left = tile[1] - tile[0], tile[3] - tile[2], tile[2]
     number = u.dtype.type
     twist = number(2) * (number(1) - number(2) * alpha)
@@ -257,7 +259,7 @@ def explicit_steps(u, v, weights, tile, inner, full, rule, factor, mixed, alpha,
             if full:
                 tensor_row(memory, pitch, columns, over, under, rule, factor, mixed, scaled,
                            twist, g)
-            else:
+            elif not single:
                 scalar_row(memory, pitch, columns, over, under, rule, scaled, twist, g)
             row = tile[0] + i - 1
             final = s == steps - 1
@@ -265,8 +267,12 @@ def explicit_steps(u, v, weights, tile, inner, full, rule, factor, mixed, alpha,
                 above, below = top + m * pitch, bottom + m * pitch
                 carry = (3 * s + 2) * third + m * pitch
                 target = last if i == 0 or final else (3 * s + 3 + (i - 1) % 2) * third + m * pitch
-                flux_row(memory, pitch, columns, above, below, full, g, twist, oblique,
-                         share * scales[s], above, carry, target)
+                if single:
+                    scalar_step_row(memory, pitch, columns, above, below, rule, scaled[0], twist,
+                                    share * scales[s], carry, target)
+                else:
+                    flux_row(memory, pitch, columns, above, below, full, g, twist, oblique,
+                             share * scales[s], above, carry, target)
                 if not final:
                     mirror_ends(memory, target, columns)
                 elif i > 0 and inner[0] <= row < inner[1]:

@@ -1,0 +1,111 @@
+"""How does the cost grow with the image, the model and the threads?
+
+    python -m benchmarks.growth            five minutes; writes data/growth.csv and growth.png
+    python -m benchmarks.growth --quick    a minute, smaller
+
+For every quantity the seconds of a call while all others stay, and the exponent of the growth by
+least squares in logarithms. What the mathematics says: 1 for pixels, scales (of equal sums of
+sigmas), the largest sigma, steps and channels; -1 for threads. A fixed cost makes it less.
+"""
+
+import argparse
+import csv
+import functools
+import pathlib
+
+import numpy as np
+
+from pdenet import figure4, models
+
+from . import timing
+
+DATA = pathlib.Path(__file__).parent.parent / "data"
+
+
+def image_of(size, channels=None):
+    shape = (size, size) if channels is None else (size, size, channels)
+    return np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+
+
+def series(quick):
+    """Tables: name of the quantity, what is called, {value: function}, expected exponent."""
+    size = 256 if quick else 512
+    perona_malik = models.perona_malik(30.0, tau=0.2, steps=20)
+    sizes = [128, 256, 512, 1024] + ([] if quick else [2048, 4096])
+    # As many pixels in all calls of a round, so that no size sees caches that others do not.
+    yield "pixels", "Perona-Malik, 20 steps", 1, {
+        edge**2: functools.partial(perona_malik, image_of(edge), workers=1) for edge in sizes}
+    anisotropic = models.multiscale(30.0, sigmas=figure4.SIGMAS, tau=1e-3, steps=2)
+    yield "pixels", "8 scales, 2 steps", 1, {
+        edge**2: functools.partial(anisotropic, image_of(edge), workers=1)
+        for edge in sizes[:4]}
+    yield "pixels", "8 scales, gradient", 1, {
+        edge**2: functools.partial(figure4.start("anisotropic").loss_and_gradient,
+                                   image_of(edge), image_of(edge), workers=1)
+        for edge in sizes[:3]}
+    yield "scales", "equal scales around 4 pixels, 2 steps", 1, {
+        count: functools.partial(models.multiscale(
+            30.0, sigmas=4 + 1e-3 * np.arange(count), tau=1e-3, steps=2), image_of(size),
+            workers=1) for count in (2, 4, 8, 16)}
+    yield "largest sigma", "one scale, 2 steps", 1, {
+        sigma: functools.partial(models.multiscale(30.0, sigmas=[sigma], tau=1e-3, steps=2),
+                                 image_of(size), workers=1) for sigma in (5.0, 10.0, 20.0, 40.0)}
+    yield "steps", "8 scales", 1, {
+        steps: functools.partial(models.multiscale(30.0, sigmas=figure4.SIGMAS, tau=1e-3,
+                                                   steps=steps), image_of(256), workers=1)
+        for steps in (2, 4, 8, 16)}
+    yield "channels", "EED, 5 steps", 1, {
+        count: functools.partial(models.eed(30.0, tau=0.2, steps=5), image_of(size, count),
+                                 channel_axis=-1, workers=1) for count in (1, 2, 4, 8)}
+    for name, network in (("Perona-Malik, 20 steps", perona_malik),
+                          ("8 scales, 2 steps", anisotropic)):
+        yield "threads", name, -1, {
+            workers: functools.partial(network, image_of(1024), workers=workers)
+            for workers in (1, 2)}
+    batch = np.stack(4 * [image_of(256)])
+    yield "threads", "8 scales, gradient of 4 images", -1, {
+        workers: functools.partial(figure4.start("anisotropic").loss_and_gradient, batch, batch,
+                                   workers=workers) for workers in (1, 2)}
+
+
+def draw(tables, path):
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(table[0] for table in tables))
+    figure = Figure(figsize=(9, 5.5), layout="constrained")
+    for axes, name in zip(figure.subplots(2, 3).flat, names, strict=True):
+        for quantity, what, _, values, slope in tables:
+            if quantity == name:
+                axes.loglog(list(values), list(values.values()), "o-", label=f"{what}: {slope:.2f}")
+        axes.set(xlabel=name, ylabel="seconds")
+        axes.legend(fontsize=7)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=150)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    machine, tables = timing.machine(), []
+    print(machine)
+    for quantity, what, expected, functions in series(quick):
+        seconds = timing.interleave(functions, 3 if quick else 9)
+        slope = np.polyfit(np.log(list(seconds)), np.log(list(seconds.values())), 1)[0]
+        tables.append((quantity, what, expected, seconds, slope))
+        print(f"\n{quantity}: {what}\n  exponent {slope:.2f}, by mathematics {expected}\n  "
+              + "  ".join(f"{value:g}: {time * 1e3:.1f} ms" for value, time in seconds.items()),
+              flush=True)
+    if not quick:
+        draw(tables, DATA / "growth.png")
+        with open(DATA / "growth.csv", "w", newline="") as file:
+            file.write(f"# python -m benchmarks.growth; {machine}\n")
+            writer = csv.writer(file)
+            writer.writerow(["quantity", "what", "value", "seconds", "exponent", "expected"])
+            for quantity, what, expected, seconds, slope in tables:
+                writer.writerows([[quantity, what, f"{value:g}", f"{time:.3g}", f"{slope:.3f}",
+                                   expected] for value, time in seconds.items()])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """What limits the rotation invariance of the coupled models?
 
-    python -m benchmarks.invariance            an hour on two cores; writes data/invariance.csv
+    python -m benchmarks.invariance            20 minutes on two cores; writes data/invariance.csv
     python -m benchmarks.invariance --quick    a few minutes, 5 images per angle, one alpha
 
 Four tables:
@@ -108,13 +108,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
-    count = 5 if quick else 50
+    count = 5 if quick else 20
     networks = {name: network for name, network in figure4.shipped().items()
                 if name != "uncoupled"}
-    rows = parts(networks, 3 if quick else 20)
+    rows = parts(networks, 3 if quick else 10)
     rows += sampling(networks, count)
     rows += layout([10, 50] if quick else [10, 50, 400])
-    names = ["anisotropic"] if quick else list(networks)
+    names = ["anisotropic"] if quick else ["isotropic", "anisotropic"]
     alphas = [0.41] if quick else [0.3, 0.38, 0.41, 0.43, 0.45, 0.47, 0.5]
     rows += frontier(names, [(alpha, 0.0) for alpha in alphas] + ([] if quick else [(0.41, 1.0)]),
                      count)

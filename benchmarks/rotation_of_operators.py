@@ -17,7 +17,8 @@ from pdenet.operators import Hessian, Laplacian
 def variation(operator, wavelength):
     theta = np.linspace(0, np.pi / 2, 181)
     k = 2 * np.pi / wavelength
-    rho = operator.symbol(np.sin(k * np.cos(theta) / 2)**2, np.sin(k * np.sin(theta) / 2)**2)
+    rho = np.polynomial.polynomial.polyval2d(np.sin(k * np.sin(theta) / 2)**2,
+                                             np.sin(k * np.cos(theta) / 2)**2, operator.symbol)
     return (rho.max() - rho.min()) / rho.mean()
 
 

@@ -215,10 +215,7 @@ class DiffusionBlock:
 
     def symbol(self, xi, eta):
         """sum_l w_l G_l^2 K' K on frequencies xi by eta (rad per pixel): the step for g = 1."""
-        along, across = self.scales.symbol(xi)**2, self.scales.symbol(eta)**2
-        smoothing = (self.scales.measure[:, np.newaxis] * across).T @ along
-        X, Y = np.sin(xi / 2)**2, np.sin(eta / 2)**2
-        return smoothing * self.operator.symbol(X[np.newaxis], Y[:, np.newaxis])
+        return _symbol(self.operator, self.scales, xi, eta)
 
     @functools.cached_property
     def tau_max(self):
@@ -228,22 +225,40 @@ class DiffusionBlock:
         fastest oscillation and refined around the maximum. It bounds the step for every
         tensor D <= I, because M(D) <= M(I).
         """
-        # Beyond 1024 the fastest oscillations are those of large scales, long smoothed away.
-        count = min(16 * (2 * self.scales.reach + self.operator.reach), 1024)
-        low, high = np.zeros(2), np.full(2, np.pi)
-        while True:
-            xi, eta = (np.linspace(a, b, count + 1) for a, b in zip(low, high, strict=True))
-            rho = self.symbol(xi, eta)
-            row, column = np.unravel_index(rho.argmax(), rho.shape)
-            centre, spacing = np.array([xi[column], eta[row]]), (high - low) / count
-            if spacing.max() < 1e-6:
-                return float(2 / rho.max())
-            low = np.clip(centre - spacing, 0, np.pi)
-            high = np.clip(centre + spacing, 0, np.pi)
-            count = 16
+        return _tau_max(self.operator, tuple(self.scales.sigmas), tuple(self.scales.weights))
 
     def reach(self, steps):
         """Pixels on which a pixel depends after a cycle of this many steps."""
         smoothing = self.scales.reach
         return (steps * (2 * smoothing + self.operator.reach)
                 + max(0, self._steers.reach - smoothing))
+
+
+def _symbol(operator, scales, xi, eta):
+    """sum_lij w_l c_ji (G_l^2 X^i) (G_l^2 Y^j), a product of two matrices."""
+    along = scales.symbol(xi)**2
+    across = along if np.array_equal(xi, eta) else scales.symbol(eta)**2
+    coefficients = operator.symbol
+    degrees = np.arange(len(coefficients))[:, np.newaxis]
+    X, Y = np.sin(xi / 2)**(2 * degrees), np.sin(eta / 2)**(2 * degrees)
+    left = (scales.measure[:, np.newaxis] * across) * (coefficients.T @ Y)[:, np.newaxis]
+    right = along * X[:, np.newaxis]
+    return left.reshape(-1, eta.size).T @ right.reshape(-1, xi.size)
+
+
+@functools.lru_cache(64)
+def _tau_max(operator, sigmas, weights):
+    scales = ScaleSpace(sigmas, weights)
+    # Beyond 1024 the fastest oscillations are those of large scales, long smoothed away.
+    count = min(16 * (2 * scales.reach + operator.reach), 1024)
+    low, high = np.zeros(2), np.full(2, np.pi)
+    while True:
+        xi, eta = (np.linspace(a, b, count + 1) for a, b in zip(low, high, strict=True))
+        rho = _symbol(operator, scales, xi, eta)
+        row, column = np.unravel_index(rho.argmax(), rho.shape)
+        centre, spacing = np.array([xi[column], eta[row]]), (high - low) / count
+        if spacing.max() < 1e-6:
+            return float(2 / rho.max())
+        low = np.clip(centre - spacing, 0, np.pi)
+        high = np.clip(centre + spacing, 0, np.pi)
+        count = 16

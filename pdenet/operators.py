@@ -16,6 +16,9 @@ An operator offers
         linear in C, for tensors D and C as planes, or a `Response` and None. Where other layers
         a_n steer, not v, the second term is theirs: steered_n = 2 K' M(C) K a_n. Returns the
         sums of (K v_n)' M(D) K z_n and of (K a_n)' M(C) K a_n over the image
+    symbol              of K' K: coefficients c_ji of Y^j X^i, X = sin(xi/2)^2, Y = sin(eta/2)^2
+    integrate(density)  the sum over the image of a density given where K lives
+    reach               pixels from which K' M K gathers in each direction
 and knows whether it has a full structure tensor (`directional`). `work` holds work arrays.
 """
 
@@ -121,9 +124,10 @@ class Gradient:
         return v[:0], tensor._replace(steers=steers, factor=number(tensor.factor),
                                       mixed=number(tensor.mixed))
 
-    def symbol(self, X, Y):
+    @property
+    def symbol(self):
         """4 X + 4 Y - 16 alpha X Y, which bounds M(D) too: D <= I gives M(D) <= M(I)."""
-        return 4 * X + 4 * Y - 16 * self.alpha * X * Y
+        return np.array([[0, 4], [4, -16 * self.alpha]])
 
     def integrate(self, density):
         """Sum over the cells; a cell of the rim is shared with the mirror image, so half of it."""
@@ -222,8 +226,11 @@ class Laplacian(_SecondOrder):
     def _apply_adjoint(self, flux, scale, out):
         stencils.laplacian(flux[0], flux.dtype.type(self.alpha), scale, out)
 
-    def symbol(self, X, Y):
-        return (4 * X + 4 * Y - 16 * self.alpha * X * Y)**2
+    @property
+    def symbol(self):
+        """(4 X + 4 Y - 16 alpha X Y)^2."""
+        b = -16 * self.alpha
+        return np.array([[0, 0, 16], [0, 32, 8 * b], [16, 8 * b, b * b]])
 
 
 @dataclass(frozen=True)
@@ -250,5 +257,7 @@ class Hessian(_SecondOrder):
     def _apply_adjoint(self, flux, scale, out):
         stencils.hessian_adjoint(flux, scale, out)
 
-    def symbol(self, X, Y):
-        return 16 * X**2 + 16 * Y**2 + 32 * X * (1 - X) * Y * (1 - Y)
+    @property
+    def symbol(self):
+        """16 X^2 + 16 Y^2 + 32 X (1 - X) Y (1 - Y)."""
+        return np.array([[0, 0, 16], [0, 32, -32], [16, -32, 32]])

@@ -173,6 +173,11 @@ def main():
             writer.writerows([[*row[:3], *(f"{x:.3f}" if isinstance(x, float) else x
                                            for x in row[3:])] for row in rows])
 
+    best = {row[:2]: row[4] for row in reversed(rows) if row[2].startswith("pdenet")}
+    print("=> times faster than the fastest peer: " + "; ".join(
+        f"{what}, {size} x {size}: {ratio:.1f}" for (what, size), ratio in best.items()
+        if what.endswith("2 threads")))
+
 
 if __name__ == "__main__":
     main()

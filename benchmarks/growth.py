@@ -106,6 +106,10 @@ def main():
                 writer.writerows([[quantity, what, f"{value:g}", f"{time:.3g}", f"{slope:.3f}",
                                    expected] for value, time in seconds.items()])
 
+    print("=> exponents above the mathematics: " + (", ".join(
+        f"{quantity} ({what}) {slope:.2f}" for quantity, what, expected, _, slope in tables
+        if expected > 0 and slope > expected + 0.15) or "none"))
+
 
 if __name__ == "__main__":
     main()

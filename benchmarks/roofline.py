@@ -133,6 +133,10 @@ def main():
             writer.writerows([[f"{x:.3g}" if isinstance(x, float) else x for x in row]
                               for row in rows])
 
+    print("=> " + "; ".join(f"{name}: {share:.0%} of the limit"
+                            for kind, name, threads, *_, share in rows
+                            if kind == "work" and threads == 1))
+
 
 if __name__ == "__main__":
     main()

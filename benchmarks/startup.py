@@ -73,6 +73,10 @@ def main():
             writer.writerows([[name, state, f"{value:.2f}"]
                               for (state, name), value in seconds.items()])
 
+    print("=> pdenet filter eed: " + ", ".join(
+        f"{state} {value:.1f} s" for (state, name), value in seconds.items()
+        if name == "pdenet filter eed"))
+
 
 if __name__ == "__main__":
     main()

@@ -312,12 +312,13 @@ def pull_row(memory, pitch, columns, top, bottom, full, v, z, d, c, twist, obliq
     """out = base + scale K' (M(D) K z + 2 M(C) K v), as far as this row of cells completes it.
 
     For rows d and c of tensors as in `flux_row`; where one is missing, d < 0 or c < 0, its term
-    is 0. Then sums, in lanes, of (K v)' M(D) K z and (K v)' M(C) K v, as often as `measure` says.
+    is 0. Added to sums, in lanes: (K v)' M(D) K z and (K v)' M(C) K v, as often as `measure` says.
     """
     number = memory.dtype.type
     zero = splat(memory, number(0))
-    before, along, across = (zero, zero, zero), zero, zero
-    for j in range(0, columns + 1, BYTES // memory.itemsize):
+    lanes, before = BYTES // memory.itemsize, (zero, zero, zero)
+    along, across = load(memory, sums), load(memory, sums + lanes)
+    for j in range(0, columns + 1, lanes):
         gradient, part = _gradient(memory, top + v + j, bottom + v + j), load(memory, measure + j)
         flux = zero, zero, zero
         if d >= 0:
@@ -332,7 +333,7 @@ def pull_row(memory, pitch, columns, top, bottom, full, v, z, d, c, twist, obliq
         _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
         before = flux
     store(memory, sums, along)
-    store(memory, sums + BYTES // memory.itemsize, across)
+    store(memory, sums + lanes, across)
 
 
 # Memory for rows ----------------------------------------------------------------------------

@@ -143,16 +143,18 @@ def pull(v, z, weights, tensor, change, steers, steering, full, rule, factor, mi
     oblique = -twist * gamma
     share = number(0.125 if full else 0.25)
     scaled, scaling = share * weights, share * steering
-    memory, pitch = make_rows(5 * layers + 3 * apart + 11, columns, v), pitch_of(columns, v)
+    memory, pitch = make_rows(7 * layers + 5 * apart + 11, columns, v), pitch_of(columns, v)
     half = (2 * layers + apart) * pitch
     carry = 2 * half
     base = carry + (layers + apart) * pitch
-    measure, result = base + pitch, base + 2 * pitch
-    d, c, last = base + 3 * pitch, base + 6 * pitch, base + 9 * pitch
+    measure, halves, result = base + pitch, base + 2 * pitch, base + 3 * pitch
+    d, c, parts = base + 4 * pitch, base + 7 * pitch, base + 10 * pitch
     leading = 2 * layers * pitch if apart > 0 else 0  # the first row of those that steer
     memory[measure:measure + columns + 1] = number(1)
     memory[measure], memory[measure + columns] = number(0.5), number(0.5)
-    totals = np.zeros((layers + apart, 2 * lanes))
+    for j in range(columns + 1):
+        memory[halves + j] = number(0.5) * memory[measure + j]
+    totals = np.zeros(2 * lanes * (layers + apart))
     for i in range(rows + 1):
         top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
         if i < rows:
@@ -174,21 +176,24 @@ def pull(v, z, weights, tensor, change, steers, steering, full, rule, factor, mi
             scalar_row(memory, pitch, columns, top + leading, bottom + leading, NONE, scaling,
                        twist, d)
             correlation_row(memory, pitch, columns, top, bottom, scaled, twist, rule, factor, d, c)
-        rim = 0.5 if i == 0 or i == rows else 1.0
         for n in range(layers + apart):
             a = n * pitch if n < layers else leading + (n - layers) * pitch
             pull_row(memory, pitch, columns, top, bottom, full, a, (layers + n) * pitch,
                      d if n < layers else -1, c if apart == 0 or n >= layers else -1, twist,
-                     oblique, share, base, measure, carry + n * pitch, result, last)
-            for k in range(2 * lanes):
-                totals[n, k] += rim * memory[last + k]
+                     oblique, share, base, halves if i == 0 or i == rows else measure,
+                     carry + n * pitch, result, parts + 2 * lanes * n)
             if i > 0:
                 copy(memory[result + 1:], out[n, i - 1] if n < layers else
                      steered[n - layers, i - 1])
+        if i % 16 == 15 or i == rows:  # a few rows in their own type, the image in float64
+            for k in range(totals.size):
+                totals[k] += memory[parts + k]
+                memory[parts + k] = number(0)
     for n in range(layers):
-        along[n] = share * totals[n, :lanes].sum()
+        along[n] = share * totals[2 * lanes * n:2 * lanes * n + lanes].sum()
     for n in range(across.size):
-        across[n] = share * totals[layers + n if apart > 0 else n, lanes:].sum()
+        first = 2 * lanes * (layers + n if apart > 0 else n) + lanes
+        across[n] = share * totals[first:first + lanes].sum()
 
 
 @kernel

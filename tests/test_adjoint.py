@@ -228,7 +228,7 @@ MUTANTS = [
      "(m, d, _), (b, p, _) = structure(), 1.001 * correlation()"),
     ("fluxes.py", "self.diffusivity.derivative(structure()) * correlation()",
      "self.diffusivity.derivative(structure()) * 1.001 * correlation()"),
-    ("kernels.py", "rim = 0.5 if i == 0 or i == rows else 1.0", "rim = 1.0"),
+    ("kernels.py", "halves if i == 0 or i == rows else measure", "measure"),
     ("kernels.py", "memory[measure], memory[measure + columns] = number(0.5), number(0.5)",
      "memory[measure] = number(0.5)"),
     ("operators.py", "self.diffuse(steers, change, 2, False", "self.diffuse(steers, change, 2.002, "

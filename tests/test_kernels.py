@@ -5,14 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdenet import Gradient, Hessian, Laplacian, ScaleSpace, cells, kernels
+from pdenet import (Anisotropic, Gradient, Hessian, Isotropic, Laplacian, Rational, ScaleSpace,
+                    Uncoupled, cells, kernels)
 from pdenet.diffusivities import DIFFUSIVITIES
+from pdenet.operators import Response
 from pdenet.scalespace import add_smoothed
 from pdenet.tiles import Workspace
 
 from . import naive
 
-SHAPES = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 9), (8, 1), (5, 7), (16, 33), (40, 17)]
+SHAPES = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 9), (8, 1), (5, 7), (16, 33), (40, 17), (64, 36),
+          (36, 70)]
 dtypes = pytest.mark.parametrize("dtype, tolerance", [(np.float32, 1e-6), (np.float64, 1e-14)])
 
 
@@ -123,6 +126,24 @@ def test_diffusivity_of_tensors_is_the_matrix_function(name, dtype, tolerance):
     scalar = operator.structure(layers, weights, False, Workspace(), g.rule, g.factor)
     np.testing.assert_allclose(scalar[0], g.g(np.trace(j, axis1=-2, axis2=-1)), rtol=0,
                                atol=50 * tolerance)
+
+
+@dtypes
+@pytest.mark.parametrize("steers", [0, 2], ids=["tied", "separate"])
+@pytest.mark.parametrize("flux", [Isotropic, Anisotropic, Uncoupled])
+def test_a_tensor_computed_on_the_way_is_the_same(flux, steers, dtype, tolerance):
+    v, others = random((3, 21, 37), dtype), random((steers, 21, 37), dtype, 1)
+    layers, work, operator = others if steers else v, Workspace(), Gradient(0.3, 0.5)
+    weights, g = np.linspace(0.5, 1.5, len(layers)).astype(dtype), Rational(0.7)
+    response = Response(layers, weights, flux.directional, g.rule, g.factor, flux.mixed)
+    planes = operator.structure(layers, weights, flux.directional, work, g.rule, g.factor,
+                                flux.mixed)
+    for add in (False, True):
+        on_the_way, held = v.copy(), v.copy()
+        operator.diffuse(v, response, 0.3, add, on_the_way, work)
+        operator.diffuse(v, planes, 0.3, add, held, work)
+        np.testing.assert_array_equal(on_the_way, held)
+        assert not np.array_equal(held, v)
 
 
 @dtypes

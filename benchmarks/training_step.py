@@ -1,0 +1,133 @@
+"""What does a training step cost, beside the same network in PyTorch and in JAX?
+
+    python -m pip install torch==2.13.0 jax       and a C++ compiler, for torch.compile
+    python -m benchmarks.training_step            writes data/training_step.csv
+    python -m benchmarks.training_step --quick    few rounds, the anisotropic network only
+
+The loss and its gradient for a batch of four images of 256 x 256 in float32, two threads for all
+(JAX uses its own pool). All candidates run in turn in one process, and each must give the
+gradient of pdenet. Each has a call that is not counted before those that are, for caches and
+threads. Most of the time goes by while torch.compile compiles. Memory, of the anisotropic network:
+the peak beyond that after the imports, each candidate in a process of its own, what it compiles
+included.
+"""
+
+import argparse
+import csv
+import functools
+import importlib
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from pdenet import figure4
+
+from . import frameworks, timing
+
+DATA = pathlib.Path(__file__).parent.parent / "data"
+SIZE, IMAGES, TOLERANCE = 256, 4, 1e-3
+
+
+def batch():
+    """Noisy and clean images."""
+    return [images.astype(np.float32) for images in figure4.training_set(IMAGES, SIZE)]
+
+
+def functions(network, names):
+    """{name: function of noisy and clean images to loss and gradient}."""
+    candidates = frameworks.build(network, SIZE, names)
+    candidates["pdenet"] = functools.partial(network.loss_and_gradient, workers=2)
+    # JAX comes last: whoever follows it takes up to twice as long.
+    return dict(sorted(candidates.items(), key=lambda item: item[0].startswith("jax")))
+
+
+def deviation(gradient, reference):
+    """The largest difference of two gradients, for each parameter relative to its largest entry."""
+    return max(float(np.abs(np.asarray(gradient[name], np.float64) - value).max()
+                     / np.abs(value).max()) for name, value in reference.items())
+
+
+def training_step(coupling, rounds, names):
+    """Rows: coupling, candidate, ms per image, times pdenet, deviation, memory in MB."""
+    network, pair = figure4.start(coupling), batch()
+    candidates = functions(network, names)
+    reference = network.loss_and_gradient(*pair)[1]
+    deviations = {}
+    for name, function in candidates.items():
+        start = time.perf_counter()
+        deviations[name] = deviation(function(*pair)[1], reference)
+        print(f"{name}: first call, {time.perf_counter() - start:.1f} s", flush=True)
+    wrong = [name for name, value in deviations.items() if not value <= TOLERANCE]
+    if wrong:
+        raise SystemExit(f"{coupling}: other gradients than pdenet's: {', '.join(wrong)}")
+    seconds = timing.interleave({name: functools.partial(function, *pair)
+                                 for name, function in candidates.items()}, rounds, calls=2)
+    print(f"\n{coupling}: loss and gradient, {IMAGES} images of {SIZE} x {SIZE}, float32\n"
+          f"  {'':34}{'ms/image':>9}{'x pdenet':>10}{'deviation':>11}{'MB':>8}")
+    rows = []
+    for name, value in sorted(seconds.items(), key=lambda item: item[1]):
+        row = (coupling, name, value * 1e3 / IMAGES, value / seconds["pdenet"], deviations[name],
+               memory(coupling, name) if coupling == "anisotropic" else np.nan)
+        print(f"  {name:34}{row[2]:9.1f}{row[3]:10.2f}{row[4]:11.1e}{row[5]:8.0f}", flush=True)
+        rows.append(row)
+    peak = timing.peak_bytes(functools.partial(
+        network.loss_and_gradient, *(images[:1] for images in pair), workers=1)) / 1e6
+    print(f"  (pdenet's work memory, of each worker: {peak:.0f} MB)")
+    return rows + [(coupling, "pdenet, work memory of a worker", "", "", "", peak)]
+
+
+def memory(coupling, name):
+    """Peak resident MB of a candidate beyond its imports, measured in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.training_step", "--memory", name, coupling]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def measure_memory(name, coupling):
+    """Prints what `memory` reads."""
+    network, pair = figure4.start(coupling), batch()
+    if name != "pdenet":
+        importlib.import_module(name.replace(",", " ").split()[0])
+
+    def run():
+        function = functions(network, [] if name == "pdenet" else [name])[name]
+        for _ in range(2):
+            function(*pair)
+
+    print(timing.peak_resident(run) / 1e6)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few rounds, one network")
+    parser.add_argument("--memory", nargs=2, metavar=("NAME", "COUPLING"),
+                        help="only print the memory of a candidate, in MB")
+    arguments = parser.parse_args()
+    if arguments.memory:
+        return measure_memory(*arguments.memory)
+    machine = timing.machine("torch", "jax")
+    print(machine)
+    couplings = ["anisotropic"] if arguments.quick else ["isotropic", "anisotropic"]
+    rows = []
+    for coupling in couplings:
+        rows += training_step(coupling, 3 if arguments.quick else 9, tuple(frameworks.CANDIDATES))
+    if not arguments.quick:
+        with open(DATA / "training_step.csv", "w", newline="") as file:
+            file.write(f"# python -m benchmarks.training_step; {machine}\n")
+            writer = csv.writer(file)
+            writer.writerow(["network", "candidate", "ms per image", "times pdenet", "deviation",
+                             "MB"])
+            writer.writerows([[f"{x:.3g}" if isinstance(x, float) else x for x in row]
+                              for row in rows])
+    for coupling in couplings:
+        ratios = {name: ratio for what, name, _, ratio, *_ in rows
+                  if what == coupling and name != "pdenet" and ratio}
+        fastest = min(ratios, key=ratios.get)
+        print(f"=> {coupling}: {next(r[2] for r in rows if r[:2] == (coupling, 'pdenet')):.1f} ms "
+              f"per image, {ratios[fastest]:.1f} times faster than {fastest}")
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-MODELS = ("isotropic", "anisotropic", "uncoupled", "anisotropic-steered")
+MODELS = ("isotropic", "anisotropic", "uncoupled", "anisotropic-steered", "anisotropic-invariant")
 PEERS = ("tv", "non-local-means", "wavelet", "bilateral")
 
 TRAIN_HELP = """\
@@ -49,8 +49,8 @@ def add_commands(commands):
     command.add_argument("--batch-size", type=int, default=4, help="(default: %(default)s)")
     command.add_argument("--learning-rate", type=float,
                          help="(default: 0.001, with --quick 0.02)")
-    command.add_argument("--alpha", type=float, default=0.41,
-                         help="of the discretisation (default: %(default)s)")
+    command.add_argument("--alpha", type=float, help="of the discretisation (default: 0.41, of "
+                         "anisotropic-invariant 0.45)")
     command.add_argument("--gamma", type=float, default=0.0,
                          help="of the discretisation (default: %(default)s)")
     command.add_argument("--seed", type=int, default=0,
@@ -130,7 +130,7 @@ def run_train(options):
                                 f"{checkpoint}") from None
     command = (f"pdenet train {options.model} {os.path.basename(options.output)} --epochs {epochs} "
                f"--images {images} --batch-size {options.batch_size} --learning-rate {rate:g} "
-               f"--alpha {options.alpha:g} --gamma {options.gamma:g} --seed {options.seed}")
+               f"--alpha {fitted.operator.alpha:g} --gamma {options.gamma:g} --seed {options.seed}")
     fitted.save(options.output, provenance={
         "command": command, "seed": options.seed, "versions": _versions(__version__),
         "epochs": len(history), "loss": history[-1]["loss"], "psnr": history[-1]["psnr"]})

@@ -25,22 +25,24 @@ def training_set(images=IMAGES, size=256):
     return add_noise(clean, SIGMA, NOISE), clean
 
 
-def start(name, alpha=0.41, gamma=0.0):
+def start(name, alpha=None, gamma=0.0):
     """The network from which the training of a model begins.
 
     All scales diffuse equally much, omega beta^2 = 1, at nine tenths of the largest stable step.
     """
     check_choice("name", name, PRETRAINED)
-    coupling, _, steered = name.partition("-")
+    coupling, _, variant = name.partition("-")
+    if alpha is None:
+        alpha = 0.45 if variant == "invariant" else 0.41
     weights = 1 / np.sqrt(ScaleSpace(SIGMAS).omega)
-    options = {"steering": ScaleSpace(SIGMAS, weights)} if steered else {}
+    options = {"steering": ScaleSpace(SIGMAS, weights)} if variant == "steered" else {}
     network = models.multiscale(60.0, sigmas=SIGMAS, weights=weights, coupling=coupling, steps=10,
                                 operator=Gradient(alpha, gamma), **options)
     return network.with_parameters({"tau": 0.9 * network.tau_max})
 
 
 def train(name, epochs=EPOCHS, images=IMAGES, batch_size=BATCH, learning_rate=1e-3, rng=0,
-          alpha=0.41, gamma=0.0, **options):
+          alpha=None, gamma=0.0, **options):
     """Train a model by the paper's protocol; further options go to `fit`."""
     noisy, clean = training_set(images)
     return fit(start(name, alpha, gamma), noisy, clean, epochs=epochs, batch_size=batch_size,

@@ -80,11 +80,10 @@ def test_figure4_draws_and_tabulates(tmp_path, capsys):
     assert main(options) == 0
     out = capsys.readouterr().out
     rows = list(csv.reader(table.read_text().splitlines()))
-    assert rows[0] == ["angle", "isotropic", "anisotropic", "uncoupled", "anisotropic-steered",
-                       "mine"]
+    assert rows[0] == ["angle", *parameterfiles.PRETRAINED, "mine"]
     assert len(rows) == 20 and picture.read_bytes().startswith(b"\x89PNG")
     mean, variance = ([float(x) for x in row[1:]] for row in rows[-2:])
-    assert mean[1] > mean[0] > mean[4]
+    assert mean[1] > mean[0] > mean[5]
     assert variance[2] > 5 * max(variance[0], variance[1])
     for row in rows[1:18]:  # the anisotropic model is above the isotropic one at every angle
         assert float(row[2]) > float(row[1])

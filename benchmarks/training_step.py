@@ -112,7 +112,7 @@ def main():
     couplings = ["anisotropic"] if arguments.quick else ["isotropic", "anisotropic"]
     rows = []
     for coupling in couplings:
-        rows += training_step(coupling, 3 if arguments.quick else 9, tuple(frameworks.CANDIDATES))
+        rows += training_step(coupling, 3 if arguments.quick else 5, tuple(frameworks.CANDIDATES))
     if not arguments.quick:
         with open(DATA / "training_step.csv", "w", newline="") as file:
             file.write(f"# python -m benchmarks.training_step; {machine}\n")

@@ -13,6 +13,7 @@ and says by `directional` whether it needs the whole structure tensor or its tra
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,7 +28,7 @@ __all__ = ["Isotropic", "Anisotropic", "Uncoupled", "Orientations"]
 class _Flux:
     diffusivity: object
 
-    mixed = None  # what J_12 counts, where D = g(J) or g(tr J) I
+    mixed: ClassVar[float | None] = None  # what J_12 counts, where D = g(J) or g(tr J) I
 
     def __post_init__(self):
         check_diffusivity(self.diffusivity)

@@ -372,6 +372,20 @@ def copy_in(v, memory, row):
 
 
 @inlined
+def copy_layers(v, i, memory, row, pitch):
+    """Row i of all layers into rows from `row` on, likewise."""
+    for n in range(len(v)):
+        copy_in(v[n, i], memory, row + n * pitch)
+
+
+@inlined
+def copy_tensor(tensor, i, columns, memory, row, pitch):
+    """Row i of a tensor's planes of cells into rows from `row` on."""
+    for k in range(len(tensor)):
+        copy(tensor[k, i], memory[row + k * pitch:row + k * pitch + columns + 1])
+
+
+@inlined
 def mirror_ends(memory, row, columns):
     memory[row], memory[row + columns + 1] = memory[row + 1], memory[row + columns]
 

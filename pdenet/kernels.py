@@ -6,9 +6,9 @@ throughout. What a cell is, and how rows lie in `memory`, says `cells`.
 
 import numpy as np
 
-from .cells import (NONE, copy, copy_in, correlation_row, flux_row, make_rows, mirror_ends,
-                    pitch_of, pull_row, response, scalar_row, scalar_step_row,
-                    tensor_correlation_row, tensor_row)
+from .cells import (NONE, copy, copy_in, copy_layers, copy_tensor, correlation_row, flux_row,
+                    make_rows, mirror_ends, pitch_of, pull_row, response, scalar_row,
+                    scalar_step_row, tensor_correlation_row, tensor_row)
 from .compiling import kernel
 from .lanes import BYTES, load, store
 
@@ -36,8 +36,7 @@ def structure(v, weights, rule, factor, mixed, alpha, out):
     for i in range(rows + 1):
         top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
         if i < rows:
-            for n in range(layers):
-                copy_in(v[n, i], memory, bottom + n * pitch)
+            copy_layers(v, i, memory, bottom, pitch)
         if full:
             tensor_row(memory, pitch, columns, top, bottom, rule, factor, mixed, scaled, twist, g)
         else:
@@ -69,13 +68,10 @@ def diffuse(v, tensor, steers, weights, full, rule, factor, mixed, alpha, gamma,
     for i in range(rows + 1):
         top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
         if i < rows:
-            for n in range(layers):
-                copy_in(v[n, i], memory, bottom + n * pitch)
-            for n in range(apart):
-                copy_in(steers[n, i], memory, bottom + leading + n * pitch)
+            copy_layers(v, i, memory, bottom, pitch)
+            copy_layers(steers, i, memory, bottom + leading, pitch)
         if len(tensor) > 0:
-            for k in range(len(tensor)):
-                copy(tensor[k, i], memory[g + k * pitch:g + k * pitch + columns + 1])
+            copy_tensor(tensor, i, columns, memory, g, pitch)
         elif full:
             tensor_row(memory, pitch, columns, top + leading, bottom + leading, rule, factor,
                        mixed, scaled, twist, g)
@@ -109,9 +105,8 @@ def correlate(v, z, weights, tensor, alpha, gamma, out):
     for i in range(rows + 1):
         top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
         if i < rows:
-            for n in range(layers):
-                copy_in(v[n, i], memory, bottom + n * pitch)
-                copy_in(z[n, i], memory, bottom + (layers + n) * pitch)
+            copy_layers(v, i, memory, bottom, pitch)
+            copy_layers(z, i, memory, bottom + layers * pitch, pitch)
         if full:
             copy(tensor[2, i], memory[d + 2 * pitch:d + 2 * pitch + columns + 1])
             tensor_correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma, NONE,
@@ -158,15 +153,12 @@ def pull(v, z, weights, tensor, change, steers, steering, full, rule, factor, mi
     for i in range(rows + 1):
         top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
         if i < rows:
-            for n in range(layers):
-                copy_in(v[n, i], memory, bottom + n * pitch)
-                copy_in(z[n, i], memory, bottom + (layers + n) * pitch)
-            for n in range(apart):
-                copy_in(steers[n, i], memory, bottom + leading + n * pitch)
+            copy_layers(v, i, memory, bottom, pitch)
+            copy_layers(z, i, memory, bottom + layers * pitch, pitch)
+            copy_layers(steers, i, memory, bottom + leading, pitch)
         if len(tensor) > 0:
-            for k in range(len(tensor)):
-                copy(tensor[k, i], memory[d + k * pitch:d + k * pitch + columns + 1])
-                copy(change[k, i], memory[c + k * pitch:c + k * pitch + columns + 1])
+            copy_tensor(tensor, i, columns, memory, d, pitch)
+            copy_tensor(change, i, columns, memory, c, pitch)
         elif full:
             tensor_row(memory, pitch, columns, top + leading, bottom + leading, NONE, factor,
                        mixed, scaling, twist, d)

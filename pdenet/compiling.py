@@ -5,7 +5,6 @@ import warnings
 
 import numba
 from numba.core.caching import FunctionCache
-from numba.core.compiler import Compiler
 
 
 SOURCES = [pathlib.Path(__file__).with_name(name)
@@ -52,18 +51,6 @@ class _ForgivingCache:
         return self._cache.cache_path if self._cache else None
 
 
-class _DistinctArguments(Compiler):
-    """Numba's compiler, told that no two array arguments overlap where one is written.
-
-    Otherwise LLVM guards a loop by run-time checks, and leaves loops that write several
-    rows scalar, because they would need too many.
-    """
-
-    def define_pipelines(self):
-        self.state.flags.noalias = True
-        return super().define_pipelines()
-
-
 def cache_state(compiled):
     """Where compiled kernels are kept, and how many, in words."""
     path = getattr(getattr(compiled, "_cache", None), "cache_path", None)
@@ -79,11 +66,6 @@ def kernel(function, **options):
     if not numba.config.DISABLE_JIT:
         compiled._cache = _ForgivingCache(function)
     return compiled
-
-
-def row(function):
-    """A kernel's loop along rows; rows that it writes are no other argument's."""
-    return kernel(function, pipeline_class=_DistinctArguments)
 
 
 def inlined(function):

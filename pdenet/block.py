@@ -1,10 +1,12 @@
 """The explicit step and its adjoint, each written once: the diffusion block.
 
     u_m  <-  u_m - tau sum_l w_l G_l K' Phi(K G_l u_m),     m = 1..M channels, l = 1..L scales
+             + tau reaction (f_m - u_m)
 
 is eq. (17) for one channel and scale, eq. (28) for several channels, eq. (36) for several
-scales, and all at once. Channels and scales form one axis of layers n = (m, l), which the
-flux Phi = M(D) K v couples by the tensor D = g(J), J = sum_n w_n J(v_n).
+scales, and all at once, without the last line, which pulls back to the image f given at first.
+Channels and scales form one axis of layers n = (m, l), which the flux Phi = M(D) K v couples by
+the tensor D = g(J), J = sum_n w_n J(v_n).
 
 The adjoint takes the derivative of a number by the step's result, the cotangent, to its
 derivatives by u and by the parameters. With the layers v_n = G_n u and z_n = G_n cotangent
@@ -22,15 +24,20 @@ part of the derivatives by the weights
 The derivative by tau is -sum_n w_n of the first sum; as g is a function of J / contrast^2, that
 by the contrast is 2 tau / contrast sum_n w_n of the second. Multiplying the contrast and all
 weights beta by a factor and dividing tau by its square changes nothing, so that always
-sum_n beta_n d/dbeta_n + contrast d/dcontrast - 2 tau d/dtau = 0.
+sum_n beta_n d/dbeta_n + contrast d/dcontrast - 2 tau d/dtau = 0 without a reaction.
+
+The reaction adds -tau reaction times the cotangent to that of u, and the opposite to that of f; its
+derivative is tau times the sum of cotangent (f - u), and it adds reaction times this sum to d/dtau.
 """
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 
 import numpy as np
 
 from . import kernels
+from .checks import check_number
 from .operators import Response
 from .scalespace import ScaleSpace
 from .tiles import Workspace
@@ -54,11 +61,13 @@ class DiffusionBlock:
     flux : Isotropic, Anisotropic, Uncoupled or Orientations
     steering : ScaleSpace, optional
         The scales whose structure steers the diffusion; those that diffuse by default.
+    reaction : float, optional
+        How strongly the step pulls back to the image given at first, per time, >= 0.
 
     Raises
     ------
     ValueError
-        If the flux needs a structure tensor and the operator has none.
+        If the flux needs a structure tensor and the operator has none, or the reaction is < 0.
 
     Examples
     --------
@@ -73,8 +82,12 @@ class DiffusionBlock:
     scales: ScaleSpace
     flux: object
     steering: ScaleSpace | None = None
+    reaction: float | None = None
 
     def __post_init__(self):
+        if self.reaction is not None:
+            object.__setattr__(self, "reaction",
+                               check_number("reaction", self.reaction, least=0.0))
         for name, value, part, kinds in (
                 ("operator", self.operator, "symbol", "Gradient, Laplacian or Hessian"),
                 ("flux", self.flux, "tensor", "Isotropic, Anisotropic, Uncoupled or Orientations"),
@@ -86,11 +99,11 @@ class DiffusionBlock:
             raise ValueError(f"flux must be Isotropic with operator {self.operator}; "
                              f"got {self.flux}")
 
-    def cycle(self, u, taus, work):
+    def cycle(self, u, taus, f, work):
         """Steps of sizes taus with the tensor held as it is at their beginning.
 
-        One size is the explicit step; several are a cycle of fast explicit diffusion. The
-        result lies in `work`, as u may.
+        One size is the explicit step; several are a cycle of fast explicit diffusion. f is the
+        image given at first. The result lies in `work`, as u may.
         """
         if len(taus) == 1 and self.compiled:
             v = u[:0] if self.steering is None else self.steering.smooth(u, work)
@@ -102,8 +115,16 @@ class DiffusionBlock:
             v = self.scales.smooth(u, work)
             if tensor is None:
                 tensor = self.tensor(self.steers(u, work, v), work, hold=len(taus) > 1)
-            u = self.step(u, v, tensor, tau, self._other(u, work), work)
+            u = self.step(u, v, tensor, tau, f, self._other(u, work), work)
         return u
+
+    def similar(self, other):
+        """Whether the other block differs in its parameters only."""
+        def kind(block):
+            return (*[part and tuple(part.sigmas) for part in (block.scales, block.steering)],
+                    dataclasses.replace(block.flux, diffusivity=self.flux.diffusivity),
+                    type(block.flux.diffusivity), block.reaction is None)
+        return kind(self) == kind(other)
 
     def steers(self, u, work, v=None):
         """The layers that steer; v: those that diffuse, if at hand, which steer by default."""
@@ -129,7 +150,7 @@ class DiffusionBlock:
     def compiled(self):
         """Whether a kernel takes several explicit steps in one pass."""
         return (self.operator.fused and self.flux.compiled and self.scales.sigmas.size == 1
-                and self.scales.reach == 0)
+                and self.scales.reach == 0 and self.reaction is None)
 
     def explicit_steps(self, taus, u, v, tile, inner, out):
         """The same numbers as by `cycle` and `step`, sooner; v: layers that steer, or none."""
@@ -156,9 +177,13 @@ class DiffusionBlock:
         """w_n of the layers n = (m, l) of these scales."""
         return np.tile(scales.measure, len(layers) // scales.sigmas.size).astype(layers.dtype)
 
-    def step(self, u, v, tensor, tau, out, work):
-        """out = u_m - tau sum_l w_l G_l K' Phi(v_ml), Phi = M(tensor) K: the explicit step."""
+    def step(self, u, v, tensor, tau, f, out, work):
+        """out = u_m - tau sum_l w_l G_l K' Phi(v_ml) + tau reaction (f_m - u_m), with
+        Phi = M(tensor) K: the explicit step.
+        """
         np.copyto(out, u)
+        if self.reaction is not None:
+            out += u.dtype.type(tau * self.reaction) * (f - u)
         if v.shape == u.shape and self.scales.reach == 0:  # G = I
             self.operator.diffuse(v, tensor, -tau * self.scales.measure[0], True, out, work)
         else:
@@ -167,10 +192,12 @@ class DiffusionBlock:
             self.scales.add_adjoint(divergence, -tau, out)
         return out
 
-    def pull_back(self, v, steers, tensor, tau, cotangent, out, work):
-        """out = the cotangent of u for that of the step's result; returns the derivatives by
-        the parameters, as a dict like `DiffusionNetwork.parameters`.
+    def pull_back(self, u, layers, tau, f, cotangent, out, given, work):
+        """out = the cotangent of u for that of the step's result, whose part by f is added to
+        `given`; returns the derivatives by the parameters, as a dict like
+        `DiffusionNetwork.parameters`.
         """
+        v, steers, tensor = layers
         z = self.scales.smooth(cotangent, work.part("cotangent"))
         weights, change = self._weights(v, self.scales), None
         if not isinstance(tensor, Response):
@@ -180,6 +207,7 @@ class DiffusionBlock:
         steered = (v[:0] if self.steering is None else
                    work.array("steered", steers.shape, steers.dtype))
         np.copyto(out, cotangent)  # before, as z may be the cotangent itself
+        pulled = self._pull_reaction(u, tau, f, cotangent, out, given)
         sums = self.operator.pull(v, z, weights, steers, tensor, change, z, steered, work)
         along, across = (values.reshape(len(out), -1).sum(0) for values in sums)
         self.scales.add_adjoint(z, -tau, out)
@@ -194,7 +222,19 @@ class DiffusionBlock:
         if hasattr(self.flux.diffusivity, "contrast"):
             gradient["contrast"] = float(2 * tau / self.flux.diffusivity.contrast
                                          * (self._steers.measure @ across))
-        return gradient | {"tau": -float(self.scales.measure @ along)}
+        if self.reaction is not None:
+            gradient["reaction"] = tau * pulled
+        return gradient | {"tau": (self.reaction or 0.0) * pulled
+                           - float(self.scales.measure @ along)}
+
+    def _pull_reaction(self, u, tau, f, cotangent, out, given):
+        """The adjoint of the reaction; returns the sum of cotangent (f - u)."""
+        if self.reaction is None:
+            return 0.0
+        part = u.dtype.type(tau * self.reaction) * cotangent
+        out -= part
+        given += part
+        return float(np.sum(cotangent * (f - u), dtype=np.float64))
 
     @staticmethod
     def _other(u, work):
@@ -207,6 +247,8 @@ class DiffusionBlock:
         if self.steering is not None:
             raise ValueError("a model steered by other scales than those that diffuse "
                              "has no energy")
+        if self.reaction:
+            raise ValueError("a model with a reaction has no energy of one image alone")
         if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.directional:
             raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
         work = Workspace()
@@ -219,13 +261,16 @@ class DiffusionBlock:
 
     @functools.cached_property
     def tau_max(self):
-        """2 / rho: the largest step that never lets ||u - mean|| grow, whatever the image.
+        """2 / (rho + reaction): the largest step that never lets ||u - mean|| grow, whatever the
+        image, apart from what the reaction brings back.
 
         rho is the maximum of the symbol, found on a grid sixteen times finer than its
         fastest oscillation and refined around the maximum. It bounds the step for every
         tensor D <= I, because M(D) <= M(I).
         """
-        return _tau_max(self.operator, tuple(self.scales.sigmas), tuple(self.scales.weights))
+        rho = _spectral_radius(self.operator, tuple(self.scales.sigmas),
+                               tuple(self.scales.weights))
+        return 2 / (rho + (self.reaction or 0.0))
 
     def reach(self, steps):
         """Pixels on which a pixel depends after a cycle of this many steps."""
@@ -247,7 +292,7 @@ def _symbol(operator, scales, xi, eta):
 
 
 @functools.lru_cache(64)
-def _tau_max(operator, sigmas, weights):
+def _spectral_radius(operator, sigmas, weights):
     scales = ScaleSpace(sigmas, weights)
     # Beyond 1024 the fastest oscillations are those of large scales, long smoothed away.
     count = min(16 * (2 * scales.reach + operator.reach), 1024)
@@ -258,7 +303,7 @@ def _tau_max(operator, sigmas, weights):
         row, column = np.unravel_index(rho.argmax(), rho.shape)
         centre, spacing = np.array([xi[column], eta[row]]), (high - low) / count
         if spacing.max() < 1e-6:
-            return float(2 / rho.max())
+            return float(rho.max())
         low = np.clip(centre - spacing, 0, np.pi)
         high = np.clip(centre + spacing, 0, np.pi)
         count = 16

@@ -1,19 +1,16 @@
-"""Networks of diffusion blocks: the explicit step repeated, on whole images or tile by tile."""
+"""Networks of diffusion blocks: the explicit step repeated, and its adjoint."""
 
-import dataclasses
-import functools
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import tiles
+from . import losses, parameters
 from .block import DiffusionBlock
 from .checks import (check_count, check_number, check_workers, from_planes, to_pairs,
                      to_planes)
-from .diffusivities import with_contrast
 from .operators import Gradient
 from .scalespace import ScaleSpace
+from .sweeps import sweep
 from .tiles import Workers, Workspace
 from .timesteps import schedule
 
@@ -24,9 +21,11 @@ KEPT = 2**28  # bytes of layers and tensors kept for the adjoint; beyond, they a
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DiffusionNetwork:
-    """Equal diffusion blocks in a row: u <- u - tau sum_l w_l G_l K' Phi(K G_l u), `steps` times.
+    """Diffusion blocks in a row: u <- u - tau sum_l w_l G_l K' Phi(K G_l u), `steps` times.
 
-    Every model of Table 1 is one of these; `pdenet.models` builds them by name.
+    Every model of Table 1 is one of these; `pdenet.models` builds them by name. Their steps are
+    equal, but each of scales, steering, flux, tau and reaction may also be a list, one for each
+    step, which differ in their parameters.
 
     Parameters
     ----------
@@ -38,16 +37,24 @@ class DiffusionNetwork:
         The scales that steer, where they are not those that diffuse.
     tau : float, optional
         Time step size; half of `tau_max` by default, which removes a checkerboard in one step.
+    reaction : float, optional
+        Adds tau reaction (f - u), which pulls back to the image f that the network is given.
     steps : int, optional
         Number of blocks.
     allow_unstable : bool, optional
         Accept a tau above `tau_max`.
 
+    Attributes
+    ----------
+    blocks : tuple of DiffusionBlock
+        One for each step.
+
     Raises
     ------
     ValueError
-        If tau is not positive or above `tau_max`, steps not a whole number >= 0, or the flux
-        does not go with the operator.
+        If tau is not positive or above `tau_max`, the reaction < 0, steps not a whole number
+        >= 0, a list has another length, the steps other sigmas, or the flux does not go with the
+        operator.
 
     Examples
     --------
@@ -58,6 +65,8 @@ class DiffusionNetwork:
     ...     flux=pdenet.Anisotropic(pdenet.Exponential(20.0)), tau=0.1, steps=10)
     >>> network(np.eye(32)).shape
     (32, 32)
+    >>> network.per_step().parameters["beta"].shape
+    (10, 8)
     """
 
     flux: object
@@ -65,62 +74,97 @@ class DiffusionNetwork:
     scales: ScaleSpace = ScaleSpace([0.0])
     steering: ScaleSpace | None = None
     tau: float | None = None
+    reaction: float | None = None
     steps: int = 10
     allow_unstable: bool = False
-    block: DiffusionBlock = field(init=False, repr=False)
+    blocks: tuple = field(init=False, repr=False)
 
     def __post_init__(self):
-        def settle(name, value):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "steps", check_count("steps", self.steps, least=0))
+        for name in ("scales", "steering", "flux", "tau", "reaction"):
+            value = getattr(self, name)
+            if isinstance(value, (list, tuple, np.ndarray)):
+                if len(value) != self.steps or self.steps == 0:
+                    raise ValueError(f"{name} must be one for all steps or a list of one for each "
+                                     f"of the {self.steps} steps; got a list of {len(value)}")
+                object.__setattr__(self, name, tuple(value))
+        names = "scales", "flux", "steering", "reaction"
+        differ = any(isinstance(getattr(self, name), tuple) for name in names)
+        parts = (zip(*map(self.each, names), strict=True) if differ else
+                 [[getattr(self, name) for name in names]])
+        blocks = [DiffusionBlock(self.operator, *own) for own in parts]
+        for block in blocks:
+            if not block.similar(blocks[0]):
+                raise ValueError("all steps must have the same sigmas and the same flux; got "
+                                 f"{blocks[0]} and {block}")
+        reactions = tuple(block.reaction for block in blocks)
+        own = isinstance(self.reaction, tuple)
+        object.__setattr__(self, "reaction", reactions if own else reactions[0])
+        object.__setattr__(self, "blocks", tuple(blocks))
+        self._settle_tau()
 
-        settle("block", DiffusionBlock(self.operator, self.scales, self.flux, self.steering))
-        settle("steps", check_count("steps", self.steps, least=0))
-        tau = self.tau_max / 2 if self.tau is None else check_number("tau", self.tau, above=0.0)
-        if not self.allow_unstable and not tau <= self.tau_max * (1 + 1e-9):
-            raise ValueError(f"tau must be at most tau_max = {self.tau_max:.6g} for stability; got "
-                             f"{tau:.6g} (allow_unstable=True accepts it)")
-        settle("tau", tau)
+    def _settle_tau(self):
+        limit = self.tau_max
+        tau = limit / 2 if self.tau is None else self.tau
+        if np.ndim(tau):
+            tau = tuple(check_number("tau", value, above=0.0) for value in tau)
+        else:
+            tau = check_number("tau", tau, above=0.0)
+        unstable = np.greater(tau, np.multiply(limit, 1 + 1e-9))
+        if not self.allow_unstable and unstable.any():
+            k = int(np.argmax(unstable))
+            limits, taus = np.broadcast_arrays(np.atleast_1d(limit), tau)
+            raise ValueError(f"tau must be at most tau_max = {limits[k]:.6g} for stability; got "
+                             f"{taus[k]:.6g} (allow_unstable=True accepts it)")
+        object.__setattr__(self, "tau", tau)
+
+    def each(self, name):
+        """A part, or a number, for each step."""
+        value = getattr(self, name)
+        return value if isinstance(value, tuple) else (value,) * self.steps
+
+    @property
+    def block(self):
+        """The block of the first step; of all, where they are equal."""
+        return self.blocks[0]
 
     @property
     def tau_max(self):
-        """The largest stable time step size, 2 / rho; see `DiffusionBlock.tau_max`."""
-        return self.block.tau_max
+        """The largest stable time step size, 2 / rho; see `DiffusionBlock.tau_max`. Where the
+        blocks differ, one for each step, shape (steps,).
+        """
+        if len(self.blocks) == 1:
+            return self.block.tau_max
+        return np.array([block.tau_max for block in self.blocks])
 
     @property
     def parameters(self):
-        """The trainable parameters: beta (L,), contrast, tau, and steering (L,) where separate."""
-        values = {"beta": self.scales.weights}
-        if self.steering is not None:
-            values["steering"] = self.steering.weights
-        if hasattr(self.flux.diffusivity, "contrast"):
-            values["contrast"] = self.flux.diffusivity.contrast
-        return values | {"tau": self.tau}
+        """The trainable parameters: beta (L,), contrast, tau; steering (L,) where separate, and
+        reaction where there is one. With an axis of steps in front where each step has its own.
+        """
+        return parameters.read(self)
 
-    def with_parameters(self, parameters):
+    def with_parameters(self, values):
         """A network with other values of some or all parameters, else the same.
 
         Parameters
         ----------
-        parameters : dict
-            Values under the names that `parameters` has.
+        values : dict
+            Values under the names that `parameters` has, for all steps, or with an axis of steps
+            in front for each.
 
         Raises
         ------
         ValueError
             If a name or a value is not allowed, or tau above the new `tau_max`.
         """
-        for name in parameters:
-            if name not in self.parameters:
-                raise ValueError(f"parameters of this network are {', '.join(self.parameters)}; "
-                                 f"got {name!r}")
-        changed = {"tau": parameters.get("tau", self.tau)}
-        for name, part in (("beta", "scales"), ("steering", "steering")):
-            if name in parameters:
-                changed[part] = ScaleSpace(getattr(self, part).sigmas, parameters[name])
-        if "contrast" in parameters:
-            changed["flux"] = dataclasses.replace(self.flux, diffusivity=with_contrast(
-                self.flux.diffusivity, parameters["contrast"]))
-        return dataclasses.replace(self, **changed)
+        return parameters.change(self, values)
+
+    def per_step(self):
+        """The same network with parameters of its own for each step, which may be trained apart."""
+        return self.with_parameters({
+            name: np.stack([value] * self.steps) for name, value in self.parameters.items()
+            if name not in parameters.of_each_step(self)})
 
     def save(self, path, provenance=None):
         """Write the network to a JSON file, whole or not at all, for `pdenet.load`.
@@ -166,7 +210,8 @@ class DiffusionNetwork:
             If the image is not a finite real array of that shape.
         """
         planes = to_planes(image, channel_axis)
-        return from_planes(self._run(planes, [(self.tau,)] * self.steps, workers), channel_axis)
+        cycles = [(block, (tau,)) for block, tau in self._steps()]
+        return from_planes(sweep(planes, cycles, workers), channel_axis)
 
     def evolve(self, image, time, *, scheme="fed", cycles=None, channel_axis=None, workers=None,
                progress=None):
@@ -199,7 +244,11 @@ class DiffusionNetwork:
 
     def evolve_planes(self, planes, time, scheme="fed", cycles=None, workers=None, progress=None):
         """`evolve` for planes (M, H, W) that have passed `checks.to_planes`."""
-        return self._run(planes, schedule(time, self.tau_max, scheme, cycles), workers, progress)
+        if len(self.blocks) > 1:
+            raise ValueError("a diffusion time needs equal steps, but here each has parameters of "
+                             "its own; call the network instead")
+        cycles = [(self.block, taus) for taus in schedule(time, self.tau_max, scheme, cycles)]
+        return sweep(planes, cycles, workers, progress)
 
     def vjp(self, image, *, channel_axis=None):
         """The network's result and its adjoint: vector-Jacobian product, by hand.
@@ -283,57 +332,67 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the arrays are not finite real images of equal shape.
         """
-        noisy, clean = to_pairs(noisy, clean, channel_axis)
+        loss = losses.Supervised(*to_pairs(noisy, clean, channel_axis))
         with Workers(check_workers(workers)) as team:
-            return self.batch_gradient(noisy, clean, team)
+            return self.batch_gradient(loss.tasks(range(len(loss))), team)
 
-    def batch_gradient(self, noisy, clean, team):
-        """`loss_and_gradient` for planes (N, M, H, W), images shared by a team of `Workers`."""
-        size = sum(image.size for image in clean)
+    def batch_gradient(self, tasks, team):
+        """The sum of losses and its gradient, for tasks (planes, loss) shared by a team of
+        `Workers`: loss(result) gives the loss and its derivatives by the result.
+        """
+        def evaluate(task, work):
+            states, result = self._forward(task.planes, work)
+            loss, cotangent = task.loss(result)
+            return loss, self._backward(states, cotangent, work)[1]
 
-        def evaluate(pair, work):
-            states, result = self._forward(pair[0], work)
-            difference = result - pair[1]
-            loss = np.sum(difference * difference, dtype=np.float64) / size
-            difference *= 2 / size
-            return loss, self._backward(states, difference, work)[1]
-
-        losses, gradients = zip(*team.map(evaluate, list(zip(noisy, clean, strict=True))),
-                                strict=True)
-        # Summed in the order of the images, whoever was first.
-        return float(sum(losses)), {name: sum(gradient[name] for gradient in gradients)
-                                    for name in self.parameters}
+        numbers, gradients = zip(*team.map(evaluate, tasks), strict=True)
+        # Summed in the order of the tasks, whoever was first.
+        return float(sum(numbers)), {name: sum(gradient[name] for gradient in gradients)
+                                     for name in self.parameters}
 
     def forward(self, u, work):
         """The result for planes, in an array of the workspace."""
         return self._forward(u, work)[1]
 
-    def _forward(self, u, work):
+    def _steps(self):
+        """The block and tau of each step."""
+        blocks = self.blocks if len(self.blocks) > 1 else self.blocks * self.steps
+        return list(zip(blocks, self.each("tau"), strict=True))
+
+    def _forward(self, f, work):
         """The states before each step, with the layers if there is room, and the result."""
-        scales = sum(part.sigmas.size for part in (self.scales, self.steering) if part)
-        planes = len(u) * (scales + 1) + 3
-        keep = self.steps * planes * u[0].nbytes <= KEPT
-        states = []
-        for k in range(self.steps):
+        scales = sum(part.sigmas.size for part in (self.block.scales, self.block.steering) if part)
+        planes = len(f) * (scales + 1) + 3
+        keep = self.steps * planes * f[0].nbytes <= KEPT
+        states, u = [], f
+        for k, (block, tau) in enumerate(self._steps()):
             part = work.part(k if keep else "step")
-            layers = self.block.layers(u, part)
+            layers = block.layers(u, part)
             states.append((u, layers if keep else None))
             out = work.part(k).array("image", u.shape, u.dtype)
             v, _, tensor = layers
-            u = self.block.step(u, v, tensor, self.tau, out, work)
+            u = block.step(u, v, tensor, tau, f, out, work)
         return states, u
 
     def _backward(self, states, cotangent, work):
         """The cotangent of the image for that of the result, and the gradient."""
-        gradient = {name: 0.0 * np.asarray(value) for name, value in self.parameters.items()}
-        for k, (u, layers) in reversed(list(enumerate(states))):
-            v, steers, tensor = layers or self.block.layers(u, work.part("step"))
+        gradient = {name: np.zeros(np.shape(value)) for name, value in self.parameters.items()}
+        own = parameters.of_each_step(self)
+        given = None
+        if self.reaction is not None:
+            given = work.array("given", cotangent.shape, cotangent.dtype)
+            given[:] = 0
+        for k, (block, tau) in reversed(list(enumerate(self._steps()))):
+            u, layers = states[k]
+            layers = layers or block.layers(u, work.part("step"))
             out = work.array(f"cotangent {k % 2}", u.shape, u.dtype)
-            derivatives = self.block.pull_back(v, steers, tensor, self.tau, cotangent, out, work)
+            derivatives = block.pull_back(u, layers, tau, states[0][0], cotangent, out, given, work)
             cotangent = out
             for name, value in derivatives.items():
-                gradient[name] = gradient[name] + value
-        return cotangent, {name: value if np.ndim(value) else float(value)
+                gradient[name][k if name in own else ...] += value
+        if given is not None:
+            cotangent += given
+        return cotangent, {name: value if value.ndim else float(value)
                            for name, value in gradient.items()}
 
     def energy(self, image, *, channel_axis=None):
@@ -346,53 +405,3 @@ class DiffusionNetwork:
         """
         planes = to_planes(image, channel_axis)
         return self.block.energy(planes.astype(np.float64))
-
-    def _run(self, planes, cycles, workers, progress=None):
-        workers = check_workers(workers)
-        source, target = planes, None
-        stream = (self.block.compiled and self.steering is None
-                  and all(len(taus) == 1 for taus in cycles))
-        # In one pass only a few rows are in use at a time: larger tiles, more steps for each.
-        most, edge = (20, 2 * tiles.EDGE) if stream else (10, tiles.EDGE)
-        reach = self.block.reach(max(map(len, cycles), default=0))
-        boxes = list(tiles.tile_boxes(planes.shape[1:], reach, workers, edge))
-        if len(boxes) == 1 and not stream and progress is None:
-            most = math.inf  # a single tile has no halo
-        with Workers(workers) as team:
-            for done, batch in batches(cycles, self.block.reach, most):
-                # Two arrays in turn, and never the caller's.
-                target = np.empty_like(planes) if target is None else target
-                function = functools.partial(self._in_one_pass if stream else self._cycles, batch)
-                halo = sum(self.block.reach(len(taus)) for taus in batch)
-                team.map_tiles(function, source, target, halo, edge)
-                source, target = target, (None if source is planes else source)
-                if progress is not None:
-                    progress(done, len(cycles))
-        return planes.copy() if source is planes else source
-
-    def _in_one_pass(self, cycles, u, tile, inner, out, work):
-        self.block.explicit_steps(np.concatenate(cycles), u, u[:0], tile, inner, out)
-
-    def _cycles(self, cycles, u, tile, inner, out, work):
-        """The cycles on a tile as on an image of its own."""
-        top, bottom, left, right = tile
-        part = u[:, top:bottom, left:right]
-        values = work.array("tile", part.shape, part.dtype)
-        np.copyto(values, part)
-        for taus in cycles:
-            values = self.block.cycle(values, taus, work)
-        out[:, inner[0]:inner[1], inner[2]:inner[3]] = \
-            values[:, inner[0] - top:inner[1] - top, inner[2] - left:inner[3] - left]
-
-
-def batches(cycles, reach, most):
-    """Group cycles whose halos add up to at most `most` pixels: (cycles done, group)."""
-    group, halo = [], 0
-    for done, taus in enumerate(cycles):
-        if group and halo + reach(len(taus)) > most:
-            yield done, group
-            group, halo = [], 0
-        group.append(taus)
-        halo += reach(len(taus))
-    if group:
-        yield len(cycles), group

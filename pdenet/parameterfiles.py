@@ -4,7 +4,9 @@
      "operator": {"name": "Gradient", "alpha": 0.41, "gamma": 0.0},
      "scales": {"sigmas": [...], "weights": [...]}, "steering": null or likewise,
      "flux": {"name": "Anisotropic", "diffusivity": {"name": "Exponential", "contrast": 20.0}},
-     "tau": 0.1, "steps": 10, "provenance": {...}}
+     "tau": 0.1, "reaction": null, "steps": 10, "allow_unstable": false, "provenance": {...}}
+
+scales, steering, flux, tau and reaction are lists of one for each step, where the steps differ.
 """
 
 import json
@@ -58,10 +60,14 @@ def describe(network):
     def scales(value):
         return value and {"sigmas": value.sigmas.tolist(), "weights": value.weights.tolist()}
 
-    return {"operator": part(network.operator, "operator"), "scales": scales(network.scales),
-            "steering": scales(network.steering), "flux": part(network.flux, "flux"),
-            "tau": network.tau, "steps": network.steps,
-            "allow_unstable": network.allow_unstable}
+    def each(value, write):
+        return [write(own) for own in value] if isinstance(value, tuple) else write(value)
+
+    return {"operator": part(network.operator, "operator"),
+            "scales": each(network.scales, scales), "steering": each(network.steering, scales),
+            "flux": each(network.flux, lambda flux: part(flux, "flux")),
+            "tau": each(network.tau, float), "reaction": network.reaction,
+            "steps": network.steps, "allow_unstable": network.allow_unstable}
 
 
 def load(path):
@@ -133,8 +139,8 @@ def parse(content, largest=LARGEST):
 
 def build(document):
     """The network that a parsed file describes."""
-    header = ("format", "version", "operator", "scales", "steering", "flux", "tau", "steps",
-              "allow_unstable", "provenance")
+    header = ("format", "version", "operator", "scales", "steering", "flux", "tau", "reaction",
+              "steps", "allow_unstable", "provenance")
     _check_keys("the file", document, header)
     if document["format"] != FORMAT:
         raise FormatError(f"format must be {FORMAT!r}; got {_short(document['format'])}")
@@ -149,14 +155,28 @@ def build(document):
     try:
         return DiffusionNetwork(
             operator=_part("operator", document["operator"]),
-            scales=_scales("scales", document["scales"]),
-            steering=document["steering"] and _scales("steering", document["steering"]),
-            flux=_part("flux", document["flux"]), tau=_number("tau", document["tau"]),
-            steps=document["steps"], allow_unstable=document["allow_unstable"])
+            steps=document["steps"], allow_unstable=document["allow_unstable"],
+            **{name: _each(name, document[name], read) for name, read in (
+                ("scales", _scales), ("steering", _optional(_scales)), ("flux", _part),
+                ("tau", _number), ("reaction", _optional(_number)))})
     except FormatError:
         raise
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
         raise FormatError(str(error)) from None
+
+
+def _each(name, value, read):
+    """What is read, or a list of it for each step."""
+    if not isinstance(value, list):
+        return read(name, value)
+    if not 1 <= len(value) <= 1000:
+        raise FormatError(f"{name} must be a list of 1 to 1000, one for each step; got "
+                          f"{len(value)}")
+    return [read(name, own) for own in value]
+
+
+def _optional(read):
+    return lambda name, value: None if value is None else read(name, value)
 
 
 def _part(kind, document):

@@ -69,12 +69,13 @@ def check_gradient(network, image, channel_axis=None, seed=0):
         assert abs(found - expected) <= 2e-4 * abs(expected) + 1e-7, (index, found, expected)
 
     # Factors that cancel: of the contrast with the weights that steer, and of tau with those
-    # that diffuse.
+    # that diffuse and the reaction.
     terms = {name: float(np.sum(parameters[name] * gradient[name])) for name in parameters}
+    diffusing = terms["beta"] - 2 * terms["tau"] + 2 * terms.get("reaction", 0.0)
     if "steering" in terms:
-        zeros = terms["steering"] + terms["contrast"], terms["beta"] - 2 * terms["tau"]
+        zeros = terms["steering"] + terms["contrast"], diffusing
     else:
-        zeros = (terms["beta"] + terms["contrast"] - 2 * terms["tau"],)
+        zeros = (diffusing + terms["contrast"],)
     assert max(map(abs, zeros)) <= 1e-12 * max(map(abs, terms.values())), terms
 
 
@@ -147,6 +148,21 @@ def networks():
         yield name, channels, DiffusionNetwork(
             flux=fluxes.Isotropic(Exponential(20.0)), operator=operator, scales=scales,
             steering=steers, steps=3)
+    for steers, channels in itertools.product((None, steering), (1, 3)):
+        name = f"steps-0.6-{'separate' if steers else 'tied'}-{channels}"
+        yield name, channels, _different_steps(DiffusionNetwork(
+            flux=fluxes.Anisotropic(Exponential(20.0)), operator=Gradient(0.35, 0.6),
+            scales=scales, steering=steers, tau=0.15, reaction=0.4, steps=3).per_step())
+    yield "reaction-0.6-1", 1, DiffusionNetwork(
+        flux=fluxes.Isotropic(Exponential(20.0)), scales=scales, tau=0.15, reaction=0.3, steps=3)
+    yield "tau-of-each-step-0.6-1", 1, DiffusionNetwork(
+        flux=fluxes.Isotropic(Exponential(20.0)), scales=scales, tau=[0.15, 0.1, 0.2], steps=3)
+
+
+def _different_steps(network):
+    rng = np.random.default_rng(4)
+    return network.with_parameters({name: value * rng.uniform(0.6, 1, value.shape)
+                                    for name, value in network.parameters.items()})
 
 
 def image(channels, seed=1):

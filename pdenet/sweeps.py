@@ -1,0 +1,73 @@
+"""Diffusion blocks one after the other on planes (M, H, W), whole or tile by tile."""
+
+import functools
+import math
+
+import numpy as np
+
+from . import tiles
+from .checks import check_workers
+from .tiles import Workers
+
+
+def sweep(planes, cycles, workers, progress=None):
+    """What cycles (block, step sizes) make of planes; progress(done, total) counts cycles."""
+    workers = check_workers(workers)
+    if not cycles:
+        return planes.copy()
+    first = cycles[0][0]
+    stream = (first.compiled and first.steering is None
+              and all(block is first and len(taus) == 1 for block, taus in cycles))
+    # In one pass only a few rows are in use at a time: larger tiles, more steps for each.
+    most, edge = (20, 2 * tiles.EDGE) if stream else (10, tiles.EDGE)
+    reach = max(block.reach(len(taus)) for block, taus in cycles)
+    boxes = list(tiles.tile_boxes(planes.shape[1:], reach, workers, edge))
+    if len(boxes) == 1 and not stream and progress is None:
+        most = math.inf  # a single tile has no halo
+    source, target = planes, None
+    with Workers(workers) as team:
+        for done, batch in batches(cycles, most):
+            # Two arrays in turn, and never the caller's.
+            target = np.empty_like(planes) if target is None else target
+            function = functools.partial(_in_one_pass if stream else _cycles, batch, planes)
+            team.map_tiles(function, source, target, sum(map(_halo, batch)), edge)
+            source, target = target, (None if source is planes else source)
+            if progress is not None:
+                progress(done, len(cycles))
+    return source
+
+
+def _halo(cycle):
+    block, taus = cycle
+    return block.reach(len(taus))
+
+
+def batches(cycles, most):
+    """Group cycles whose halos add up to at most `most` pixels: (cycles done, group)."""
+    group, halo = [], 0
+    for done, cycle in enumerate(cycles):
+        if group and halo + _halo(cycle) > most:
+            yield done, group
+            group, halo = [], 0
+        group.append(cycle)
+        halo += _halo(cycle)
+    if group:
+        yield len(cycles), group
+
+
+def _in_one_pass(cycles, f, u, tile, inner, out, work):
+    """Explicit steps of one block, which needs no image given at first."""
+    block = cycles[0][0]
+    block.explicit_steps(np.concatenate([taus for _, taus in cycles]), u, u[:0], tile, inner, out)
+
+
+def _cycles(cycles, f, u, tile, inner, out, work):
+    """The cycles on a tile as on an image of its own; f is the image given at first."""
+    top, bottom, left, right = tile
+    given, part = f[:, top:bottom, left:right], u[:, top:bottom, left:right]
+    values = work.array("tile", part.shape, part.dtype)
+    np.copyto(values, part)
+    for block, taus in cycles:
+        values = block.cycle(values, taus, given, work)
+    out[:, inner[0]:inner[1], inner[2]:inner[3]] = \
+        values[:, inner[0] - top:inner[1] - top, inner[2] - left:inner[3] - left]

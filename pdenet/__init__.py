@@ -15,8 +15,9 @@ _HOME = {name: module for module, names in {
     "fluxes": "Isotropic Anisotropic Uncoupled Orientations",
     "diffusivities": "Exponential Rational Charbonnier Weickert",
     "parameterfiles": "load pretrained FormatError",
-    "training": "fit Adam",
+    "training": "fit fit_noisy Adam",
     "datasets": "rectangles add_noise",
+    "denoising": "denoise denoiser",
     "audit": "rotation_audit",
 }.items() for name in names.split()}
 _MODULES = ("filters", "models")

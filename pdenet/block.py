@@ -264,7 +264,7 @@ class DiffusionBlock:
         """2 / (rho + reaction): the largest step that never lets ||u - mean|| grow, whatever the
         image, apart from what the reaction brings back.
 
-        rho is the maximum of the symbol, found on a grid sixteen times finer than its
+        rho is the maximum of the symbol, found on a grid eight times finer than its
         fastest oscillation and refined around the maximum. It bounds the step for every
         tensor D <= I, because M(D) <= M(I).
         """
@@ -295,7 +295,7 @@ def _symbol(operator, scales, xi, eta):
 def _spectral_radius(operator, sigmas, weights):
     scales = ScaleSpace(sigmas, weights)
     # Beyond 1024 the fastest oscillations are those of large scales, long smoothed away.
-    count = min(16 * (2 * scales.reach + operator.reach), 1024)
+    count = min(8 * (2 * scales.reach + operator.reach), 1024)
     low, high = np.zeros(2), np.full(2, np.pi)
     while True:
         xi, eta = (np.linspace(a, b, count + 1) for a, b in zip(low, high, strict=True))

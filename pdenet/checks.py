@@ -92,12 +92,26 @@ def to_pairs(noisy, clean, channel_axis=None, prefix=""):
     if shapes[0] != shapes[1]:
         raise ValueError(f"{prefix}noisy and clean must have the same shape; got {shapes[0]} and "
                          f"{shapes[1]}")
-    dtype = np.result_type(noisy[0], clean[0])
+    for k, (image, target) in enumerate(zip(noisy, clean, strict=True)):
+        if image.shape != target.shape:
+            raise ValueError(f"{prefix}noisy[{k}] and clean[{k}] must have the same shape; got "
+                             f"{from_planes(image, channel_axis).shape} and "
+                             f"{from_planes(target, channel_axis).shape}")
+    dtype = np.result_type(*noisy, *clean)
     return tuple([planes.astype(dtype, copy=False) for planes in stack] for stack in (noisy, clean))
 
 
 def _to_stack(name, images, channel_axis):
-    """Images (N, H, W) or one (H, W), with or without channels, as a list of planes."""
+    """Images (N, H, W) or one (H, W), with or without channels, as a list of planes; a list may
+    hold images of different sizes.
+    """
+    if isinstance(images, (list, tuple)) and len({
+            image.shape for image in images if isinstance(image, np.ndarray)}) > 1:
+        stack = [to_planes(image, channel_axis, f"{name}[{k}]") for k, image in enumerate(images)]
+        if len({len(planes) for planes in stack}) > 1:
+            raise ValueError(f"{name} must have the same number of channels; got "
+                             f"{[len(planes) for planes in stack]}")
+        return stack
     if not isinstance(images, np.ndarray):
         try:
             images = (np.ma.stack(images) if isinstance(images, (list, tuple)) and any(

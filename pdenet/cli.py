@@ -1,4 +1,4 @@
-"""The command line: pdenet filter and pdenet info; `experiments` has train, figure4 and audit."""
+"""The command line: pdenet filter and info; `denoise_command` and `experiments` have the others."""
 
 import argparse
 import functools
@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 
-from . import __version__, experiments
+from . import __version__, denoise_command, experiments
 
 MODELS = ("perona-malik", "you-kaveh", "lysaker-lundervold-tai", "gerig", "weickert-brox",
           "eed", "weickert-1994", "multiscale")
@@ -44,8 +44,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     from .imagefiles import ImageFileError, UsageError
     try:
-        options.run(options)
-        return 0
+        return options.run(options) or 0
     except (UsageError, TypeError, ValueError) as error:
         return _fail(2, error)
     except (ImageFileError, FloatingPointError, ImportError) as error:
@@ -102,6 +101,7 @@ def build_parser():
     command.add_argument("--quiet", action="store_true", help="print nothing but errors")
     command.set_defaults(run=run_filter)
 
+    denoise_command.add_command(commands)
     experiments.add_commands(commands)
 
     command = commands.add_parser(
@@ -139,9 +139,7 @@ def run_filter(options):
     result = image.with_result(from_planes(planes, image.channel_axis), options.dtype)
     imagefiles.write(options.output, result, options.overwrite)
     if not options.quiet:
-        shown = options.output.encode(sys.stdout.encoding, "backslashreplace").decode(
-            sys.stdout.encoding)
-        print(f"{shown}: {options.model}, contrast "
+        print(f"{denoise_command.printable(options.output)}: {options.model}, contrast "
               f"{network.flux.diffusivity.contrast:.4g}, time {time:.4g}", flush=True)
 
 

@@ -6,17 +6,15 @@ import math
 
 import numpy as np
 
-from . import parameterfiles
 from .checks import check_count
 from .checkpoints import Checkpoint
-from .parameters import from_coordinates, gradient_in_coordinates, project, to_coordinates
 from .tiles import Workers
 
 
-def descend(network, loss, *, epochs, batch_size, optimizer, rng, validation=None,
+def descend(coordinates, loss, *, epochs, batch_size, optimizer, rng, validation=None,
             patience=math.inf, workers=1, checkpoint=None, callback=None, progress=False):
     """The network with less of the loss, and the history; see `pdenet.fit` for the options."""
-    training = Training(network, loss, validation, batch_size, optimizer, rng, epochs)
+    training = Training(coordinates, loss, validation, batch_size, optimizer, rng, epochs)
     with (Checkpoint(checkpoint, training.settings) as file, Workers(workers) as team,
           _bar(progress, epochs) as show):
         training.restore(file)
@@ -33,15 +31,13 @@ def descend(network, loss, *, epochs, batch_size, optimizer, rng, validation=Non
 class Training:
     """Everything that changes during training, and one epoch of it."""
 
-    def __init__(self, network, loss, validation, batch_size, optimizer, seed, epochs):
-        self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
+    def __init__(self, coordinates, loss, validation, batch_size, optimizer, seed, epochs):
+        self.coordinates, self.optimizer, self.batch_size = coordinates, optimizer, batch_size
         self.loss, self.validation, self.seed, self.epochs = loss, validation, seed, epochs
-        # tau is projected, so it need not be checked each time.
-        self.free = dataclasses.replace(network, allow_unstable=True)
         self.unit, self.range = loss.unit or 1.0, loss.range
         self.epoch, self.waited, self.history = 0, 0, []
         self.rng = np.random.default_rng(seed)
-        self.x = self.best = to_coordinates(network.parameters)
+        self.x = self.best = coordinates.start
         self.best_loss = math.inf
         self.moments = optimizer.start(self.x)
 
@@ -62,19 +58,17 @@ class Training:
         return self._judge(total / len(self.loss), team)
 
     def _update(self, batch, progress, team):
-        network = from_coordinates(self.free, self.x)
-        loss, gradient = network.batch_gradient(self.loss.tasks(batch), team)
-        gradient = gradient_in_coordinates(network.parameters, gradient)
+        loss, gradient = self.coordinates.gradient(self.x, self.loss.tasks(batch), team)
         if not (math.isfinite(loss) and np.isfinite(gradient).all()):
-            raise FloatingPointError(f"the loss is {loss:g}, the parameters {network.parameters}")
-        x, moments = self.optimizer.update(self.x, gradient / self.unit, self.moments, progress)
-        if not self.network.allow_unstable:
-            x = project(self.free, x)
-        self.x, self.moments = x, moments
+            raise FloatingPointError(f"the loss is {loss:g}, the parameters "
+                                     f"{self.coordinates.at(self.x).parameters}")
+        x, self.moments = self.optimizer.update(self.x, gradient / self.unit, self.moments,
+                                                progress)
+        self.x = self.coordinates.project(x)
         return loss
 
     def _judge(self, loss, team):
-        network = from_coordinates(self.network, self.x)
+        network = self.coordinates.at(self.x)
         entry = {"epoch": self.epoch, "loss": loss, "psnr": self._psnr(loss)}
         if self.validation is not None:
             loss = self.validation.value(network, team)
@@ -96,12 +90,12 @@ class Training:
         return 10 * math.log10(self.range**2 / max(loss, np.finfo(float).tiny))
 
     def fitted(self):
-        return from_coordinates(self.network, self.x if self.validation is None else self.best)
+        return self.coordinates.at(self.x if self.validation is None else self.best)
 
     def settings(self):
         """What a checkpoint must agree with, by name."""
-        settings = {"network": parameterfiles.describe(self.network),
-                    "training images": self.loss.digest,
+        settings = {"network": self.coordinates.describe(),
+                    "training images": self.loss.digest, "loss": type(self.loss).__name__,
                     "validation images": self.validation and self.validation.digest,
                     "batch_size": self.batch_size, "rng": self.seed,
                     "optimizer": dataclasses.asdict(self.optimizer)}

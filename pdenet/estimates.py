@@ -3,6 +3,7 @@
 import numpy as np
 
 from .checks import check_number, to_planes
+from .scalespace import ScaleSpace
 from .tiles import Workspace
 
 __all__ = ["estimate_contrast", "estimate_time"]
@@ -122,6 +123,25 @@ def time_of(network, planes):
     times = network.tau_max * np.geomspace(1e-3, 1e3, 241)
     shares = np.array([np.sqrt(np.mean(np.exp(-2 * time * rho))) for time in times])
     return float(np.exp(np.interp(-np.log(share), -np.log(shares), np.log(times))))
+
+
+def estimate_noise(planes):
+    """The standard deviation of white noise, by scikit-image; the mean over planes (M, H, W)."""
+    from skimage.restoration import estimate_sigma
+
+    try:
+        return float(estimate_sigma(planes, channel_axis=0, average_sigmas=True))
+    except ImportError:
+        raise ImportError("estimating sigma needs PyWavelets: python -m pip install PyWavelets; "
+                          "or give sigma") from None
+
+
+def range_of(planes):
+    """Between the 0.1 % and the 99.9 % quantile of planes, smoothed so that noise counts little."""
+    smooth = np.concatenate([ScaleSpace([2.0]).smooth(part, Workspace()).ravel()
+                             for part in _sample(planes)])
+    low, high = np.quantile(smooth, [0.001, 0.999])
+    return float(high - low)
 
 
 def _sample(planes):

@@ -68,7 +68,7 @@ def read(name, max_pixels=MAX_PIXELS):
     except (ImageFileError, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever they like
-        raise ImageFileError(f"{name}: not a readable {kind} image ({_one_line(error)})") from None
+        raise ImageFileError(f"{name}: not a readable {kind} image ({one_line(error)})") from None
     if image.pixels.size == 0:
         raise ImageFileError(f"{name}: holds no pixels")
     return image
@@ -127,7 +127,7 @@ def write(name, image, overwrite):
     except FileExistsError:
         raise UsageError(f"{name}: exists already; --overwrite replaces it") from None
     except Exception as error:  # the disk, or an encoder
-        raise ImageFileError(f"{name}: cannot be written ({_one_line(error)})") from None
+        raise ImageFileError(f"{name}: cannot be written ({one_line(error)})") from None
 
 
 def _read_example(name):
@@ -138,7 +138,7 @@ def _read_example(name):
         pixels = getattr(skimage.data, name)()
     except Exception as error:
         raise ImageFileError(f"example:{name}: scikit-image does not have it here "
-                             f"({_one_line(error)})") from None
+                             f"({one_line(error)})") from None
     return _from_channels_last(pixels)
 
 
@@ -156,7 +156,7 @@ def _read_picture(name, max_pixels):
     limit, pillow.MAX_IMAGE_PIXELS = pillow.MAX_IMAGE_PIXELS, None  # ours is checked instead
     try:
         with pillow.open(name) as image:  # the header only
-            _check_size(name, image.size[::-1], max_pixels)
+            check_size(name, image.size[::-1], max_pixels)
             if image.mode == "CMYK":
                 raise ImageFileError(f"{name}: CMYK images are not read; convert it to RGB")
             if getattr(image, "n_frames", 1) > 1:
@@ -180,18 +180,9 @@ def _read_tiff(name, max_pixels):
             count = f"{len(file.series)} series" if len(file.series) > 1 else f"axes {axes}"
             raise ImageFileError(f"{name}: must hold one grey or colour image; it has {count} of "
                                  f"shape {series.shape}")
+        check_pixels(name, page)
         meaning = page.photometric
-        if meaning == tifffile.PHOTOMETRIC.PALETTE:
-            raise ImageFileError(f"{name}: holds palette indices, which cannot be filtered; "
-                                 f"convert it to RGB")
-        if meaning not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE,
-                           tifffile.PHOTOMETRIC.RGB):
-            raise ImageFileError(f"{name}: holds {meaning.name} values, which are not filtered; "
-                                 f"convert it to RGB or grey")
-        if page.tags.valueof("Orientation", 1) != 1:
-            raise ImageFileError(f"{name}: is to be shown turned or mirrored; apply its "
-                                 f"orientation first")
-        _check_size(name, [series.shape[axes.index(axis)] for axis in "YX"], max_pixels)
+        check_size(name, [series.shape[axes.index(axis)] for axis in "YX"], max_pixels)
         pixels = series.asarray()
         if axes == "YX":
             return Image(pixels, inverted=meaning == tifffile.PHOTOMETRIC.MINISWHITE)
@@ -207,6 +198,23 @@ def _read_tiff(name, max_pixels):
         return Image(pixels, -1)
 
 
+def check_pixels(name, page):
+    """Raise unless the pixels of a TIFF page are grey levels or colours, upright."""
+    import tifffile
+
+    meaning = page.photometric
+    if meaning == tifffile.PHOTOMETRIC.PALETTE:
+        raise ImageFileError(f"{name}: holds palette indices, which cannot be filtered; "
+                             f"convert it to RGB")
+    if meaning not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE,
+                       tifffile.PHOTOMETRIC.RGB):
+        raise ImageFileError(f"{name}: holds {meaning.name} values, which are not filtered; "
+                             f"convert it to RGB or grey")
+    if page.tags.valueof("Orientation", 1) != 1:
+        raise ImageFileError(f"{name}: is to be shown turned or mirrored; apply its "
+                             f"orientation first")
+
+
 def _from_channels_last(pixels):
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
         return _split_alpha(pixels)
@@ -220,7 +228,7 @@ def _split_alpha(pixels):
     return Image(colours, -1, alpha=alpha)
 
 
-def _check_size(name, shape, max_pixels):
+def check_size(name, shape, max_pixels):
     pixels = int(np.prod([int(n) for n in shape], dtype=object))
     if pixels > max_pixels:
         raise ImageFileError(f"{name}: {'x'.join(map(str, shape))} are {pixels} pixels, more than "
@@ -255,6 +263,6 @@ def _join(image):
     return pixels if image.alpha is None else np.dstack([pixels, image.alpha])
 
 
-def _one_line(error):
+def one_line(error):
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) < 160 else text[:157] + "..."

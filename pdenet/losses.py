@@ -21,6 +21,7 @@ class Task(NamedTuple):
 
     planes: Any
     loss: Any
+    level: Any = None  # of the noise, for a `Denoiser`
 
 
 class Supervised:
@@ -54,6 +55,85 @@ class Supervised:
     @property
     def digest(self):
         return digest(self.noisy, self.clean)
+
+
+class Unbiased:
+    """Stein's unbiased estimate of the mean squared error, without clean images.
+
+    The mean over the images of |f(y) - y|^2 / N - sigma^2 + 2 sigma^2 / N div f(y), with the
+    divergence from a fixed probe b, see `pdenet.fit_noisy`: one loss of f(y), and one of
+    f(y + epsilon b).
+    """
+
+    range = 0.0  # of clean images, which are not known
+
+    def __init__(self, noisy, sigmas, seed):
+        self.noisy, self.sigmas, self.seed = noisy, sigmas, seed
+        rng = np.random.default_rng(seed)
+        self.probes = [(2 * rng.integers(0, 2, planes.shape) - 1).astype(planes.dtype)
+                       for planes in noisy]
+
+    def __len__(self):
+        return len(self.noisy)
+
+    def tasks(self, batch):
+        size, tasks = sum(self.noisy[i].size for i in batch), []
+        for i in batch:
+            planes, probe, sigma = self.noisy[i], self.probes[i], self.sigmas[i]
+            epsilon = planes.dtype.type(sigma / 20)
+            rate = 2 * sigma**2 / (float(epsilon) * size)
+            residual = functools.partial(_residual, planes, probe, sigma**2, rate, size)
+            tasks += [Task(planes, residual),
+                      Task(planes + epsilon * probe, functools.partial(_correlation, probe, rate))]
+        return tasks
+
+    @property
+    def unit(self):
+        return float(np.mean(np.square(self.sigmas)))
+
+    @property
+    def digest(self):
+        return digest(self.noisy, [np.array(self.sigmas)])
+
+
+def _residual(planes, probe, variance, rate, size, result):
+    """(|f(y) - y|^2 - N sigma^2) / size - rate b' f(y)."""
+    number, cotangent = _square(planes, size, result)
+    along, by_result = _correlation(probe, rate, result)
+    cotangent -= by_result
+    return number - variance * planes.size / size - along, cotangent
+
+
+def _correlation(probe, rate, result):
+    """rate b' f(y)."""
+    return (rate * float(np.sum(probe * result, dtype=np.float64)),
+            result.dtype.type(rate) * probe)
+
+
+class Levels(Supervised):
+    """The mean over the images of log((network(noisy) - clean)^2): minus the PSNR, but for a
+    factor. Images of all noise levels count the same.
+    """
+
+    unit = 1.0
+
+    def __init__(self, noisy, clean, sigmas):
+        super().__init__(noisy, clean)
+        self.sigmas = sigmas
+
+    def tasks(self, batch):
+        return [Task(self.noisy[i], functools.partial(_log_square, self.clean[i], len(batch)),
+                     self.sigmas[i]) for i in batch]
+
+    @property
+    def digest(self):
+        return digest(self.noisy, self.clean, [np.array(self.sigmas)])
+
+
+def _log_square(clean, count, result):
+    square, cotangent = _square(clean, clean.size, result)
+    cotangent /= count * square
+    return np.log(square) / count, cotangent
 
 
 def _square(clean, size, result):

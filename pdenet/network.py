@@ -209,9 +209,11 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the image is not a finite real array of that shape.
         """
-        planes = to_planes(image, channel_axis)
-        cycles = [(block, (tau,)) for block, tau in self._steps()]
-        return from_planes(sweep(planes, cycles, workers), channel_axis)
+        return from_planes(self.run(to_planes(image, channel_axis), workers), channel_axis)
+
+    def run(self, planes, workers=None):
+        """A call of the network for planes (M, H, W) that have passed `checks.to_planes`."""
+        return sweep(planes, [(block, (tau,)) for block, tau in self._steps()], workers)
 
     def evolve(self, image, time, *, scheme="fed", cycles=None, channel_axis=None, workers=None,
                progress=None):

@@ -24,6 +24,7 @@ from .scalespace import ScaleSpace
 __all__ = ["load", "pretrained", "FormatError"]
 
 FORMAT, VERSION = "pdenet network", 1
+NETWORK = ("operator", "scales", "steering", "flux", "tau", "reaction", "steps", "allow_unstable")
 LARGEST = 2**20  # bytes of a file
 PARTS = {"operator": (Gradient, Laplacian, Hessian),
          "flux": (Isotropic, Anisotropic, Uncoupled, Orientations),
@@ -40,6 +41,11 @@ def save(network, path, provenance=None):
     """Write a network to a JSON file, whole or not at all; `load` gives back the same numbers."""
     document = {"format": FORMAT, "version": VERSION, **describe(network),
                 "provenance": provenance or {}}
+    write(document, path)
+
+
+def write(document, path):
+    """Write JSON that `parse` can read, whole or not at all."""
     content = (json.dumps(document, indent=1, allow_nan=False) + "\n").encode()
     parse(content)  # what `load` would refuse is not written
     with atomic_file(path) as file:
@@ -139,19 +145,27 @@ def parse(content, largest=LARGEST):
 
 def build(document):
     """The network that a parsed file describes."""
-    header = ("format", "version", "operator", "scales", "steering", "flux", "tau", "reaction",
-              "steps", "allow_unstable", "provenance")
-    _check_keys("the file", document, header)
-    if document["format"] != FORMAT:
-        raise FormatError(f"format must be {FORMAT!r}; got {_short(document['format'])}")
+    check_header(document, FORMAT, NETWORK)
+    return build_network(document)
+
+
+def check_header(document, kind, keys):
+    """Raise unless a parsed file is of this format and has these keys."""
+    _check_keys("the file", document, ("format", "version", *keys, "provenance"))
+    if document["format"] != kind:
+        raise FormatError(f"format must be {kind!r}; got {_short(document['format'])}")
     if document["version"] != VERSION:
         raise FormatError(f"version must be {VERSION}; got {_short(document['version'])}"
                           f" (a newer pdenet may read it)")
+    if not isinstance(document["provenance"], dict):
+        raise FormatError(f"provenance must be an object; got {_short(document['provenance'])}")
+
+
+def build_network(document):
+    """The network that `describe` has described."""
     if not isinstance(document["allow_unstable"], bool):
         raise FormatError(f"allow_unstable must be true or false; got "
                           f"{_short(document['allow_unstable'])}")
-    if not isinstance(document["provenance"], dict):
-        raise FormatError(f"provenance must be an object; got {_short(document['provenance'])}")
     try:
         return DiffusionNetwork(
             operator=_part("operator", document["operator"]),
@@ -253,8 +267,12 @@ def pretrained(name):
     >>> pdenet.pretrained("anisotropic").steps
     10
     """
+    check_choice("name", name, PRETRAINED)
+    return build(shipped(name))
+
+
+def shipped(name):
+    """A parsed file of those that come with the package."""
     from importlib import resources
 
-    check_choice("name", name, PRETRAINED)
-    content = resources.files(__package__).joinpath("pretrained", f"{name}.json").read_bytes()
-    return build(parse(content))
+    return parse(resources.files(__package__).joinpath("pretrained", f"{name}.json").read_bytes())

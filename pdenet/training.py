@@ -1,6 +1,6 @@
 """Training: Adam, mini-batches, best parameters, checkpoints.
 
-The optimiser sees the parameters in the coordinates of `pdenet.parameters`, in which a learning
+The optimiser sees the parameters in the coordinates of `pdenet.coordinates`, in which a learning
 rate of 0.001 is a small step whatever the grey levels. After every update tau is projected to at
 most tau_max of the new beta. The loss counts relative to that of the noisy images themselves.
 """
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .checks import check_choice, check_count, check_number, check_workers, to_pairs
+from .coordinates import Coordinates
 from .descent import descend
-from .losses import Supervised
+from .losses import Supervised, Unbiased
 from .network import DiffusionNetwork
 
-__all__ = ["Adam", "fit"]
+__all__ = ["Adam", "fit", "fit_noisy"]
 
 
 @dataclass(frozen=True)
@@ -149,21 +150,109 @@ def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rn
     >>> history[1]["loss"] < history[0]["loss"]
     True
     """
-    epochs, seed = check_count("epochs", epochs, least=0), check_count("rng", rng, least=0)
-    batch_size = check_count("batch_size", batch_size, least=1)
+    options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
+                             callback, progress)
     patience = math.inf if patience is None else check_count("patience", patience, least=1)
+    noisy, clean = to_pairs(noisy, clean, channel_axis)
+    if validation is not None:
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise TypeError("validation must be a pair (noisy, clean)")
+        validation = Supervised(*to_pairs(*validation, channel_axis, "validation "))
+    return descend(Coordinates(network), Supervised(noisy, clean), validation=validation,
+                   patience=patience, **options)
+
+
+def fit_noisy(network, noisy, sigma, *, epochs=100, batch_size=1,
+              optimizer=Adam(learning_rate=0.03, schedule="cosine"), rng=0, channel_axis=None,
+              workers=None, checkpoint=None, callback=None, progress=False):
+    """Learn a network's parameters from noisy images alone, even from one.
+
+    For white Gaussian noise y = x + sigma n on N values, Stein's lemma says that the expectation
+    of n_i f_i(y) is sigma times that of df_i/dy_i. Therefore, whatever the clean image x,
+
+        R(y) = 1/N |f(y) - y|^2 - sigma^2 + 2 sigma^2 / N div f(y)
+
+    has the same expectation as the mean squared error 1/N |f(y) - x|^2: Stein's unbiased risk
+    estimate. Its divergence, the trace of the Jacobian, is estimated with one fixed probe b of
+    independent signs (Ramani, Blu and Unser, 2008),
+
+        div f(y)  ~  b' (f(y + epsilon b) - f(y)) / epsilon,        epsilon = sigma / 20,
+
+    so that R is a sum of two losses, one of f(y) and one of f(y + epsilon b), and its gradient
+    takes two sweeps forward and two of the adjoint. As some dozen parameters face as many
+    equations as the image has pixels, there is nothing to overfit.
+
+    Parameters
+    ----------
+    network : DiffusionNetwork
+        Where to start, for instance `pdenet.denoiser(sigma)`.
+    noisy : array_like of shape (N, H, W) or (H, W), or with channels
+        Images. float32 trains in float32, which is faster and enough.
+    sigma : float or sequence of float
+        The noise's standard deviation, of all images or of each, grey levels, > 0.
+    epochs : int, optional
+        How often each image is used.
+    batch_size : int, optional
+        Images per update.
+    optimizer, channel_axis, workers, checkpoint, callback, progress
+        As for `fit`.
+    rng : int, optional
+        Seed of the probes and of the order of the images.
+
+    Returns
+    -------
+    fitted : DiffusionNetwork
+        With the parameters after the last epoch.
+    history : list of dict
+        For each epoch "epoch", "loss" (the estimated mean squared error, grey levels squared;
+        with the parameters before the updates), "psnr" (None) and the "parameters" after it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If images or options are not allowed, or the checkpoint is of another training.
+    FloatingPointError
+        As for `fit`.
+
+    References
+    ----------
+    C. M. Stein, "Estimation of the mean of a multivariate normal distribution", The Annals of
+    Statistics 9, 1135-1151 (1981).
+
+    S. Ramani, T. Blu, M. Unser, "Monte-Carlo SURE: a black-box optimization of regularization
+    parameters for general denoising algorithms", IEEE Transactions on Image Processing 17,
+    1540-1554 (2008).
+
+    Examples
+    --------
+    >>> import pdenet
+    >>> noisy = pdenet.add_noise(pdenet.rectangles(1, 30)[:, ::8, ::8], sigma=40)
+    >>> network = pdenet.models.perona_malik(50.0, tau=0.1, steps=3)
+    >>> fitted, history = pdenet.fit_noisy(network, noisy, 40, epochs=5)
+    >>> history[-1]["loss"] < history[0]["loss"]
+    True
+    """
+    options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
+                             callback, progress)
+    noisy, _ = to_pairs(noisy, noisy, channel_axis)
+    if np.ndim(sigma) > 0 and len(sigma) != len(noisy):
+        raise ValueError(f"sigma must be one for all images or one for each of the {len(noisy)}; "
+                         f"got {len(sigma)}")
+    sigmas = [check_number("sigma", value, above=0.0)
+              for value in np.broadcast_to(np.asarray(sigma, dtype=object), len(noisy))]
+    return descend(Coordinates(network), Unbiased(noisy, sigmas, options["rng"]), **options)
+
+
+def _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint, callback,
+                   progress):
+    """What `fit` and `fit_noisy` have in common, as options of `descend`."""
     if not isinstance(network, DiffusionNetwork):
         raise TypeError(f"network must be a DiffusionNetwork; got {network!r}")
     if not isinstance(optimizer, Adam):
         raise TypeError(f"optimizer must be an Adam; got {optimizer!r}")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a function; got {callback!r}")
-    noisy, clean = to_pairs(noisy, clean, channel_axis)
-    if validation is not None:
-        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise TypeError("validation must be a pair (noisy, clean)")
-        validation = Supervised(*to_pairs(*validation, channel_axis, "validation "))
-    return descend(network, Supervised(noisy, clean), epochs=epochs, batch_size=batch_size,
-                   optimizer=optimizer, rng=seed, validation=validation, patience=patience,
-                   workers=check_workers(workers), checkpoint=checkpoint, callback=callback,
-                   progress=progress)
+    return {"epochs": check_count("epochs", epochs, least=0),
+            "batch_size": check_count("batch_size", batch_size, least=1), "optimizer": optimizer,
+            "rng": check_count("rng", rng, least=0), "workers": check_workers(workers),
+            "checkpoint": checkpoint, "callback": callback, "progress": progress}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import pdenet
-from pdenet import parameters
+from pdenet import coordinates
 from pdenet.checkpoints import Checkpoint
 
 from .test_adjoint import Own
@@ -84,16 +84,16 @@ def test_bad_options_of_adam(name, value):
 @pytest.mark.parametrize("build", [network, steered])
 def test_coordinates_and_their_gradient(build):
     net = build()
-    x = parameters.to_coordinates(net.parameters)
+    x = coordinates.to_coordinates(net.parameters)
     assert all(np.array_equal(a, b) or a == pytest.approx(b, rel=1e-15) for a, b in zip(
-        parameters.from_coordinates(net, x).parameters.values(), net.parameters.values(),
+        coordinates.from_coordinates(net, x).parameters.values(), net.parameters.values(),
         strict=True))
     noisy, clean = data(2, dtype=float)
-    gradient = parameters.gradient_in_coordinates(
+    gradient = coordinates.gradient_in_coordinates(
         net.parameters, net.loss_and_gradient(noisy, clean)[1])
     for k in range(x.size):
         h = 1e-5
-        losses = [parameters.from_coordinates(net, x + s * h * np.eye(x.size)[k])
+        losses = [coordinates.from_coordinates(net, x + s * h * np.eye(x.size)[k])
                   .loss_and_gradient(noisy, clean)[0] for s in (1, -1)]
         assert (losses[0] - losses[1]) / (2 * h) == pytest.approx(gradient[k], rel=1e-5)
 
@@ -145,28 +145,28 @@ def test_fit_is_the_plain_loop():
     fitted, _ = pdenet.fit(network(), noisy, clean, epochs=3, batch_size=2,
                            optimizer=pdenet.Adam(0.01))
     net, adam = network(), pdenet.Adam(0.01)
-    x = parameters.to_coordinates(net.parameters)
+    x = coordinates.to_coordinates(net.parameters)
     state, scale = adam.start(x), np.mean((noisy - clean)**2)
     for _ in range(3):
-        net = parameters.from_coordinates(net, x)
+        net = coordinates.from_coordinates(net, x)
         _, gradient = net.loss_and_gradient(noisy, clean)
-        gradient = parameters.gradient_in_coordinates(net.parameters, gradient) / scale
+        gradient = coordinates.gradient_in_coordinates(net.parameters, gradient) / scale
         x, state = adam.update(x, gradient, state)
-    np.testing.assert_allclose(parameters.to_coordinates(fitted.parameters), x, rtol=1e-10)
+    np.testing.assert_allclose(coordinates.to_coordinates(fitted.parameters), x, rtol=1e-10)
 
 
 def test_cosine_schedule_in_fit():
     noisy, clean = data(2, dtype=float)
     adam = pdenet.Adam(0.01, schedule="cosine")
     fitted, _ = pdenet.fit(network(), noisy, clean, epochs=4, batch_size=2, optimizer=adam)
-    x = parameters.to_coordinates(network().parameters)
+    x = coordinates.to_coordinates(network().parameters)
     state, scale = adam.start(x), np.mean((noisy - clean)**2)
     for epoch in range(4):
-        net = parameters.from_coordinates(network(), x)
-        gradient = parameters.gradient_in_coordinates(
+        net = coordinates.from_coordinates(network(), x)
+        gradient = coordinates.gradient_in_coordinates(
             net.parameters, net.loss_and_gradient(noisy, clean)[1]) / scale
         x, state = adam.update(x, gradient, state, epoch / 4)
-    np.testing.assert_allclose(parameters.to_coordinates(fitted.parameters), x, rtol=1e-10)
+    np.testing.assert_allclose(coordinates.to_coordinates(fitted.parameters), x, rtol=1e-10)
 
 
 def test_without_validation_the_last_parameters_are_returned():

@@ -1,0 +1,136 @@
+"""From where do the parameters of `pdenet.denoise` come? Trains them, from nothing.
+
+    python -m benchmarks.train_denoiser FOLDER [NAME ...]
+
+NAME is denoiser-grey-shared, denoiser-grey, denoiser-colour-shared or denoiser-colour (default:
+all); FOLDER/NAME.json is written, and what exists is kept. An interrupted training goes on where it
+was. The networks with parameters of each step begin with the shared ones, which must be there.
+
+Crops of images that come with scikit-image, their range of grey levels stretched to 255, get white
+noise of seven levels from 5 to 80; minus the mean PSNR is minimised. Flips and rotations by 90
+degrees would teach nothing: they commute with the networks, see tests/test_properties.py.
+"""
+
+import argparse
+import os
+import platform
+
+import numba
+import numpy as np
+import skimage
+from skimage import data
+
+import pdenet
+from pdenet import denoising
+from pdenet.checks import to_planes
+from pdenet.descent import descend
+from pdenet.estimates import range_of
+from pdenet.losses import Levels
+from pdenet.parameterfiles import write
+
+COLOUR = ("astronaut", "cat", "hubble_deep_field", "retina", "rocket")
+GREY = (*COLOUR, "brick", "clock", "grass", "gravel", "microaneurysms", "text")
+# Tested on and never trained on: camera, cell, coins, moon, page; coffee, immunohistochemistry.
+LEVELS = np.geomspace(denoising.LEAST, denoising.MOST, 7)
+SIZE = 128
+DEGREE = 2
+
+
+def images(colour):
+    for name in COLOUR if colour else GREY:
+        pixels = np.asarray(getattr(data, name)())
+        if pixels.ndim == 3 and not colour:
+            pixels = skimage.color.rgb2gray(pixels)
+        planes = to_planes(pixels.astype(np.float32), -1 if colour else None)
+        yield planes * np.float32(denoising.RANGE / range_of(planes))
+
+
+def crops(colour, rounds, seed):
+    """`rounds` crops of each image at each level: noisy, clean, levels."""
+    rng = np.random.default_rng(seed)
+    noisy, clean, levels = [], [], []
+    for planes in images(colour):
+        height, width = (min(SIZE, size) for size in planes.shape[1:])
+        for level in np.repeat(LEVELS, rounds):
+            top, left = (rng.integers(size - part + 1) for size, part
+                         in zip(planes.shape[1:], (height, width), strict=True))
+            part = np.ascontiguousarray(planes[:, top:top + height, left:left + width])
+            clean.append(part)
+            noisy.append(part + rng.normal(0, level, part.shape).astype(np.float32))
+            levels.append(float(level))
+    return noisy, clean, levels
+
+
+def start(name, folder):
+    """The denoiser where a training begins."""
+    if not name.endswith("-shared"):
+        path = os.path.join(folder, f"{name}-shared.json")
+        with open(path, "rb") as file:
+            shared = denoising.build(pdenet.parameterfiles.parse(file.read()))
+        return shared.per_step()
+    scales = pdenet.ScaleSpace.exponential(0.3, 5.0, 8)
+    weights = np.exp(-0.5 * np.arange(8))
+    network = pdenet.models.multiscale(
+        12.0, sigmas=scales.sigmas, weights=weights, diffusivity="rational", steps=10,
+        operator=pdenet.Gradient(alpha=ALPHA), steering=pdenet.ScaleSpace(scales.sigmas, weights))
+    return denoising.constant(network, DEGREE)
+
+
+ALPHA = 0.3
+
+
+def train(name, folder, epochs, rounds, workers):
+    target = os.path.join(folder, f"{name}.json")
+    loss = Levels(*crops("colour" in name, rounds, seed=1))
+    held = Levels(*crops("colour" in name, 1, seed=2))
+    rate = 0.02 if name.endswith("-shared") else 0.01
+    fitted, history = descend(
+        denoising.Polynomials(start(name, folder)), loss, epochs=epochs, batch_size=14,
+        optimizer=pdenet.Adam(rate, schedule="cosine"), rng=0, workers=workers,
+        checkpoint=target + ".checkpoint", progress=True)
+    result = {"psnr": decibels(history[-1]["loss"]), "psnr on other crops": judge(fitted, held)}
+    write({"format": denoising.FORMAT, "version": 1, **fitted.describe(), "provenance": {
+        "command": f"python -m benchmarks.train_denoiser FOLDER {name} --epochs {epochs} "
+                   f"--rounds {rounds}",
+        "images": COLOUR if "colour" in name else GREY, "levels": LEVELS.round(3).tolist(),
+        "seed": 0, **result, "versions": {
+            "pdenet": pdenet.__version__, "numpy": np.__version__, "numba": numba.__version__,
+            "scikit-image": skimage.__version__, "python": platform.python_version()}}}, target)
+    os.unlink(target + ".checkpoint")
+    print(f"{target}: {result}", flush=True)
+
+
+def decibels(loss):
+    return round(10 * np.log10(denoising.RANGE**2) - 10 * loss / np.log(10), 3)
+
+
+def judge(fitted, held):
+    """PSNR for each level on crops that were not trained on, dB."""
+    table = {}
+    for level in LEVELS:
+        network = fitted.at(level)
+        found = [10 * np.log10(denoising.RANGE**2 / np.mean((network.run(noisy) - clean)**2))
+                 for noisy, clean, own in zip(held.noisy, held.clean, held.sigmas, strict=True)
+                 if own == level]
+        table[f"{level:.3g}"] = round(float(np.mean(found)), 3)
+    return table
+
+
+def main():
+    names = [f"denoiser-{kind}{end}" for kind in ("grey", "colour") for end in ("-shared", "")]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=2,
+                        help="crops of each image at each level (default: %(default)s)")
+    parser.add_argument("--workers", type=int)
+    options = parser.parse_args()
+    os.makedirs(options.folder, exist_ok=True)
+    for name in options.names or names:
+        if not os.path.exists(os.path.join(options.folder, f"{name}.json")):
+            train(name, options.folder, options.epochs, options.rounds, options.workers)
+
+
+if __name__ == "__main__":
+    main()

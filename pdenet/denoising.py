@@ -1,0 +1,255 @@
+"""Denoising in one line: networks whose parameters are smooth functions of the noise level.
+
+In the coordinates x of `pdenet.coordinates` the parameters are polynomials of the logarithm of the
+noise's standard deviation sigma, in grey levels of images with a range of 255:
+
+    x(sigma) = sum_j c_j t^j,      t = log(sigma / 20) / log 4,      |t| <= 1 for 5 <= sigma <= 80
+
+For more or less noise than that, the network of the nearest end has its contrast in proportion to
+sigma. For images of another range only the contrast is multiplied.
+"""
+
+import dataclasses
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import parameterfiles
+from .checks import check_count, check_number, check_workers, from_planes, to_planes
+from .coordinates import from_coordinates, gradient_in_coordinates, project, split, to_coordinates
+from .estimates import estimate_noise, range_of
+from .network import DiffusionNetwork
+from .parameters import of_each_step
+from .parameterfiles import check_header
+
+__all__ = ["denoise", "denoiser"]
+
+RANGE = 255.0  # grey levels, of the images for which the polynomials are
+FORMAT = "pdenet denoiser"
+LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
+
+
+@dataclass(frozen=True, eq=False)
+class Denoiser:
+    """A network for each noise level: the coefficients c, shape (J, number of parameters)."""
+
+    network: DiffusionNetwork  # for its parts; its parameters have no influence
+    coefficients: np.ndarray
+
+    def at(self, sigma):
+        """The network for noise of this standard deviation in images with a range of 255."""
+        inside = min(max(sigma, LEAST), MOST)
+        network = dataclasses.replace(self.unscaled(inside), allow_unstable=False)
+        return _with_contrast_times(sigma / inside, network)
+
+    def unscaled(self, sigma):
+        """The network for a level from 5 to 80."""
+        free = dataclasses.replace(self.network, allow_unstable=True)
+        return from_coordinates(free, project(free, self.coordinates(sigma)))
+
+    def coordinates(self, sigma):
+        """x(sigma), where tau may be above tau_max."""
+        return self.powers(sigma) @ self.coefficients
+
+    def powers(self, sigma):
+        """t^0, t^1, ... of a noise level."""
+        t = math.log(sigma / math.sqrt(LEAST * MOST)) / math.log(math.sqrt(MOST / LEAST))
+        return t ** np.arange(len(self.coefficients))
+
+    def per_step(self):
+        """The same denoiser with parameters of its own for each step."""
+        network, own = self.network.per_step(), of_each_step(self.network)
+        rows = []
+        for row in self.coefficients:
+            parts = split(self.network.parameters, row)
+            rows.append(np.concatenate([np.ravel(
+                part if name in own else np.stack([part] * network.steps))
+                for name, part in parts.items()]))
+        return Denoiser(network, np.array(rows))
+
+    @property
+    def parameters(self):
+        return {"coefficients": self.coefficients}
+
+    def describe(self):
+        """As a dict, which `build` reads: the coefficients of each parameter by its name."""
+        parts = [split(self.network.parameters, row) for row in self.coefficients]
+        return {"network": parameterfiles.describe(self.network),
+                "coefficients": {name: [part[name].tolist() for part in parts]
+                                 for name in parts[0]}}
+
+
+def build(document):
+    """The denoiser that `describe` has described, or a file that is parsed."""
+    check_header(document, FORMAT, ("network", "coefficients"))
+    network = parameterfiles.build_network(document["network"])
+    rows = zip(*(document["coefficients"][name] for name in network.parameters), strict=True)
+    return Denoiser(network, np.array([np.concatenate([np.ravel(part) for part in row])
+                                       for row in rows]))
+
+
+@functools.cache
+def shipped(grey, shared):
+    """A denoiser that comes with the package."""
+    name = f"denoiser-{'grey' if grey else 'colour'}{'-shared' if shared else ''}"
+    return build(parameterfiles.shipped(name))
+
+
+class Polynomials:
+    """A denoiser as a function of the vector that an optimiser changes, its coefficients."""
+
+    def __init__(self, start):
+        self.network, self.shape = start.network, start.coefficients.shape
+        self.start = start.coefficients.ravel()
+
+    def at(self, x):
+        return Denoiser(self.network, x.reshape(self.shape))
+
+    def gradient(self, x, tasks, team):
+        """The sum of losses and its derivatives by the vector, for tasks with levels."""
+        denoiser, total = self.at(x), 0.0
+        gradient = np.zeros(self.shape)
+        for sigma in sorted({task.level for task in tasks}):
+            network = denoiser.unscaled(sigma)
+            loss, by_name = network.batch_gradient(
+                [task for task in tasks if task.level == sigma], team)
+            total += loss
+            by_coordinate = gradient_in_coordinates(network.parameters, by_name)
+            # A tau that was cut does not change with its coordinate.
+            cut = to_coordinates(network.parameters) < denoiser.coordinates(sigma) - 1e-9
+            by_coordinate[cut] = 0
+            gradient += np.outer(denoiser.powers(sigma), by_coordinate)
+        return total, gradient.ravel()
+
+    def project(self, x):
+        return x  # tau is cut where a network is made
+
+    def describe(self):
+        return self.at(self.start).describe()
+
+
+def constant(network, degree):
+    """A `Denoiser` that begins with one network for all levels, its contrast as for sigma = 20."""
+    coefficients = np.zeros((degree + 1, to_coordinates(network.parameters).size))
+    coefficients[0] = to_coordinates(network.parameters)
+    # In proportion to the noise: t = 1 is four times as much.
+    marks = {name: np.full(np.shape(value), float(name == "contrast"))
+             for name, value in network.parameters.items()}
+    coefficients[1] = math.log(4) * np.concatenate([np.ravel(mark) for mark in marks.values()])
+    return Denoiser(network, coefficients)
+
+
+def _with_contrast_times(factor, network):
+    return network.with_parameters({"contrast": factor * network.parameters["contrast"]})
+
+
+def denoiser(sigma, *, data_range=RANGE, channels=1, shared=False):
+    """The network that `denoise` applies for a noise level.
+
+    Ten steps of the anisotropic model with eight scales, steered by weights of their own,
+    trained at noise levels from 5 to 80 on photographs, textures and micrographs that come with
+    scikit-image: see the provenance in the files in pdenet/pretrained.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation of the noise, grey levels, > 0.
+    data_range : float, optional
+        Of the images, grey levels, > 0.
+    channels : int, optional
+        Of the images. For more than one the network is another.
+    shared : bool, optional
+        The same 18 parameters for all steps, instead of 18 for each.
+
+    Returns
+    -------
+    DiffusionNetwork
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not allowed.
+
+    Examples
+    --------
+    >>> import pdenet
+    >>> network = pdenet.denoiser(20.0, shared=True)
+    >>> sorted(network.parameters)
+    ['beta', 'contrast', 'steering', 'tau']
+    >>> pdenet.denoiser(20.0).parameters["beta"].shape
+    (10, 8)
+    """
+    sigma = check_number("sigma", sigma, above=0.0)
+    data_range = check_number("data_range", data_range, above=0.0)
+    channels = check_count("channels", channels, least=1)
+    # The squared gradient that the contrast is compared with is the sum over the channels.
+    factor = data_range / RANGE * (1.0 if channels == 1 else math.sqrt(channels / 3))
+    family = shipped(channels == 1, bool(shared))
+    return _with_contrast_times(factor, family.at(sigma * RANGE / data_range))
+
+
+def denoise(image, sigma=None, *, data_range=None, channel_axis=None, shared=False, workers=None):
+    """Remove white noise from an image by a diffusion network trained for it.
+
+    u <- u - tau_k sum_l w_l G_l K' g(J) K G_l u for ten steps k, eq. (36) with eq. (40), with
+    parameters for the noise level: see `denoiser`. All channels are steered together.
+
+    Parameters
+    ----------
+    image : array_like of shape (H, W), or with channels
+        Of any real type and range. It is computed in float32, whose rounding is far below noise.
+    sigma : float, optional
+        Standard deviation of the noise, grey levels of the image; by default estimated by
+        `skimage.restoration.estimate_sigma`, the mean over the channels.
+    data_range : float, optional
+        The range of the image's grey levels without noise, > 0, which says how strong an edge
+        may be; by default estimated by the 0.1 % and the 99.9 % quantile of the image
+        smoothed by a Gaussian of standard deviation 2. Multiplying image and sigma by a factor, or
+        adding a constant, does the same to the result.
+    channel_axis : int, optional
+        The axis of the channels.
+    shared : bool, optional
+        The same 18 parameters for all steps, instead of 18 for each.
+    workers : int, optional
+        Threads, which share the image; by default PDENET_NUM_THREADS or all processors.
+        The result does not depend on it.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape, float32 for float32, else float64; not clipped.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the image is not a finite real array of that shape, or a parameter is not allowed.
+    ImportError
+        If sigma is to be estimated and PyWavelets is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pdenet
+    >>> from skimage import data
+    >>> clean = data.camera()[:128, :128]
+    >>> noisy = pdenet.add_noise(clean.astype(float), sigma=20)
+    >>> smooth = pdenet.denoise(noisy, sigma=20)
+    >>> bool(np.mean((smooth - clean)**2) < 0.3 * np.mean((noisy - clean)**2))
+    True
+    """
+    workers = check_workers(workers)
+    planes = to_planes(image, channel_axis)
+    sigma = (estimate_noise(planes) if sigma is None
+             else check_number("sigma", sigma, least=0.0))
+    data_range = (range_of(planes) if data_range is None
+                  else check_number("data_range", data_range, above=0.0))
+    if sigma == 0 or data_range == 0:
+        return from_planes(planes.copy(), channel_axis)
+    # Around 0 and with a range of 255, so that float32 holds any image.
+    offset, unit = float(planes.mean(dtype=np.float64)), data_range / RANGE
+    network = denoiser(sigma / unit, channels=len(planes), shared=shared)
+    values = ((planes - offset) / unit).astype(np.float32)
+    values = network.run(values, workers).astype(planes.dtype)
+    return from_planes(values * planes.dtype.type(unit) + planes.dtype.type(offset), channel_axis)

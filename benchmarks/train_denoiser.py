@@ -46,7 +46,7 @@ def images(colour):
 
 
 def crops(colour, rounds, seed):
-    """`rounds` crops of each image at each level: noisy, clean, levels."""
+    """`rounds` crops of each image at each level."""
     rng = np.random.default_rng(seed)
     noisy, clean, levels = [], [], []
     for planes in images(colour):
@@ -58,7 +58,7 @@ def crops(colour, rounds, seed):
             clean.append(part)
             noisy.append(part + rng.normal(0, level, part.shape).astype(np.float32))
             levels.append(float(level))
-    return noisy, clean, levels
+    return Levels(noisy, clean, levels, denoising.RANGE)
 
 
 def start(name, folder):
@@ -76,19 +76,19 @@ def start(name, folder):
     return denoising.constant(network, DEGREE)
 
 
-ALPHA = 0.3
+ALPHA = 0.25
 
 
 def train(name, folder, epochs, rounds, workers):
     target = os.path.join(folder, f"{name}.json")
-    loss = Levels(*crops("colour" in name, rounds, seed=1))
-    held = Levels(*crops("colour" in name, 1, seed=2))
+    loss = crops("colour" in name, rounds, seed=1)
+    held = crops("colour" in name, 1, seed=2)
     rate = 0.02 if name.endswith("-shared") else 0.01
     fitted, history = descend(
         denoising.Polynomials(start(name, folder)), loss, epochs=epochs, batch_size=14,
         optimizer=pdenet.Adam(rate, schedule="cosine"), rng=0, workers=workers,
         checkpoint=target + ".checkpoint", progress=True)
-    result = {"psnr": decibels(history[-1]["loss"]), "psnr on other crops": judge(fitted, held)}
+    result = {"psnr": round(history[-1]["psnr"], 3), "psnr on other crops": judge(fitted, held)}
     write({"format": denoising.FORMAT, "version": 1, **fitted.describe(), "provenance": {
         "command": f"python -m benchmarks.train_denoiser FOLDER {name} --epochs {epochs} "
                    f"--rounds {rounds}",
@@ -98,10 +98,6 @@ def train(name, folder, epochs, rounds, workers):
             "scikit-image": skimage.__version__, "python": platform.python_version()}}}, target)
     os.unlink(target + ".checkpoint")
     print(f"{target}: {result}", flush=True)
-
-
-def decibels(loss):
-    return round(10 * np.log10(denoising.RANGE**2) - 10 * loss / np.log(10), 3)
 
 
 def judge(fitted, held):

@@ -97,16 +97,18 @@ def _run_folder(options):
     done, kept, failed = 0, 0, 0
     with _bar(options, names, "file") as bar:
         for name in names:
-            target = os.path.join(options.output, name)
+            source, target = (os.path.join(path, name) for path in (options.input,
+                                                                    options.output))
             if os.path.exists(target) and not options.overwrite:
                 kept += 1
             else:
                 try:
-                    _denoise_file(os.path.join(options.input, name), target, options, None)
+                    _denoise_file(source, target, options, None)
                     done += 1
                 except (ImageFileError, OSError, ValueError, TypeError, MemoryError) as error:
                     failed += 1
-                    print("pdenet: " + " ".join((str(error) or "not enough memory").split()),
+                    text = " ".join((str(error) or "not enough memory").split())
+                    print(f"pdenet: {'' if source in text else f'{source}: '}{text}",
                           file=sys.stderr)
             bar.update()
     if not options.quiet:

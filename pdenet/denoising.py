@@ -22,7 +22,7 @@ from .coordinates import from_coordinates, gradient_in_coordinates, project, spl
 from .estimates import estimate_noise, range_of
 from .network import DiffusionNetwork
 from .parameters import of_each_step
-from .parameterfiles import check_header
+from .parameterfiles import FormatError, check_header, check_keys
 
 __all__ = ["denoise", "denoiser"]
 
@@ -85,9 +85,20 @@ def build(document):
     """The denoiser that `describe` has described, or a file that is parsed."""
     check_header(document, FORMAT, ("network", "coefficients"))
     network = parameterfiles.build_network(document["network"])
-    rows = zip(*(document["coefficients"][name] for name in network.parameters), strict=True)
-    return Denoiser(network, np.array([np.concatenate([np.ravel(part) for part in row])
-                                       for row in rows]))
+    parameters, parts = network.parameters, []
+    check_keys("coefficients", document["coefficients"], parameters)
+    degrees = np.size(document["coefficients"]["tau"]) // np.size(parameters["tau"])
+    for name, value in parameters.items():
+        shape = (degrees, *np.shape(value))
+        try:
+            part = np.array(document["coefficients"][name], dtype=float)
+        except (TypeError, ValueError):
+            part = np.empty(0)
+        if part.shape != shape or degrees == 0:
+            raise FormatError(f"coefficients.{name} must be {degrees} lists of numbers as many as "
+                              f"the network's, one for each power of t")
+        parts.append(part.reshape(degrees, -1))
+    return Denoiser(network, np.hstack(parts))
 
 
 @functools.cache

@@ -34,7 +34,7 @@ class Training:
     def __init__(self, coordinates, loss, validation, batch_size, optimizer, seed, epochs):
         self.coordinates, self.optimizer, self.batch_size = coordinates, optimizer, batch_size
         self.loss, self.validation, self.seed, self.epochs = loss, validation, seed, epochs
-        self.unit, self.range = loss.unit or 1.0, loss.range
+        self.unit = loss.unit or 1.0
         self.epoch, self.waited, self.history = 0, 0, []
         self.rng = np.random.default_rng(seed)
         self.x = self.best = coordinates.start
@@ -69,13 +69,13 @@ class Training:
 
     def _judge(self, loss, team):
         network = self.coordinates.at(self.x)
-        entry = {"epoch": self.epoch, "loss": loss, "psnr": self._psnr(loss)}
+        entry = {"epoch": self.epoch, "loss": loss, "psnr": self.loss.psnr(loss)}
         if self.validation is not None:
             loss = self.validation.value(network, team)
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss of the validation images is {loss:g} after "
                                          f"epoch {self.epoch}, with {network.parameters}")
-            entry |= {"validation_loss": loss, "validation_psnr": self._psnr(loss)}
+            entry |= {"validation_loss": loss, "validation_psnr": self.loss.psnr(loss)}
         entry["parameters"] = {name: np.asarray(value).tolist()
                                for name, value in network.parameters.items()}
         self.history.append(entry)
@@ -83,11 +83,6 @@ class Training:
         if loss < self.best_loss:
             self.best, self.best_loss, self.waited = self.x, loss, 0
         return entry
-
-    def _psnr(self, loss):
-        if self.range == 0:
-            return None
-        return 10 * math.log10(self.range**2 / max(loss, np.finfo(float).tiny))
 
     def fitted(self):
         return self.coordinates.at(self.x if self.validation is None else self.best)

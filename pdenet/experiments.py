@@ -12,9 +12,13 @@ The images are 100 of 256 x 256 pixels with rectangles at 30 degrees and noise o
 60, as in Section 6 of the paper. An interrupted training goes on where it was when the same
 command is given again: after every epoch its state is in OUTPUT.checkpoint.
 
+With MODEL denoiser the network of pdenet denoise learns from your own noisy images, even from one,
+without clean ones (Stein's unbiased risk estimate); the result goes to pdenet denoise --parameters.
+
 examples:
   pdenet train anisotropic try.json --quick
   pdenet train isotropic isotropic.json --epochs 400
+  pdenet train denoiser mine.json --noisy a.tif b.tif --sigma 15
 """
 
 FIGURE4_HELP = """\
@@ -40,19 +44,25 @@ def add_commands(commands):
     """Add the parsers to those of the other commands."""
     raw = argparse.RawDescriptionHelpFormatter
     command = commands.add_parser(
-        "train", help="train a model of Figure 4", description="Train a model of Figure 4.",
-        epilog=TRAIN_HELP, formatter_class=raw)
-    command.add_argument("model", metavar="MODEL", choices=MODELS, help=", ".join(MODELS))
+        "train", help="train a model of Figure 4, or a denoiser for your own images",
+        description="Train a model of Figure 4, or a denoiser for your own images.",
+        usage="pdenet train MODEL OUTPUT [options]", epilog=TRAIN_HELP, formatter_class=raw)
+    command.add_argument("model", metavar="MODEL", choices=(*MODELS, "denoiser"),
+                         help=f"{', '.join(MODELS)}, or denoiser")
     command.add_argument("output", metavar="OUTPUT", help="JSON file for the parameters")
-    command.add_argument("--epochs", type=int, help="(default: 400, with --quick 10)")
+    command.add_argument("--noisy", nargs="+", metavar="FILE",
+                         help="noisy images to learn from, for denoiser")
+    command.add_argument("--sigma", type=float, help="standard deviation of their noise, grey "
+                         "levels (default: estimated for each, which needs PyWavelets)")
+    command.add_argument("--epochs", type=int,
+                         help="(default: 400, with --quick 10, of denoiser 100)")
     command.add_argument("--images", type=int, help="(default: 100, with --quick 8)")
-    command.add_argument("--batch-size", type=int, default=4, help="(default: %(default)s)")
+    command.add_argument("--batch-size", type=int, help="(default: 4, of denoiser 1)")
     command.add_argument("--learning-rate", type=float,
-                         help="(default: 0.001, with --quick 0.02)")
+                         help="(default: 0.001, with --quick 0.02, of denoiser 0.03)")
     command.add_argument("--alpha", type=float, help="of the discretisation (default: 0.41, of "
                          "anisotropic-invariant 0.45)")
-    command.add_argument("--gamma", type=float, default=0.0,
-                         help="of the discretisation (default: %(default)s)")
+    command.add_argument("--gamma", type=float, help="of the discretisation (default: 0)")
     command.add_argument("--seed", type=int, default=0,
                          help="of the order of the images (default: %(default)s)")
     command.add_argument("--quick", action="store_true", help="a try of about a minute")
@@ -106,39 +116,100 @@ def _add_common(command):
 
 
 def run_train(options):
-    from . import __version__, figure4
-    from .checks import check_count, check_number, check_workers
+    from . import figure4
+    from .checks import check_count
 
-    _check_targets(options, options.output)
-    check_count("--batch-size", options.batch_size, least=1)
-    check_count("--seed", options.seed, least=0)
-    epochs = (10 if options.quick else 400) if options.epochs is None else options.epochs
+    if options.model == "denoiser":
+        return _train_denoiser(options)
+    _refuse(options, "noisy", "sigma")
     images = (8 if options.quick else 100) if options.images is None else options.images
-    rate = options.learning_rate
-    rate = (0.02 if options.quick else 0.001) if rate is None else rate
     check_count("--images", images, least=1)
+    gamma = options.gamma or 0.0
+    epochs, batch_size, rate = _settle(options, *((10, 4, 0.02) if options.quick else
+                                                  (400, 4, 0.001)))
+    return _train(options, lambda **common: figure4.train(
+        options.model, epochs, images, batch_size, rate, options.seed, options.alpha, gamma,
+        **common), lambda fitted: (
+            f"--epochs {epochs} --images {images} --batch-size {batch_size} --learning-rate "
+            f"{rate:g} --alpha {fitted.operator.alpha:g} --gamma {gamma:g} --seed {options.seed}"))
+
+
+def _train_denoiser(options):
+    """The network of `denoise`, with the same parameters in all steps, from noisy images alone."""
+    from . import denoising, estimates
+    from .checks import check_number, from_planes, to_planes
+    from .imagefiles import MAX_PIXELS, UsageError, read
+    from .training import Adam, fit_noisy
+
+    _refuse(options, "images", "alpha", "gamma")
+    if not options.noisy:
+        raise UsageError("denoiser learns from images: --noisy FILE ...")
+    if options.sigma is not None:
+        check_number("--sigma", options.sigma, above=0.0)
+    epochs, batch_size, rate = _settle(options, 10 if options.quick else 100, 1, 0.03)
+    _check_targets(options, options.output)
+    images = [read(name, MAX_PIXELS) for name in options.noisy]
+    stacks = [to_planes(image.pixels, image.channel_axis) for image in images]
+    sigmas = [estimates.estimate_noise(planes) if options.sigma is None else options.sigma
+              for planes in stacks]
+    network = denoising.denoiser(
+        sum(sigmas) / len(sigmas), channels=len(stacks[0]), shared=True,
+        data_range=max(max(map(estimates.range_of, stacks)), 1e-6))
+    noisy = [from_planes(planes, -1).astype("float32") for planes in stacks]
+    return _train(options, lambda **common: fit_noisy(
+        network, noisy, sigmas, epochs=epochs, batch_size=batch_size, channel_axis=-1,
+        optimizer=Adam(rate, schedule="cosine"), rng=options.seed, **common), lambda fitted: (
+            f"--noisy {' '.join(map(os.path.basename, options.noisy))} --sigma "
+            f"{' '.join(f'{sigma:.6g}' for sigma in sigmas)} --epochs {epochs} --batch-size "
+            f"{batch_size} --learning-rate {rate:g} --seed {options.seed}"))
+
+
+def _refuse(options, *names):
+    from .imagefiles import UsageError
+
+    for name in names:
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name} does not apply to {options.model}")
+
+
+def _settle(options, epochs, batch_size, rate):
+    """The common options of a training, by default these."""
+    from .checks import check_count, check_number
+
+    epochs = epochs if options.epochs is None else options.epochs
+    batch_size = batch_size if options.batch_size is None else options.batch_size
+    rate = rate if options.learning_rate is None else options.learning_rate
+    check_count("--batch-size", batch_size, least=1)
+    check_count("--seed", options.seed, least=0)
     check_count("--epochs", epochs, least=1)
     check_number("--learning-rate", rate, above=0.0)
+    return epochs, batch_size, rate
+
+
+def _train(options, train, command):
+    """Run a training that goes on from its checkpoint, and save the network."""
+    from . import __version__
+    from .checks import check_workers
+
+    _check_targets(options, options.output)
     checkpoint = options.checkpoint or options.output + ".checkpoint"
     try:
-        fitted, history = figure4.train(
-            options.model, epochs, images, options.batch_size, rate, options.seed, options.alpha,
-            options.gamma, workers=check_workers(options.workers), checkpoint=checkpoint,
-            progress=not options.quiet and sys.stderr.isatty())
+        fitted, history = train(workers=check_workers(options.workers), checkpoint=checkpoint,
+                                progress=not options.quiet and sys.stderr.isatty())
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; the same command goes on from "
                                 f"{checkpoint}") from None
-    command = (f"pdenet train {options.model} {os.path.basename(options.output)} --epochs {epochs} "
-               f"--images {images} --batch-size {options.batch_size} --learning-rate {rate:g} "
-               f"--alpha {fitted.operator.alpha:g} --gamma {options.gamma:g} --seed {options.seed}")
+    last = history[-1]
     fitted.save(options.output, provenance={
-        "command": command, "seed": options.seed, "versions": _versions(__version__),
-        "epochs": len(history), "loss": history[-1]["loss"], "psnr": history[-1]["psnr"]})
+        "command": f"pdenet train {options.model} {os.path.basename(options.output)} "
+                   f"{command(fitted)}", "seed": options.seed, "versions": _versions(__version__),
+        "epochs": len(history), "loss": last["loss"], "psnr": last["psnr"]})
     if options.checkpoint is None:
         os.unlink(checkpoint)
     if not options.quiet:
-        print(f"{options.output}: {options.model}, {len(history)} epochs, in the last "
-              f"{history[-1]['psnr']:.3f} dB on the training images")
+        result = (f"{last['psnr']:.3f} dB on the training images" if last["psnr"] is not None
+                  else f"an estimated mean squared error of {last['loss']:.4g}")
+        print(f"{options.output}: {options.model}, {len(history)} epochs, in the last {result}")
 
 
 def _versions(version):

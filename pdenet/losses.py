@@ -5,12 +5,13 @@ A loss offers
                    result that gives a share of the loss and its derivatives by the result
     len            the number of images
     unit           the loss of images that are left as they are, by which the optimiser divides
-    range          of the grey levels, for the PSNR
+    psnr(loss)     the same in dB, None if there is no such
     digest         of all data, to recognise them
 """
 
 import functools
 import hashlib
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,8 +48,14 @@ class Supervised:
     def unit(self):
         return mean_square(self.noisy, self.clean)
 
-    @property
-    def range(self):
+    def psnr(self, loss):
+        """For the range of the clean images."""
+        if self._range == 0:
+            return None
+        return 10 * math.log10(self._range**2 / max(loss, np.finfo(float).tiny))
+
+    @functools.cached_property
+    def _range(self):
         return float(max(image.max() for image in self.clean)
                      - min(image.min() for image in self.clean))
 
@@ -64,8 +71,6 @@ class Unbiased:
     divergence from a fixed probe b, see `pdenet.fit_noisy`: one loss of f(y), and one of
     f(y + epsilon b).
     """
-
-    range = 0.0  # of clean images, which are not known
 
     def __init__(self, noisy, sigmas, seed):
         self.noisy, self.sigmas, self.seed = noisy, sigmas, seed
@@ -86,6 +91,9 @@ class Unbiased:
             tasks += [Task(planes, residual),
                       Task(planes + epsilon * probe, functools.partial(_correlation, probe, rate))]
         return tasks
+
+    def psnr(self, loss):
+        """Not known, as the range of the clean images."""
 
     @property
     def unit(self):
@@ -117,9 +125,13 @@ class Levels(Supervised):
 
     unit = 1.0
 
-    def __init__(self, noisy, clean, sigmas):
+    def __init__(self, noisy, clean, sigmas, data_range):
         super().__init__(noisy, clean)
-        self.sigmas = sigmas
+        self.sigmas, self.data_range = sigmas, data_range
+
+    def psnr(self, loss):
+        """The mean over the images."""
+        return 20 * math.log10(self.data_range) - 10 * loss / math.log(10)
 
     def tasks(self, batch):
         return [Task(self.noisy[i], functools.partial(_log_square, self.clean[i], len(batch)),

@@ -151,7 +151,7 @@ def build(document):
 
 def check_header(document, kind, keys):
     """Raise unless a parsed file is of this format and has these keys."""
-    _check_keys("the file", document, ("format", "version", *keys, "provenance"))
+    check_keys("the file", document, ("format", "version", *keys, "provenance"))
     if document["format"] != kind:
         raise FormatError(f"format must be {kind!r}; got {_short(document['format'])}")
     if document["version"] != VERSION:
@@ -199,13 +199,13 @@ def _part(kind, document):
         raise FormatError(f"{kind} must be an object whose name is one of {', '.join(known)}; got "
                           f"{_short(document)}")
     found = known[document["name"]]
-    _check_keys(kind, document, ("name", *(field.name for field in fields(found))))
+    check_keys(kind, document, ("name", *(field.name for field in fields(found))))
     return found(**{name: _part(name, value) if name in PARTS else _number(name, value)
                     for name, value in document.items() if name != "name"})
 
 
 def _scales(name, document):
-    _check_keys(name, document, ("sigmas", "weights"))
+    check_keys(name, document, ("sigmas", "weights"))
     lists = []
     for key in ("sigmas", "weights"):
         values = document[key]
@@ -222,7 +222,7 @@ def _number(name, value):
     return value
 
 
-def _check_keys(name, document, keys):
+def check_keys(name, document, keys):
     if not isinstance(document, dict):
         raise FormatError(f"{name} must be an object with {', '.join(keys)}; got "
                           f"{_short(document)}")

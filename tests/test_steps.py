@@ -101,8 +101,8 @@ def test_a_reaction_has_a_steady_state_near_the_image():
 def test_parameters_for_all_steps_or_for_each():
     network = models.multiscale(20.0, sigmas=[0.0, 1.0], steps=3, tau=0.1)
     own = network.with_parameters({"contrast": [10.0, 20.0, 30.0], "tau": [0.1, 0.2, 0.1]})
-    assert own.parameters["beta"].shape == (2,) and own.parameters["contrast"].tolist() == [10, 20,
-                                                                                           30]
+    assert own.parameters["beta"].shape == (2,)
+    assert own.parameters["contrast"].tolist() == [10, 20, 30]
     again = own.with_parameters({"contrast": 5.0, "beta": [[1, 2]] * 3})
     assert again.parameters["contrast"] == 5 and again.parameters["beta"].shape == (3, 2)
     assert again.parameters["tau"].tolist() == [0.1, 0.2, 0.1]
@@ -115,7 +115,7 @@ def test_parameters_for_all_steps_or_for_each():
     ({"tau": [0.1, 9.0, 0.1]}, "tau must be at most tau_max = 0.5 for stability; got 9"),
     ({"reaction": -1}, "reaction must be a finite number >= 0; got -1"),
     ({"reaction": [0.1, None, 0.1]}, "all steps must have the same sigmas and the same flux"),
-    ({"scales": [pdenet.ScaleSpace([s]) for s in (0, 1, 2)]}, "all steps must have the same sigmas"),
+    ({"scales": [pdenet.ScaleSpace([s]) for s in (0, 1, 2)]}, "all steps must have the same sigma"),
     ({"flux": [pdenet.Isotropic(pdenet.Rational(1.0)), pdenet.Anisotropic(pdenet.Rational(1.0)),
                pdenet.Isotropic(pdenet.Rational(1.0))]}, "all steps must have the same sigmas")])
 def test_bad_steps(options, message):

@@ -1,0 +1,221 @@
+"""denoise: networks as functions of the noise level, and images of any type and range."""
+
+import json
+
+import numpy as np
+import pytest
+from skimage import data, restoration
+
+import pdenet
+from pdenet import denoising, estimates
+from pdenet.losses import Levels
+from pdenet.parameterfiles import FormatError
+from pdenet.tiles import Workers
+
+CLEAN = data.camera()[140:268, 180:300].astype(float)
+COLOUR = data.coffee()[100:200, 250:380].astype(float)
+KINDS = [(1, False), (1, True), (3, False), (3, True)]
+
+
+def noisy(clean, sigma, seed=0):
+    return clean + np.random.default_rng(seed).normal(0, sigma, clean.shape)
+
+
+def psnr(clean, image):
+    return 10 * np.log10(255**2 / np.mean((image - clean)**2))
+
+
+@pytest.mark.parametrize("sigma, gain", [(5, 1.0), (10, 3.0), (20, 5.5), (40, 8.5), (80, 11.5)])
+@pytest.mark.parametrize("shared", [False, True])
+def test_denoises_at_every_level(sigma, gain, shared):
+    image = noisy(CLEAN, sigma)
+    assert psnr(CLEAN, pdenet.denoise(image, sigma, shared=shared)) > psnr(CLEAN, image) + gain
+    image = noisy(COLOUR, sigma)
+    result = pdenet.denoise(image, sigma, channel_axis=-1, shared=shared)
+    assert psnr(COLOUR, result) > psnr(COLOUR, image) + gain
+
+
+@pytest.mark.parametrize("sigma", [20, 40])
+def test_better_than_total_variation_of_the_best_weight(sigma):
+    image = noisy(CLEAN, sigma)
+    best = max(psnr(CLEAN, restoration.denoise_tv_chambolle(image, weight=weight * sigma, eps=1e-6,
+                                                            max_num_iter=500))
+               for weight in (0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2))
+    shared, own = (psnr(CLEAN, pdenet.denoise(image, sigma, shared=shared))
+                   for shared in (True, False))
+    assert own > shared > best
+
+
+def test_coupled_channels_gain():
+    image = noisy(COLOUR, 30)
+    single = np.stack([pdenet.denoise(plane, 30) for plane in np.moveaxis(image, -1, 0)], -1)
+    assert psnr(COLOUR, pdenet.denoise(image, 30, channel_axis=-1)) > psnr(COLOUR, single) + 0.5
+
+
+@pytest.mark.parametrize("factor, shift", [(1 / 255, 0.0), (257.0, 0.0), (1e-3, -5.0), (3.0, 1e4)])
+def test_grey_levels_scale_and_shift(factor, shift):
+    image = noisy(CLEAN, 20)
+    expected = factor * pdenet.denoise(image, 20) + shift
+    found = pdenet.denoise(factor * image + shift, factor * 20)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-3 * factor)
+    estimated = factor * pdenet.denoise(image) + shift
+    np.testing.assert_allclose(pdenet.denoise(factor * image + shift), estimated, rtol=0,
+                               atol=2e-3 * factor)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float16", "float32", "float64"])
+def test_any_type(dtype):
+    image = np.clip(noisy(CLEAN, 15), 0, 255).astype(dtype)
+    before = image.copy()
+    result = pdenet.denoise(image, 15)
+    assert result.dtype == (np.float32 if dtype == "float32" else np.float64)
+    np.testing.assert_allclose(result, pdenet.denoise(image.astype(float), 15), atol=2e-3)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_the_noise_is_estimated():
+    image = noisy(CLEAN, 25)
+    sigma = restoration.estimate_sigma(image)
+    np.testing.assert_array_equal(pdenet.denoise(image), pdenet.denoise(image, sigma))
+    colour = noisy(COLOUR, 25)
+    sigma = restoration.estimate_sigma(colour, channel_axis=-1, average_sigmas=True)
+    np.testing.assert_array_equal(pdenet.denoise(colour, channel_axis=-1),
+                                  pdenet.denoise(colour, sigma, channel_axis=-1))
+
+
+def test_without_pywavelets_sigma_must_be_given(monkeypatch):
+    def refuse(*arguments, **options):
+        raise ImportError("PyWavelets is not installed")
+    monkeypatch.setattr("skimage.restoration.estimate_sigma", refuse)
+    with pytest.raises(ImportError, match="python -m pip install PyWavelets; or give sigma"):
+        pdenet.denoise(CLEAN)
+    pdenet.denoise(CLEAN, 10)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 1), (2, 2), (5, 3)])
+def test_small_images(shape):
+    image = np.random.default_rng(0).normal(100, 20, shape)
+    result = pdenet.denoise(image, 20)
+    assert result.shape == shape and np.isfinite(result).all()
+    assert result.mean() == pytest.approx(image.mean(), rel=1e-5)
+
+
+def test_nothing_to_do():
+    for image, sigma in ((CLEAN, 0), (np.full((20, 20), 7.0), 5.0)):
+        result = pdenet.denoise(image, sigma)
+        np.testing.assert_array_equal(result, image)
+        assert not np.shares_memory(result, image)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_workers_do_not_change_a_bit(workers):
+    image = noisy(np.tile(CLEAN, (3, 2)), 20)
+    np.testing.assert_array_equal(pdenet.denoise(image, 20, workers=workers),
+                                  pdenet.denoise(image, 20, workers=1))
+
+
+@pytest.mark.parametrize("image, options, error, message", [
+    (CLEAN, {"sigma": -1}, ValueError, "sigma must be a finite number >= 0; got -1"),
+    (CLEAN, {"sigma": "a"}, ValueError, "sigma must be a finite number >= 0; got 'a'"),
+    (CLEAN, {"sigma": 1, "data_range": 0}, ValueError, "data_range must be a finite number > 0"),
+    (COLOUR, {"sigma": 1}, ValueError, "did you mean channel_axis=-1"),
+    (CLEAN * np.nan, {"sigma": 1}, ValueError, "image must be finite"),
+    (None, {}, TypeError, "image must hold real numbers")])
+def test_bad_arguments(image, options, error, message):
+    with pytest.raises(error, match=message):
+        pdenet.denoise(image, **options)
+
+
+@pytest.mark.parametrize("channels, shared", KINDS)
+def test_every_level_has_a_stable_network(channels, shared):
+    for sigma in np.geomspace(0.5, 500, 25):
+        network = pdenet.denoiser(sigma, channels=channels, shared=shared)
+        assert not network.allow_unstable
+        assert np.all(network.parameters["tau"] <= np.multiply(network.tau_max, 1 + 1e-9))
+        sizes = {name: np.size(value) for name, value in network.parameters.items()}
+        assert sizes == ({"beta": 8, "steering": 8, "contrast": 1, "tau": 1} if shared else
+                         {"beta": 80, "steering": 80, "contrast": 10, "tau": 10})
+
+
+def test_parameters_are_smooth_in_the_level():
+    first, second = (pdenet.denoiser(sigma).parameters["contrast"] for sigma in (20.0, 20.2))
+    np.testing.assert_allclose(first, second, rtol=0.05)
+    assert not np.array_equal(first, second)
+
+
+def test_beyond_the_levels_the_contrast_follows_the_noise():
+    for sigma, end in ((1.0, 5.0), (240.0, 80.0)):
+        found, edge = pdenet.denoiser(sigma).parameters, pdenet.denoiser(end).parameters
+        np.testing.assert_allclose(found["contrast"], sigma / end * edge["contrast"], rtol=1e-12)
+        np.testing.assert_array_equal(found["beta"], edge["beta"])
+
+
+def family():
+    network = pdenet.models.multiscale(15.0, sigmas=[0.0, 1.0], steps=2, tau=0.1,
+                                       steering=pdenet.ScaleSpace([0.5, 1.5]))
+    return denoising.constant(network, 2)
+
+
+def test_a_constant_family_follows_the_noise_with_its_contrast():
+    for sigma in (5.0, 20.0, 80.0):
+        found = family().at(sigma).parameters
+        assert found["contrast"] == pytest.approx(15 * sigma / 20)
+        assert found["tau"] == pytest.approx(0.1)
+
+
+def test_parameters_of_each_step_begin_as_shared():
+    shared = family()
+    own = shared.per_step()
+    for sigma in (7.0, 30.0):
+        np.testing.assert_array_equal(own.at(sigma)(CLEAN), shared.at(sigma)(CLEAN))
+
+
+def test_round_trip():
+    document = {"format": denoising.FORMAT, "version": 1, "provenance": {},
+                **family().per_step().describe()}
+    found = denoising.build(json.loads(json.dumps(document)))
+    np.testing.assert_array_equal(found.coefficients, family().per_step().coefficients)
+    np.testing.assert_array_equal(found.at(9.0)(CLEAN), family().at(9.0)(CLEAN))
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda d: d.pop("coefficients"), "the file has no 'coefficients'"),
+    (lambda d: d.update(format="pdenet network"), "format must be 'pdenet denoiser'"),
+    (lambda d: d["coefficients"].pop("tau"), "coefficients has no 'tau'"),
+    (lambda d: d["coefficients"].update(tau=[1, 2]), "coefficients.tau must be 3 lists"),
+    (lambda d: d["coefficients"].update(tau=[1, 2, "x"]), "coefficients.tau must be 3 lists"),
+    (lambda d: d["coefficients"].update(beta=[[1], [2], [3]]), "coefficients.beta must be 3 lists"),
+    (lambda d: d["coefficients"].update(beta=5), "coefficients.beta must be 3 lists")])
+def test_bad_files(change, message):
+    document = {"format": denoising.FORMAT, "version": 1, "provenance": {}, **family().describe()}
+    change(document)
+    with pytest.raises(FormatError, match=message):
+        denoising.build(document)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_gradient_by_the_coefficients(own):
+    start = family().per_step() if own else family()
+    space, rng = denoising.Polynomials(start), np.random.default_rng(0)
+    clean = [rng.uniform(0, 255, (1, 12, 13)) for _ in range(3)]
+    levels = [5.0, 20.0, 40.0]
+    loss = Levels([noisy(u, s) for u, s in zip(clean, levels, strict=True)], clean, levels, 255.0)
+    x = space.start + rng.normal(0, 0.05, space.start.size)
+    with Workers(2) as team:
+        tasks = loss.tasks(range(3))
+        value, gradient = space.gradient(x, tasks, team)
+        assert loss.psnr(value) == pytest.approx(np.mean(
+            [psnr(u, space.at(x).at(s)(v[0])) for u, v, s in zip(clean, loss.noisy, levels,
+                                                                 strict=True)]))
+        for k in range(x.size):
+            step = 1e-5 * np.eye(x.size)[k]
+            moved = [space.gradient(x + sign * step, tasks, team)[0] for sign in (1, -1)]
+            assert gradient[k] == pytest.approx((moved[0] - moved[1]) / 2e-5, rel=1e-4, abs=1e-7)
+
+
+def test_the_range_counts_little_noise_and_no_single_pixels():
+    image = np.zeros((100, 100))
+    image[:, 50:] = 200
+    assert estimates.range_of(image[np.newaxis]) == pytest.approx(200, rel=1e-6)
+    image[20, 20] = 1e5
+    assert estimates.range_of(noisy(image, 10)[np.newaxis]) < 260

@@ -1,9 +1,12 @@
 """The pictures of the README: every model on a real image, grey and colour.
 
     python -m benchmarks.gallery            writes data/models.png and data/models_colour.png
+    python -m benchmarks.gallery denoised   writes data/denoised.png: noisy, total variation, pdenet
+                                            and BM3D (package bm3d) for a grey and a colour image
 """
 
 import pathlib
+import sys
 
 import imageio.v3 as iio
 import matplotlib
@@ -31,14 +34,39 @@ MODELS = {
 
 
 def page(image, models, columns, path, channel_axis=None):
-    panels = {"input": image} | {
-        name: filter_(image, channel_axis=channel_axis, **options)
-        for name, (filter_, options) in models.items()}
+    draw([("input", image)] + [
+        (name, filter_(image, channel_axis=channel_axis, **options))
+        for name, (filter_, options) in models.items()], columns, path)
+
+
+def denoised(path, sigma=40.0):
+    """What the denoisers make of a grey and a colour image that no network was trained on."""
+    from skimage.metrics import peak_signal_noise_ratio
+
+    from . import denoising
+
+    names = ("total variation", "pdenet, 18 parameters", "pdenet, 180 parameters", "BM3D")
+    panels = []
+    for name, part in (("camera", np.s_[60:300, 140:380]), ("coffee", np.s_[60:300, 200:440])):
+        clean, axis = denoising.held_out(name)
+        noisy = denoising.noisy(clean, sigma, 0)
+        for title, image in [("clean", clean), (f"noise {sigma:g}", noisy)] + [
+                (method, denoising.METHODS[method][0](
+                    noisy, sigma, axis, **denoising.tuned(method, sigma, axis is not None)))
+                for method in names]:
+            image = np.clip(image, 0, 255)
+            psnr = peak_signal_noise_ratio(clean, np.asarray(image, np.float64), data_range=255)
+            panels.append((title if title == "clean" else f"{title}: {psnr:.2f} dB", image[part]))
+    draw(panels, len(names) + 2, path)
+
+
+def draw(panels, columns, path):
+    """(title, image) in rows."""
     rows = -(-len(panels) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(3.1 * columns, 3.4 * rows + 0.1), dpi=80)
     for axis in axes.flat:
         axis.axis("off")
-    for axis, (name, panel) in zip(axes.flat, panels.items(), strict=False):
+    for axis, (name, panel) in zip(axes.flat, panels, strict=False):
         axis.imshow(np.clip(panel, 0, 255).astype(np.uint8), cmap="gray", vmin=0, vmax=255,
                     interpolation="nearest")
         axis.set_title(name, fontsize=10)
@@ -50,6 +78,9 @@ def page(image, models, columns, path, channel_axis=None):
 
 def main():
     DATA.mkdir(exist_ok=True)
+    if sys.argv[1:] == ["denoised"]:
+        denoised(DATA / "denoised.png")
+        return
     page(data.camera()[40:280, 120:360], MODELS, 3, DATA / "models.png")
     colour = {"Gerig et al. (21)": (pdenet.gerig, {"contrast": 12, "time": 20})} | {
         name: MODELS[name] for name in

@@ -268,9 +268,21 @@ class DiffusionBlock:
         fastest oscillation and refined around the maximum. It bounds the step for every
         tensor D <= I, because M(D) <= M(I).
         """
-        rho = _spectral_radius(self.operator, tuple(self.scales.sigmas),
-                               tuple(self.scales.weights))
-        return 2 / (rho + (self.reaction or 0.0))
+        return 2 / (self._radius[0] + (self.reaction or 0.0))
+
+    def tau_max_slopes(self):
+        """The derivatives of log(tau_max) by beta, and by the reaction if there is one."""
+        _, xi, eta = self._radius
+        by_weight = np.array([_symbol(self.operator, ScaleSpace([sigma]), xi, eta)[0, 0]
+                              for sigma in self.scales.sigmas])
+        half = self.tau_max / 2
+        slopes = {"beta": -half * 2 * self.scales.omega * self.scales.weights * by_weight}
+        return slopes if self.reaction is None else slopes | {"reaction": -half}
+
+    @functools.cached_property
+    def _radius(self):
+        return _spectral_radius(self.operator, tuple(self.scales.sigmas),
+                                tuple(self.scales.weights))
 
     def reach(self, steps):
         """Pixels on which a pixel depends after a cycle of this many steps."""
@@ -293,6 +305,7 @@ def _symbol(operator, scales, xi, eta):
 
 @functools.lru_cache(64)
 def _spectral_radius(operator, sigmas, weights):
+    """The maximum of the symbol, and the frequencies where it is."""
     scales = ScaleSpace(sigmas, weights)
     # Beyond 1024 the fastest oscillations are those of large scales, long smoothed away.
     count = min(8 * (2 * scales.reach + operator.reach), 1024)
@@ -303,7 +316,7 @@ def _spectral_radius(operator, sigmas, weights):
         row, column = np.unravel_index(rho.argmax(), rho.shape)
         centre, spacing = np.array([xi[column], eta[row]]), (high - low) / count
         if spacing.max() < 1e-6:
-            return float(rho.max())
+            return float(rho.max()), xi[column:column + 1], eta[row:row + 1]
         low = np.clip(centre - spacing, 0, np.pi)
         high = np.clip(centre + spacing, 0, np.pi)
         count = 16

@@ -9,7 +9,6 @@ For more or less noise than that, the network of the nearest end has its contras
 sigma. For images of another range only the contrast is multiplied.
 """
 
-import dataclasses
 import functools
 import math
 from dataclasses import dataclass
@@ -41,16 +40,18 @@ class Denoiser:
     def at(self, sigma):
         """The network for noise of this standard deviation in images with a range of 255."""
         inside = min(max(sigma, LEAST), MOST)
-        network = dataclasses.replace(self.unscaled(inside), allow_unstable=False)
-        return _with_contrast_times(sigma / inside, network)
+        return _with_contrast_times(sigma / inside, self.unscaled(inside))
 
     def unscaled(self, sigma):
         """The network for a level from 5 to 80."""
-        free = dataclasses.replace(self.network, allow_unstable=True)
-        return from_coordinates(free, project(free, self.coordinates(sigma)))
+        return from_coordinates(self.network, project(self.network, self._polynomials(sigma)))
 
-    def coordinates(self, sigma):
-        """x(sigma), where tau may be above tau_max."""
+    def cut(self, sigma):
+        """Which coordinates are cut and so do not depend on the coefficients."""
+        x = self._polynomials(sigma)
+        return project(self.network, x) != x
+
+    def _polynomials(self, sigma):
         return self.powers(sigma) @ self.coefficients
 
     def powers(self, sigma):
@@ -127,10 +128,8 @@ class Polynomials:
             loss, by_name = network.batch_gradient(
                 [task for task in tasks if task.level == sigma], team)
             total += loss
-            by_coordinate = gradient_in_coordinates(network.parameters, by_name)
-            # A tau that was cut does not change with its coordinate.
-            cut = to_coordinates(network.parameters) < denoiser.coordinates(sigma) - 1e-9
-            by_coordinate[cut] = 0
+            by_coordinate = gradient_in_coordinates(network, by_name)
+            by_coordinate[denoiser.cut(sigma)] = 0
             gradient += np.outer(denoiser.powers(sigma), by_coordinate)
         return total, gradient.ravel()
 
@@ -143,8 +142,8 @@ class Polynomials:
 
 def constant(network, degree):
     """A `Denoiser` that begins with one network for all levels, its contrast as for sigma = 20."""
-    coefficients = np.zeros((degree + 1, to_coordinates(network.parameters).size))
-    coefficients[0] = to_coordinates(network.parameters)
+    coefficients = np.zeros((degree + 1, to_coordinates(network).size))
+    coefficients[0] = to_coordinates(network)
     # In proportion to the noise: t = 1 is four times as much.
     marks = {name: np.full(np.shape(value), float(name == "contrast"))
              for name, value in network.parameters.items()}

@@ -213,7 +213,7 @@ class DiffusionNetwork:
 
     def run(self, planes, workers=None):
         """A call of the network for planes (M, H, W) that have passed `checks.to_planes`."""
-        return sweep(planes, [(block, (tau,)) for block, tau in self._steps()], workers)
+        return sweep(planes, [(block, (tau,)) for block, tau in self.each_step()], workers)
 
     def evolve(self, image, time, *, scheme="fed", cycles=None, channel_axis=None, workers=None,
                progress=None):
@@ -356,7 +356,7 @@ class DiffusionNetwork:
         """The result for planes, in an array of the workspace."""
         return self._forward(u, work)[1]
 
-    def _steps(self):
+    def each_step(self):
         """The block and tau of each step."""
         blocks = self.blocks if len(self.blocks) > 1 else self.blocks * self.steps
         return list(zip(blocks, self.each("tau"), strict=True))
@@ -367,7 +367,7 @@ class DiffusionNetwork:
         planes = len(f) * (scales + 1) + 3
         keep = self.steps * planes * f[0].nbytes <= KEPT
         states, u = [], f
-        for k, (block, tau) in enumerate(self._steps()):
+        for k, (block, tau) in enumerate(self.each_step()):
             part = work.part(k if keep else "step")
             layers = block.layers(u, part)
             states.append((u, layers if keep else None))
@@ -384,7 +384,7 @@ class DiffusionNetwork:
         if self.reaction is not None:
             given = work.array("given", cotangent.shape, cotangent.dtype)
             given[:] = 0
-        for k, (block, tau) in reversed(list(enumerate(self._steps()))):
+        for k, (block, tau) in reversed(list(enumerate(self.each_step()))):
             u, layers = states[k]
             layers = layers or block.layers(u, work.part("step"))
             out = work.array(f"cotangent {k % 2}", u.shape, u.dtype)

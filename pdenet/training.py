@@ -1,8 +1,8 @@
 """Training: Adam, mini-batches, best parameters, checkpoints.
 
 The optimiser sees the parameters in the coordinates of `pdenet.coordinates`, in which a learning
-rate of 0.001 is a small step whatever the grey levels. After every update tau is projected to at
-most tau_max of the new beta. The loss counts relative to that of the noisy images themselves.
+rate of 0.001 is a small step whatever the grey levels, and tau stays at most tau_max. The loss
+counts relative to that of the noisy images themselves.
 """
 
 import math

@@ -167,7 +167,7 @@ def test_parameters_of_each_step_begin_as_shared():
     shared = family()
     own = shared.per_step()
     for sigma in (7.0, 30.0):
-        np.testing.assert_array_equal(own.at(sigma)(CLEAN), shared.at(sigma)(CLEAN))
+        np.testing.assert_allclose(own.at(sigma)(CLEAN), shared.at(sigma)(CLEAN), rtol=1e-12)
 
 
 def test_round_trip():
@@ -175,7 +175,7 @@ def test_round_trip():
                 **family().per_step().describe()}
     found = denoising.build(json.loads(json.dumps(document)))
     np.testing.assert_array_equal(found.coefficients, family().per_step().coefficients)
-    np.testing.assert_array_equal(found.at(9.0)(CLEAN), family().at(9.0)(CLEAN))
+    np.testing.assert_array_equal(found.at(9.0)(CLEAN), family().per_step().at(9.0)(CLEAN))
 
 
 @pytest.mark.parametrize("change, message", [

@@ -1,5 +1,6 @@
 """Adam, fit, checkpoints: right updates, the same bits, and nothing lost."""
 
+import dataclasses
 import json
 import math
 import os
@@ -81,18 +82,24 @@ def test_bad_options_of_adam(name, value):
 # Coordinates ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("build", [network, steered])
+def _one_tau_for_different_steps():
+    return network().with_parameters({"beta": [[1.0, 0.9], [1.3, 0.8], [0.7, 1.0]]})
+
+
+@pytest.mark.parametrize("build", [
+    network, steered, lambda: steered().per_step(), _one_tau_for_different_steps,
+    lambda: network(reaction=0.3), lambda: network(reaction=0.3).per_step(),
+    lambda: network().with_parameters({"tau": [0.1, 0.2, 0.15]})])
 def test_coordinates_and_their_gradient(build):
     net = build()
-    x = coordinates.to_coordinates(net.parameters)
-    assert all(np.array_equal(a, b) or a == pytest.approx(b, rel=1e-15) for a, b in zip(
-        coordinates.from_coordinates(net, x).parameters.values(), net.parameters.values(),
-        strict=True))
+    x = coordinates.to_coordinates(net)
+    for name, value in coordinates.from_coordinates(net, x).parameters.items():
+        np.testing.assert_allclose(value, net.parameters[name], rtol=1e-14)
     noisy, clean = data(2, dtype=float)
-    gradient = coordinates.gradient_in_coordinates(
-        net.parameters, net.loss_and_gradient(noisy, clean)[1])
+    gradient = coordinates.gradient_in_coordinates(net, net.loss_and_gradient(noisy, clean)[1])
     for k in range(x.size):
         h = 1e-5
+        net = dataclasses.replace(net, allow_unstable=True)
         losses = [coordinates.from_coordinates(net, x + s * h * np.eye(x.size)[k])
                   .loss_and_gradient(noisy, clean)[0] for s in (1, -1)]
         assert (losses[0] - losses[1]) / (2 * h) == pytest.approx(gradient[k], rel=1e-5)
@@ -145,28 +152,28 @@ def test_fit_is_the_plain_loop():
     fitted, _ = pdenet.fit(network(), noisy, clean, epochs=3, batch_size=2,
                            optimizer=pdenet.Adam(0.01))
     net, adam = network(), pdenet.Adam(0.01)
-    x = coordinates.to_coordinates(net.parameters)
+    x = coordinates.to_coordinates(net)
     state, scale = adam.start(x), np.mean((noisy - clean)**2)
     for _ in range(3):
         net = coordinates.from_coordinates(net, x)
         _, gradient = net.loss_and_gradient(noisy, clean)
-        gradient = coordinates.gradient_in_coordinates(net.parameters, gradient) / scale
+        gradient = coordinates.gradient_in_coordinates(net, gradient) / scale
         x, state = adam.update(x, gradient, state)
-    np.testing.assert_allclose(coordinates.to_coordinates(fitted.parameters), x, rtol=1e-10)
+    np.testing.assert_allclose(coordinates.to_coordinates(fitted), x, rtol=1e-10)
 
 
 def test_cosine_schedule_in_fit():
     noisy, clean = data(2, dtype=float)
     adam = pdenet.Adam(0.01, schedule="cosine")
     fitted, _ = pdenet.fit(network(), noisy, clean, epochs=4, batch_size=2, optimizer=adam)
-    x = coordinates.to_coordinates(network().parameters)
+    x = coordinates.to_coordinates(network())
     state, scale = adam.start(x), np.mean((noisy - clean)**2)
     for epoch in range(4):
         net = coordinates.from_coordinates(network(), x)
         gradient = coordinates.gradient_in_coordinates(
-            net.parameters, net.loss_and_gradient(noisy, clean)[1]) / scale
+            net, net.loss_and_gradient(noisy, clean)[1]) / scale
         x, state = adam.update(x, gradient, state, epoch / 4)
-    np.testing.assert_allclose(coordinates.to_coordinates(fitted.parameters), x, rtol=1e-10)
+    np.testing.assert_allclose(coordinates.to_coordinates(fitted), x, rtol=1e-10)
 
 
 def test_without_validation_the_last_parameters_are_returned():

@@ -1,10 +1,13 @@
 """The public door: what an argument may be, said once, with one clear error each."""
 
+import functools
 import math
 import operator
 import os
 
 import numpy as np
+
+from . import lazy
 
 
 def check_number(name, value, *, above=None, least=None, most=None):
@@ -61,13 +64,14 @@ def to_planes(image, channel_axis=None, name="image"):
     """The image as C-contiguous planes (M, H, W) of float32 or float64, never rescaled.
 
     float32 stays float32, every other real type becomes float64. The planes may share
-    memory with the image, so they are read, never written.
+    memory with the image, so they are read, never written. Arrays of dask and zarr become one of
+    dask, which checks its values when it is computed.
     """
     if isinstance(image, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array, whose mask would be lost; "
                         f"fill it first, for example image.filled(image.mean())")
     try:
-        image = np.asarray(image)
+        image = lazy.as_dask(image) if lazy.is_lazy(image) else np.asarray(image)
     except ValueError as error:
         raise ValueError(f"{name} must be a rectangular array of numbers; {error}") from None
     if image.dtype.kind not in "buif":
@@ -79,8 +83,12 @@ def to_planes(image, channel_axis=None, name="image"):
         image = np.moveaxis(image, channel_axis, 0)
     else:
         image = image[np.newaxis]
-    planes = np.ascontiguousarray(image, dtype=np.float32 if single else np.float64)
-    _check_values(planes, channel_axis, name)
+    dtype = np.float32 if single else np.float64
+    check = functools.partial(_check_values, channel_axis=channel_axis, name=name)
+    if lazy.is_lazy(image):
+        return lazy.check_values(image.astype(dtype), check)
+    planes = np.ascontiguousarray(image, dtype=dtype)
+    check(planes)
     return planes
 
 
@@ -142,7 +150,8 @@ def from_planes(planes, channel_axis=None):
     """The image (H, W), or with its channels moved back, of planes (M, H, W)."""
     if channel_axis is None:
         return planes[0]
-    return np.ascontiguousarray(np.moveaxis(planes, 0, channel_axis))
+    image = np.moveaxis(planes, 0, channel_axis)
+    return image if lazy.is_lazy(image) else np.ascontiguousarray(image)
 
 
 def _check_shape(image, channel_axis, name):
@@ -165,14 +174,19 @@ def _check_shape(image, channel_axis, name):
         raise ValueError(f"{name} must not be empty; got shape {image.shape}")
 
 
-def _check_values(planes, channel_axis, name):
+def _check_values(planes, first=(0, 0, 0), *, channel_axis, name):
+    """Raise unless planes are finite and not too large; first: where they are in the image."""
     largest = max(-planes.min(), planes.max())
     if not np.isfinite(largest):
         # Point at the pixel in the caller's own axes.
         bad = ~np.isfinite(from_planes(planes, channel_axis))
-        first = tuple(int(i) for i in np.unravel_index(bad.argmax(), bad.shape))
+        offset = list(first[1:])
+        if channel_axis is not None:
+            offset.insert(channel_axis % 3, first[0])
+        index = tuple(int(i + low) for i, low in zip(
+            np.unravel_index(bad.argmax(), bad.shape), offset, strict=True))
         raise ValueError(f"{name} must be finite; {bad.sum()} of its values are NaN or infinite, "
-                         f"the first at index {first}")
+                         f"the first at index {index}")
     limit = np.finfo(planes.dtype).max**0.25 / 10
     if largest > limit:
         raise ValueError(f"{name} values must be at most {limit:.1g} in {planes.dtype}, so that "

@@ -18,7 +18,7 @@ import numpy as np
 from . import parameterfiles
 from .checks import check_count, check_number, check_workers, from_planes, to_planes
 from .coordinates import from_coordinates, gradient_in_coordinates, project, split, to_coordinates
-from .estimates import estimate_noise, range_of
+from .estimates import estimate_noise, range_of, sample
 from .network import DiffusionNetwork
 from .parameters import of_each_step
 from .parameterfiles import FormatError, check_header, check_keys
@@ -258,8 +258,9 @@ def denoise(image, sigma=None, *, data_range=None, channel_axis=None, shared=Fal
     if sigma == 0 or data_range == 0:
         return from_planes(planes.copy(), channel_axis)
     # Around 0 and with a range of 255, so that float32 holds any image.
-    offset, unit = float(planes.mean(dtype=np.float64)), data_range / RANGE
+    number, unit = planes.dtype.type, data_range / RANGE
+    offset = float(np.mean([part.mean(dtype=np.float64) for part in sample(planes)]))
     network = denoiser(sigma / unit, channels=len(planes), shared=shared)
-    values = ((planes - offset) / unit).astype(np.float32)
+    values = ((planes - number(offset)) / number(unit)).astype(np.float32)
     values = network.run(values, workers).astype(planes.dtype)
-    return from_planes(values * planes.dtype.type(unit) + planes.dtype.type(offset), channel_axis)
+    return from_planes(values * number(unit) + number(offset), channel_axis)

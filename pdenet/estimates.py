@@ -102,7 +102,7 @@ def prepare(planes, model, contrast, time, diffusivity):
 
 def contrast_of(network, planes):
     block, squares = network.block, []
-    for part in _sample(planes):
+    for part in sample(planes):
         work = Workspace()
         squares.append(block.structure(block.steers(part, work), work, full=False).ravel())
     squares = np.concatenate(squares)
@@ -111,7 +111,7 @@ def contrast_of(network, planes):
 
 
 def time_of(network, planes):
-    parts = list(_sample(planes))
+    parts = list(sample(planes))
     twist = np.concatenate([np.abs(u[:-1, :-1] - u[:-1, 1:] - u[1:, :-1] + u[1:, 1:]).ravel()
                             for part in parts for u in part])
     noise = float(np.median(twist)) / (2 * 0.6745) if twist.size else 0.0
@@ -129,6 +129,7 @@ def estimate_noise(planes):
     """The standard deviation of white noise, by scikit-image; the mean over planes (M, H, W)."""
     from skimage.restoration import estimate_sigma
 
+    planes = np.concatenate(list(sample(planes)))
     try:
         return float(estimate_sigma(planes, channel_axis=0, average_sigmas=True))
     except ImportError:
@@ -139,16 +140,16 @@ def estimate_noise(planes):
 def range_of(planes):
     """Between the 0.1 % and the 99.9 % quantile of planes, smoothed so that noise counts little."""
     smooth = np.concatenate([ScaleSpace([2.0]).smooth(part, Workspace()).ravel()
-                             for part in _sample(planes)])
+                             for part in sample(planes)])
     low, high = np.quantile(smooth, [0.001, 0.999])
     return float(high - low)
 
 
-def _sample(planes):
+def sample(planes):
     """The planes themselves, or sixteen tiles evenly spread over a large image."""
     rows, columns = planes.shape[1:]
     if rows * columns <= SAMPLE**2:
-        yield planes
+        yield np.ascontiguousarray(planes)
         return
     height, width = min(rows, SAMPLE // 4), min(columns, SAMPLE // 4)
     for top in np.linspace(0, rows - height, 4).astype(int):

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from . import tiles
+from . import lazy, tiles
 from .checks import check_workers
 from .tiles import Workers
 
@@ -15,6 +15,21 @@ def sweep(planes, cycles, workers, progress=None):
     workers = check_workers(workers)
     if not cycles:
         return planes.copy()
+    if lazy.is_lazy(planes):
+        # Halos of an eighth of a chunk: fewer passes over all chunks, but not much work twice.
+        grouped = [batch for _, batch in batches(cycles, lazy.TILE // lazy.HALOS)]
+        return lazy.sweep(planes, [(sum(map(_halo, batch)), batch) for batch in grouped],
+                          _on_chunk)
+    return _on_array(planes, planes, cycles, workers, progress)
+
+
+def _on_chunk(planes, f, cycles):
+    """Tasks of dask are parallel themselves."""
+    return _on_array(np.ascontiguousarray(planes), f, cycles, 1)
+
+
+def _on_array(planes, f, cycles, workers, progress=None):
+    """The same for the image f given at first, on an array in memory."""
     first = cycles[0][0]
     stream = (first.compiled and first.steering is None
               and all(block is first and len(taus) == 1 for block, taus in cycles))
@@ -29,7 +44,7 @@ def sweep(planes, cycles, workers, progress=None):
         for done, batch in batches(cycles, most):
             # Two arrays in turn, and never the caller's.
             target = np.empty_like(planes) if target is None else target
-            function = functools.partial(_in_one_pass if stream else _cycles, batch, planes)
+            function = functools.partial(_in_one_pass if stream else _cycles, batch, f)
             team.map_tiles(function, source, target, sum(map(_halo, batch)), edge)
             source, target = target, (None if source is planes else source)
             if progress is not None:

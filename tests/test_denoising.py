@@ -215,8 +215,8 @@ def test_gradient_by_the_coefficients(own):
 
 
 def test_the_range_counts_little_noise_and_no_single_pixels():
-    image = np.zeros((100, 100))
-    image[:, 50:] = 200
+    image = np.zeros((400, 400))
+    image[:, 200:] = 200
     assert estimates.range_of(image[np.newaxis]) == pytest.approx(200, rel=1e-6)
     image[20, 20] = 1e5
     assert estimates.range_of(noisy(image, 10)[np.newaxis]) < 260

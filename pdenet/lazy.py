@@ -1,0 +1,62 @@
+"""Images larger than memory: arrays of dask and zarr, filtered chunk by chunk with exact halos.
+
+A chunk extended by the pixels on which its result depends gives, bit for bit, what the whole image
+gives there; beyond the image's true edge there is nothing to extend. Nothing is computed before the
+result is asked for, and then only what it needs.
+
+A chunk of M channels has TILE x TILE pixels or a little less, or HALOS halos in each direction where
+that is more. A task holds its chunk with its halo, four arrays of this size at most, and the work
+arrays of one tile: with chunks of 2048 x 2048 pixels and one channel in float32 less than 150 MB
+for EED and 250 MB for the network of `pdenet.denoise`, whatever the size of the image.
+"""
+
+import numpy as np
+
+TILE = 2048  # pixels
+HALOS = 8  # the least width of a chunk in halos
+
+
+def is_lazy(image):
+    """Whether an image is an array of dask or zarr."""
+    return hasattr(image, "__dask_graph__") or type(image).__module__.split(".")[0] == "zarr"
+
+
+def as_dask(image):
+    """An array of zarr as one of dask, which reads it where it is needed."""
+    try:
+        import dask.array
+    except ImportError:
+        raise ImportError("arrays of zarr and dask need dask: python -m pip install "
+                          "'dask[array]'") from None
+    return image if hasattr(image, "__dask_graph__") else dask.array.from_array(image)
+
+
+def check_values(planes, check):
+    """The planes, each chunk checked when it is computed: check(values, first pixel of it)."""
+    def inspect(values, block_info=None):
+        if block_info:  # not where dask tries the function
+            check(values, [low for low, _ in block_info[0]["array-location"]])
+        return values
+
+    return planes.map_blocks(inspect, dtype=planes.dtype, meta=np.empty((0, 0, 0), planes.dtype))
+
+
+def sweep(planes, batches, function):
+    """function(planes, first planes, cycles) for batches (halo, cycles), chunk by chunk."""
+    import dask.array
+
+    widest = max(halo for halo, _ in batches)
+    first = planes = planes.rechunk({0: -1} | {
+        axis: _chunks(planes.shape[axis], max(TILE, HALOS * widest)) for axis in (1, 2)})
+    for halo, cycles in batches:
+        planes = dask.array.map_overlap(
+            function, planes, first, depth={0: 0, 1: halo, 2: halo}, boundary="none",
+            dtype=planes.dtype, meta=np.empty((0, 0, 0), planes.dtype), cycles=cycles)
+    return planes
+
+
+def _chunks(size, most):
+    """Nearly equal chunks of at most `most`."""
+    count = -(-size // most)
+    ends = [size * k // count for k in range(count + 1)]
+    return tuple(end - start for start, end in zip(ends[:-1], ends[1:], strict=True))

@@ -24,11 +24,14 @@ models:
 
 Grey levels are never rescaled: contrast and time are in those of the file. The output has
 the type of the input; integers are rounded to nearest and clipped to their range. The
-channels of a colour image are coupled; transparency is kept as it is.
+channels of a colour image are coupled; transparency is kept as it is. To a zarr array (a name that
+ends in .zarr, from one or from a large TIFF file) it is written tile by tile, so that memory does
+not grow with the image; after an interruption the same command goes on where it was.
 
 examples:
   pdenet filter eed example:camera eed.png
   pdenet filter gerig photo.jpg smooth.jpg --contrast 8 --time 5
+  pdenet filter eed slide.zarr smooth.zarr --contrast 4 --time 10
   pdenet filter multiscale cells.tif out.tif --coupling isotropic --dtype float32
 """
 
@@ -71,8 +74,9 @@ def build_parser():
         epilog=FILTER_HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument("model", metavar="MODEL", choices=MODELS, help="see below")
     command.add_argument("input", metavar="INPUT",
-                         help="PNG, JPEG or TIFF file, or example:NAME (example:camera)")
-    command.add_argument("output", metavar="OUTPUT", help="PNG, JPEG or TIFF file")
+                         help="PNG, JPEG or TIFF file, zarr array, or example:NAME "
+                              "(example:camera)")
+    command.add_argument("output", metavar="OUTPUT", help="PNG, JPEG or TIFF file, or zarr array")
     command.add_argument("--contrast", type=float, metavar="LAMBDA",
                          help="contrast parameter, grey levels per pixel (default: estimated)")
     command.add_argument("--time", type=float, metavar="T",
@@ -113,10 +117,12 @@ def build_parser():
 
 
 def run_filter(options):
-    from . import estimates, imagefiles, models
+    from . import big, estimates, imagefiles, models
     from .checks import check_count, from_planes, to_planes
 
-    imagefiles.check_target(options.output, options.overwrite)
+    check = big.check_target if big.is_big(options.input, options.output) else \
+        imagefiles.check_target
+    check(options.output, options.overwrite)
     model = getattr(models, options.model.replace("-", "_"))
     parts = {name: getattr(options, name) for name in ("sigma", "sigmas", "weights", "coupling")
              if getattr(options, name) is not None}
@@ -125,6 +131,8 @@ def run_filter(options):
             raise imagefiles.UsageError(f"--{name} does not apply to {options.model}")
     model = functools.partial(model, **parts)
 
+    if check is big.check_target:
+        return _filter_big(options, model)
     limit = (imagefiles.MAX_PIXELS if options.max_pixels is None
              else check_count("--max-pixels", options.max_pixels, least=1))
     image = imagefiles.read(options.input, limit)
@@ -141,6 +149,28 @@ def run_filter(options):
     if not options.quiet:
         print(f"{denoise_command.printable(options.output)}: {options.model}, contrast "
               f"{network.flux.diffusivity.contrast:.4g}, time {time:.4g}", flush=True)
+
+
+def _filter_big(options, model):
+    """The same for a zarr array or a large TIFF file, tile by tile."""
+    from . import big, estimates
+    from .checks import check_workers, from_planes, to_planes
+
+    def process(array, axis):
+        planes = to_planes(array, axis)
+        network, time = estimates.prepare(planes, model, options.contrast, options.time,
+                                          options.diffusivity)
+        return from_planes(network.evolve_planes(planes, time, scheme=options.scheme,
+                                                 workers=check_workers(options.workers)), axis)
+    settings = {name: getattr(options, name) for name in (
+        "model", "contrast", "time", "sigma", "sigmas", "weights", "coupling", "diffusivity",
+        "scheme")}
+    with denoise_command.bar(options, "tile") as bar:
+        tiles = big.run(options.input, options.output, process, settings, options.dtype,
+                        options.overwrite, bar)
+    if not options.quiet:
+        print(f"{denoise_command.printable(options.output)}: {options.model}, {tiles} tiles",
+              flush=True)
 
 
 def run_info(options):

@@ -8,9 +8,10 @@ import sys
 import numpy as np
 
 HELP = """\
-INPUT is a PNG, JPEG or TIFF file, a TIFF file with several pages, which are denoised one by one,
-a folder of such files, or example:NAME; OUTPUT is a folder if INPUT is one. Files that are in that
-folder already are kept, so that the same command goes on after an interruption.
+INPUT is a PNG, JPEG or TIFF file, a TIFF file with several pages, which are denoised one by one, a
+folder of such files, a zarr array, or example:NAME. OUTPUT is a folder if INPUT is one; files that
+are in it already are kept, so that the same command goes on after an interruption. So it does where
+OUTPUT is a zarr array, from one or from a large TIFF file, which is written tile by tile.
 
 The noise is taken to be white, of one standard deviation sigma in all of an image. Without --sigma
 it is estimated for each image (which needs PyWavelets). Grey levels are never rescaled. The output
@@ -55,7 +56,7 @@ def add_command(commands):
 
 def run(options):
     """Returns 1 if a file of a folder failed."""
-    from . import imagefiles, parameterfiles
+    from . import big, imagefiles, parameterfiles
     from .checks import check_count, check_number, check_workers
 
     check_workers(options.workers)
@@ -70,11 +71,13 @@ def run(options):
             raise imagefiles.UsageError(f"--{name} does not apply with --parameters, which holds "
                                         f"the network")
     options.network = options.parameters and parameterfiles.load(options.parameters)
+    if big.is_big(options.input, options.output):
+        return _denoise_big(options)
     if os.path.isdir(options.input):
         return _run_folder(options)
     imagefiles.check_target(options.output, options.overwrite)
-    with _bar(options) as bar:
-        report = _denoise_file(options.input, options.output, options, bar)
+    with bar(options, "page") as pages:
+        report = _denoise_file(options.input, options.output, options, pages)
     if not options.quiet:
         print(f"{printable(options.output)}: {report}", flush=True)
     return 0
@@ -95,7 +98,7 @@ def _run_folder(options):
         raise UsageError(f"{options.output}: is the input, too; write to another folder")
     os.makedirs(options.output, exist_ok=True)
     done, kept, failed = 0, 0, 0
-    with _bar(options, names, "file") as bar:
+    with bar(options, "file", len(names)) as files:
         for name in names:
             source, target = (os.path.join(path, name) for path in (options.input,
                                                                     options.output))
@@ -110,21 +113,21 @@ def _run_folder(options):
                     text = " ".join((str(error) or "not enough memory").split())
                     print(f"pdenet: {'' if source in text else f'{source}: '}{text}",
                           file=sys.stderr)
-            bar.update()
+            files.update()
     if not options.quiet:
         print(f"{printable(options.output)}: {done} denoised, {kept} there already, "
               f"{failed} failed", flush=True)
     return 1 if failed else 0
 
 
-def _denoise_file(source, target, options, bar):
+def _denoise_file(source, target, options, shown):
     """Read, denoise and write one file; returns a line about it."""
     from . import imagefiles, stacks
 
     stack = stacks.open_stack(source, options.max_pixels)
     if stack is not None:
         with stack:
-            return _denoise_stack(stack, target, options, bar)
+            return _denoise_stack(stack, target, options, shown)
     image = imagefiles.read(source, options.max_pixels)
     dtype = options.dtype or image.pixels.dtype
     imagefiles.check_fit(target, image, dtype)
@@ -141,7 +144,7 @@ def _denoise_file(source, target, options, bar):
     return report
 
 
-def _denoise_stack(stack, target, options, bar):
+def _denoise_stack(stack, target, options, shown):
     """Page by page, so that memory does not grow with their number."""
     from . import stacks
     from .imagefiles import UsageError
@@ -153,12 +156,38 @@ def _denoise_stack(stack, target, options, bar):
         for image in stack.pages():
             yield image.with_result(_denoise(image.pixels, image.channel_axis, options)[0],
                                     options.dtype).pixels
-            if bar is not None:
-                bar.total = stack.count
-                bar.update()
+            if shown is not None:
+                shown.total = stack.count
+                shown.update()
 
     stacks.write_stack(target, stack, pages(), options.dtype, options.overwrite)
     return f"{stack.count} pages"
+
+
+def _denoise_big(options):
+    """A zarr array or a large TIFF file, tile by tile."""
+    from . import big
+    from .checks import check_workers
+    from .imagefiles import UsageError
+
+    if options.noise is not None:
+        raise UsageError("--noise is for a single image in memory")
+    big.check_target(options.output, options.overwrite)
+    options.workers = check_workers(options.workers)
+    report = []
+
+    def process(array, axis):
+        result, line = _denoise(array, axis, options)
+        report.append(line)
+        return result
+
+    with bar(options, "tile") as shown:
+        tiles = big.run(options.input, options.output, process, {
+            "sigma": options.sigma, "shared": options.shared, "parameters": options.parameters},
+            options.dtype, options.overwrite, shown)
+    if not options.quiet:
+        print(f"{printable(options.output)}: {tiles} tiles, {report[0]}", flush=True)
+    return 0
 
 
 def _denoise(pixels, channel_axis, options):
@@ -189,7 +218,7 @@ def _psnr(clean, pixels):
 
 
 @contextlib.contextmanager
-def _bar(options, tasks=None, unit="page"):
+def bar(options, unit, total=None):
     """A progress bar on standard error, where that is a terminal and tqdm is installed."""
     try:
         import tqdm
@@ -197,15 +226,15 @@ def _bar(options, tasks=None, unit="page"):
         yield _Silent()
         return
     silent = options.quiet or not sys.stderr.isatty()
-    with tqdm.tqdm(total=tasks and len(tasks), unit=unit, leave=False, disable=silent,
-                   delay=1) as bar:
-        yield bar
+    with tqdm.tqdm(total=total, unit=unit, leave=False, disable=silent,
+                   delay=1) as shown:
+        yield shown
 
 
 class _Silent:
     total = None
 
-    def update(self):
+    def update(self, count=1):
         pass
 
 

@@ -12,24 +12,24 @@ from .tiles import Workers
 
 def sweep(planes, cycles, workers, progress=None):
     """What cycles (block, step sizes) make of planes; progress(done, total) counts cycles."""
-    workers = check_workers(workers)
     if not cycles:
         return planes.copy()
     if lazy.is_lazy(planes):
+        # Tasks of dask are parallel themselves.
+        function = functools.partial(_on_chunk, workers=1 if workers is None else workers)
         # Halos of an eighth of a chunk: fewer passes over all chunks, but not much work twice.
         grouped = [batch for _, batch in batches(cycles, lazy.TILE // lazy.HALOS)]
-        return lazy.sweep(planes, [(sum(map(_halo, batch)), batch) for batch in grouped],
-                          _on_chunk)
+        return lazy.sweep(planes, [(sum(map(_halo, batch)), batch) for batch in grouped], function)
     return _on_array(planes, planes, cycles, workers, progress)
 
 
-def _on_chunk(planes, f, cycles):
-    """Tasks of dask are parallel themselves."""
-    return _on_array(np.ascontiguousarray(planes), f, cycles, 1)
+def _on_chunk(planes, f, cycles, workers):
+    return _on_array(np.ascontiguousarray(planes), f, cycles, workers)
 
 
 def _on_array(planes, f, cycles, workers, progress=None):
     """The same for the image f given at first, on an array in memory."""
+    workers = check_workers(workers)
     first = cycles[0][0]
     stream = (first.compiled and first.steering is None
               and all(block is first and len(taus) == 1 for block, taus in cycles))

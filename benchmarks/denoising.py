@@ -6,8 +6,9 @@
 
 PSNR and SSIM, means over images and seeds, results cut at [0, 255]. scikit-image's denoisers have
 the parameters that are best on the training images (crops of 128 x 128), for each noise level; all
-methods are told the noise level. BM3D, which takes half a minute an image, sees one seed. What has been measured is kept in data/denoising_runs.csv, so that
-an interrupted run goes on where it was. `--audit` measures all of them as `pdenet audit` does.
+methods are told the noise level. BM3D, which takes half a minute an image, sees one seed. What has
+been measured is kept in data/denoising_runs.csv, so that an interrupted run goes on where it was.
+`--audit` measures all of them as `pdenet audit` does.
 """
 
 import argparse
@@ -80,7 +81,7 @@ METHODS = {
     "pdenet, 18 parameters": (functools.partial(ours, shared=True), 18, {}),
     "pdenet, channel by channel": (functools.partial(ours, shared=False, coupled=False), 180, {}),
     "total variation": (tv, 1, {"weight": [0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.5]}),
-    "non-local means": (non_local_means, 3, {"h": [0.4, 0.55, 0.7, 0.85, 1.0],
+    "non-local means": (non_local_means, 3, {"h": [0.2, 0.3, 0.4, 0.55, 0.7, 0.85],
                                              "patch_size": [5, 7], "patch_distance": [10]}),
     "wavelet": (wavelet, 1, {"name": ["db1", "db2", "db4", "sym4", "sym8", "coif2"]}),
     "bilateral": (bilateral, 2, {"sigma_color": [1.0, 1.5, 2.0, 3.0, 4.0],

@@ -22,11 +22,12 @@ from skimage import data
 
 import pdenet
 from pdenet import denoising
-from pdenet.checks import to_planes
+from pdenet.checks import check_workers, to_planes
 from pdenet.descent import descend
 from pdenet.estimates import range_of
 from pdenet.losses import Levels
 from pdenet.parameterfiles import write
+from pdenet.tiles import Workers
 
 COLOUR = ("astronaut", "cat", "hubble_deep_field", "retina", "rocket")
 GREY = (*COLOUR, "brick", "clock", "grass", "gravel", "microaneurysms", "text")
@@ -48,17 +49,16 @@ def images(colour):
 def crops(colour, rounds, seed):
     """`rounds` crops of each image at each level."""
     rng = np.random.default_rng(seed)
-    noisy, clean, levels = [], [], []
+    pairs, levels = [], []
     for planes in images(colour):
         height, width = (min(SIZE, size) for size in planes.shape[1:])
         for level in np.repeat(LEVELS, rounds):
             top, left = (rng.integers(size - part + 1) for size, part
                          in zip(planes.shape[1:], (height, width), strict=True))
             part = np.ascontiguousarray(planes[:, top:top + height, left:left + width])
-            clean.append(part)
-            noisy.append(part + rng.normal(0, level, part.shape).astype(np.float32))
+            pairs.append((part + rng.normal(0, level, part.shape).astype(np.float32), part))
             levels.append(float(level))
-    return Levels(noisy, clean, levels, denoising.RANGE)
+    return Levels(pairs, levels, denoising.RANGE)
 
 
 def start(name, folder):
@@ -86,7 +86,7 @@ def train(name, folder, epochs, rounds, workers):
     rate = 0.02 if name.endswith("-shared") else 0.01
     fitted, history = descend(
         denoising.Polynomials(start(name, folder)), loss, epochs=epochs, batch_size=14,
-        optimizer=pdenet.Adam(rate, schedule="cosine"), rng=0, workers=workers,
+        optimizer=pdenet.Adam(rate, schedule="cosine"), rng=0, team=Workers(check_workers(workers)),
         checkpoint=target + ".checkpoint", progress=True)
     result = {"psnr": round(history[-1]["psnr"], 3), "psnr on other crops": judge(fitted, held)}
     write({"format": denoising.FORMAT, "version": 1, **fitted.describe(), "provenance": {
@@ -106,7 +106,7 @@ def judge(fitted, held):
     for level in LEVELS:
         network = fitted.at(level)
         found = [10 * np.log10(denoising.RANGE**2 / np.mean((network.run(noisy) - clean)**2))
-                 for noisy, clean, own in zip(held.noisy, held.clean, held.sigmas, strict=True)
+                 for (noisy, clean), own in zip(held.pairs, held.sigmas, strict=True)
                  if own == level]
         table[f"{level:.3g}"] = round(float(np.mean(found)), 3)
     return table

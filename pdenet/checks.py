@@ -93,7 +93,7 @@ def to_planes(image, channel_axis=None, name="image"):
 
 
 def to_pairs(noisy, clean, channel_axis=None, prefix=""):
-    """Images and their targets as two lists of planes (M, H, W) of one type."""
+    """Pairs of images and their targets, as planes (M, H, W) of one type."""
     noisy = _to_stack(prefix + "noisy", noisy, channel_axis)
     clean = _to_stack(prefix + "clean", clean, channel_axis)
     shapes = [(len(stack), *from_planes(stack[0], channel_axis).shape) for stack in (noisy, clean)]
@@ -106,7 +106,13 @@ def to_pairs(noisy, clean, channel_axis=None, prefix=""):
                              f"{from_planes(image, channel_axis).shape} and "
                              f"{from_planes(target, channel_axis).shape}")
     dtype = np.result_type(*noisy, *clean)
-    return tuple([planes.astype(dtype, copy=False) for planes in stack] for stack in (noisy, clean))
+    return [tuple(planes.astype(dtype, copy=False) for planes in pair)
+            for pair in zip(noisy, clean, strict=True)]
+
+
+def in_memory(pairs):
+    """The pairs with arrays of dask computed."""
+    return [tuple(map(np.ascontiguousarray, pair)) for pair in pairs]
 
 
 def _to_stack(name, images, channel_axis):
@@ -120,7 +126,9 @@ def _to_stack(name, images, channel_axis):
             raise ValueError(f"{name} must have the same number of channels; got "
                              f"{[len(planes) for planes in stack]}")
         return stack
-    if not isinstance(images, np.ndarray):
+    if lazy.is_lazy(images):
+        images = lazy.as_dask(images)
+    elif not isinstance(images, np.ndarray):
         try:
             images = (np.ma.stack(images) if isinstance(images, (list, tuple)) and any(
                 isinstance(image, np.ma.MaskedArray) for image in images) else np.asarray(images))

@@ -47,6 +47,9 @@ def add_command(commands):
                          help="type of the output (default: that of the input)")
     command.add_argument("--workers", type=int, metavar="N",
                          help="threads (default: PDENET_NUM_THREADS or all processors)")
+    command.add_argument("--scheduler", metavar="ADDRESS",
+                         help="of a dask cluster whose workers denoise the files of a folder, "
+                              "which they must see, too, such as tcp://host:8786")
     command.add_argument("--max-pixels", type=int, metavar="N",
                          help="refuse larger images (default: 2**28)")
     command.add_argument("--overwrite", action="store_true", help="replace existing files")
@@ -71,6 +74,8 @@ def run(options):
             raise imagefiles.UsageError(f"--{name} does not apply with --parameters, which holds "
                                         f"the network")
     options.network = options.parameters and parameterfiles.load(options.parameters)
+    if options.scheduler and not os.path.isdir(options.input):
+        raise imagefiles.UsageError("--scheduler is for the files of a folder")
     if big.is_big(options.input, options.output):
         return _denoise_big(options)
     if os.path.isdir(options.input):
@@ -85,7 +90,7 @@ def run(options):
 
 def _run_folder(options):
     """Each image file of a folder; a line for each that fails, and a summary."""
-    from .imagefiles import SUFFIXES, ImageFileError, UsageError
+    from .imagefiles import SUFFIXES, UsageError
 
     if options.noise is not None:
         raise UsageError("--noise is for a single image")
@@ -97,27 +102,53 @@ def _run_folder(options):
     if os.path.exists(options.output) and os.path.samefile(options.input, options.output):
         raise UsageError(f"{options.output}: is the input, too; write to another folder")
     os.makedirs(options.output, exist_ok=True)
-    done, kept, failed = 0, 0, 0
-    with bar(options, "file", len(names)) as files:
-        for name in names:
-            source, target = (os.path.join(path, name) for path in (options.input,
-                                                                    options.output))
-            if os.path.exists(target) and not options.overwrite:
-                kept += 1
+    tasks = [tuple(os.path.join(path, name) for path in (options.input, options.output))
+             for name in names]
+    missing = [task for task in tasks if options.overwrite or not os.path.exists(task[1])]
+    done, kept, failed = 0, len(tasks) - len(missing), 0
+    with bar(options, "file", len(tasks)) as files:
+        files.update(kept)
+        for error in _each(missing, options):
+            if error is None:
+                done += 1
             else:
-                try:
-                    _denoise_file(source, target, options, None)
-                    done += 1
-                except (ImageFileError, OSError, ValueError, TypeError, MemoryError) as error:
-                    failed += 1
-                    text = " ".join((str(error) or "not enough memory").split())
-                    print(f"pdenet: {'' if source in text else f'{source}: '}{text}",
-                          file=sys.stderr)
+                failed += 1
+                print(f"pdenet: {error}", file=sys.stderr)
             files.update()
     if not options.quiet:
         print(f"{printable(options.output)}: {done} denoised, {kept} there already, "
               f"{failed} failed", flush=True)
     return 1 if failed else 0
+
+
+def _each(tasks, options):
+    """For each (source, target) None, or why it failed; here or by the workers of a cluster."""
+    if options.scheduler is None:
+        yield from (_try(*task, options) for task in tasks)
+        return
+    from . import cluster
+
+    # The workers run tasks at once, so each task is one thread.
+    options = argparse.Namespace(**vars(options) | {
+        "run": None, "workers": 1, "input": None, "output": None})
+    with cluster.connect(options.scheduler) as client:
+        futures = [client.submit(_try, *map(os.path.abspath, task), options, pure=False)
+                   for task in tasks]
+        for (source, _), future in zip(tasks, futures, strict=True):
+            error = future.result()
+            yield error and error.replace(os.path.abspath(source), source)
+
+
+def _try(source, target, options):
+    """Denoise one file; why it failed, or None."""
+    from .imagefiles import ImageFileError
+
+    try:
+        _denoise_file(source, target, options, None)
+        return None
+    except (ImageFileError, OSError, ValueError, TypeError, MemoryError) as error:
+        text = " ".join((str(error) or "not enough memory").split())
+        return text if source in text else f"{source}: {text}"
 
 
 def _denoise_file(source, target, options, shown):

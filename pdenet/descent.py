@@ -8,14 +8,15 @@ import numpy as np
 
 from .checks import check_count
 from .checkpoints import Checkpoint
-from .tiles import Workers
 
 
 def descend(coordinates, loss, *, epochs, batch_size, optimizer, rng, validation=None,
-            patience=math.inf, workers=1, checkpoint=None, callback=None, progress=False):
-    """The network with less of the loss, and the history; see `pdenet.fit` for the options."""
+            patience=math.inf, team, checkpoint=None, callback=None, progress=False):
+    """The network with less of the loss, and the history; see `pdenet.fit` for the options. The
+    team of `Workers`, or the `Cluster`, is closed.
+    """
     training = Training(coordinates, loss, validation, batch_size, optimizer, rng, epochs)
-    with (Checkpoint(checkpoint, training.settings) as file, Workers(workers) as team,
+    with (Checkpoint(checkpoint, training.settings) as file, team,
           _bar(progress, epochs) as show):
         training.restore(file)
         show(training)

@@ -66,6 +66,8 @@ def add_commands(commands):
     command.add_argument("--seed", type=int, default=0,
                          help="of the order of the images (default: %(default)s)")
     command.add_argument("--quick", action="store_true", help="a try of about a minute")
+    command.add_argument("--scheduler", metavar="ADDRESS",
+                         help="of a dask cluster whose workers compute, such as tcp://host:8786")
     command.add_argument("--checkpoint", metavar="FILE",
                          help="keep the state here, also at the end (default: OUTPUT.checkpoint, "
                               "removed at the end)")
@@ -141,7 +143,7 @@ def _train_denoiser(options):
     from .imagefiles import MAX_PIXELS, UsageError, read
     from .training import Adam, fit_noisy
 
-    _refuse(options, "images", "alpha", "gamma")
+    _refuse(options, "images", "alpha", "gamma", "scheduler")
     if not options.noisy:
         raise UsageError("denoiser learns from images: --noisy FILE ...")
     if options.sigma is not None:
@@ -193,9 +195,15 @@ def _train(options, train, command):
 
     _check_targets(options, options.output)
     checkpoint = options.checkpoint or options.output + ".checkpoint"
+    common = {"workers": check_workers(options.workers), "checkpoint": checkpoint,
+              "progress": not options.quiet and sys.stderr.isatty()}
     try:
-        fitted, history = train(workers=check_workers(options.workers), checkpoint=checkpoint,
-                                progress=not options.quiet and sys.stderr.isatty())
+        if options.scheduler is None:
+            fitted, history = train(**common)
+        else:
+            from . import cluster
+            with cluster.connect(options.scheduler) as client:
+                fitted, history = train(client=client, **common)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; the same command goes on from "
                                 f"{checkpoint}") from None

@@ -1,12 +1,15 @@
 """What training minimises: a number for what a network makes of images, with its derivative.
 
 A loss offers
-    tasks(batch)   for the images of these numbers: planes for the network, and a function of its
-                   result that gives a share of the loss and its derivatives by the result
+    tasks(batch)   for the images of these numbers: arrays, the first planes for the network,
+                   and a function of its result and them that gives a share of the loss
+                   and its derivatives by the result
     len            the number of images
     unit           the loss of images that are left as they are, by which the optimiser divides
     psnr(loss)     the same in dB, None if there is no such
     digest         of all data, to recognise them
+
+The arrays of a task may be a future of them: see `pdenet.cluster`.
 """
 
 import functools
@@ -18,50 +21,68 @@ import numpy as np
 
 
 class Task(NamedTuple):
-    """Planes (M, H, W) for a network, and loss(result) -> (number, its derivatives)."""
+    """Arrays, the first planes (M, H, W), and loss(result, *arrays) -> (number, derivatives)."""
 
-    planes: Any
+    arrays: Any
     loss: Any
     level: Any = None  # of the noise, for a `Denoiser`
 
 
-class Supervised:
-    """The mean of (network(noisy) - clean)^2, for planes (N, M, H, W) or lists of planes."""
+class Statistics(NamedTuple):
+    """What is known of a pair of images without it."""
 
-    def __init__(self, noisy, clean):
-        self.noisy, self.clean = noisy, clean
+    size: int
+    square: float  # sum of (noisy - clean)^2
+    low: float
+    high: float
+    digest: str
+
+
+def statistics(noisy, clean):
+    """The statistics of planes (M, H, W) and their targets."""
+    square = float(np.sum(np.square(noisy - clean), dtype=np.float64))
+    return Statistics(clean.size, square, float(clean.min()), float(clean.max()),
+                      digest(noisy, clean))
+
+
+class Supervised:
+    """The mean of (network(noisy) - clean)^2, for pairs of planes (M, H, W)."""
+
+    def __init__(self, pairs, known=None):
+        self.pairs = pairs
+        self.known = known or [statistics(*pair) for pair in pairs]
 
     def __len__(self):
-        return len(self.noisy)
+        return len(self.pairs)
 
     def tasks(self, batch):
-        size = sum(self.clean[i].size for i in batch)
-        return [Task(self.noisy[i], functools.partial(_square, self.clean[i], size))
-                for i in batch]
+        loss = functools.partial(_square, sum(self.known[i].size for i in batch))
+        return [Task(self.pairs[i], loss) for i in batch]
 
     def value(self, network, team):
         """The loss of all images."""
-        results = team.map(lambda image, work: network.forward(image, work).copy(), self.noisy)
-        return mean_square(results, self.clean)
+        tasks = self.tasks(range(len(self)))
+        return sum(team.map(functools.partial(_evaluate, network), tasks))
 
     @property
     def unit(self):
-        return mean_square(self.noisy, self.clean)
+        return (sum(pair.square for pair in self.known)
+                / sum(pair.size for pair in self.known))
 
     def psnr(self, loss):
         """For the range of the clean images."""
-        if self._range == 0:
+        values = (max(pair.high for pair in self.known) - min(pair.low for pair in self.known))
+        if values == 0:
             return None
-        return 10 * math.log10(self._range**2 / max(loss, np.finfo(float).tiny))
-
-    @functools.cached_property
-    def _range(self):
-        return float(max(image.max() for image in self.clean)
-                     - min(image.min() for image in self.clean))
+        return 10 * math.log10(values**2 / max(loss, np.finfo(float).tiny))
 
     @property
     def digest(self):
-        return digest(self.noisy, self.clean)
+        return combine(pair.digest for pair in self.known)
+
+
+def _evaluate(network, task, work):
+    return task.loss(network.forward(task.arrays[0], work), *task.arrays)[0]
 
 
 class Unbiased:
@@ -87,9 +108,9 @@ class Unbiased:
             planes, probe, sigma = self.noisy[i], self.probes[i], self.sigmas[i]
             epsilon = planes.dtype.type(sigma / 20)
             rate = 2 * sigma**2 / (float(epsilon) * size)
-            residual = functools.partial(_residual, planes, probe, sigma**2, rate, size)
-            tasks += [Task(planes, residual),
-                      Task(planes + epsilon * probe, functools.partial(_correlation, probe, rate))]
+            tasks += [Task((planes, probe), functools.partial(_residual, size, sigma**2, rate)),
+                      Task((planes + epsilon * probe, probe),
+                           functools.partial(_correlation, rate))]
         return tasks
 
     def psnr(self, loss):
@@ -101,18 +122,19 @@ class Unbiased:
 
     @property
     def digest(self):
-        return digest(self.noisy, [np.array(self.sigmas)])
+        return combine([digest(planes, np.array(sigma)) for planes, sigma
+                        in zip(self.noisy, self.sigmas, strict=True)])
 
 
-def _residual(planes, probe, variance, rate, size, result):
+def _residual(size, variance, rate, result, planes, probe):
     """(|f(y) - y|^2 - N sigma^2) / size - rate b' f(y)."""
-    number, cotangent = _square(planes, size, result)
-    along, by_result = _correlation(probe, rate, result)
+    number, cotangent = _square(size, result, planes, planes)
+    along, by_result = _correlation(rate, result, planes, probe)
     cotangent -= by_result
     return number - variance * planes.size / size - along, cotangent
 
 
-def _correlation(probe, rate, result):
+def _correlation(rate, result, planes, probe):
     """rate b' f(y)."""
     return (rate * float(np.sum(probe * result, dtype=np.float64)),
             result.dtype.type(rate) * probe)
@@ -125,8 +147,8 @@ class Levels(Supervised):
 
     unit = 1.0
 
-    def __init__(self, noisy, clean, sigmas, data_range):
-        super().__init__(noisy, clean)
+    def __init__(self, pairs, sigmas, data_range):
+        super().__init__(pairs)
         self.sigmas, self.data_range = sigmas, data_range
 
     def psnr(self, loss):
@@ -134,39 +156,35 @@ class Levels(Supervised):
         return 20 * math.log10(self.data_range) - 10 * loss / math.log(10)
 
     def tasks(self, batch):
-        return [Task(self.noisy[i], functools.partial(_log_square, self.clean[i], len(batch)),
-                     self.sigmas[i]) for i in batch]
+        loss = functools.partial(_log_square, len(batch))
+        return [Task(self.pairs[i], loss, self.sigmas[i]) for i in batch]
 
     @property
     def digest(self):
-        return digest(self.noisy, self.clean, [np.array(self.sigmas)])
+        return combine([super().digest, digest(np.array(self.sigmas))])
 
 
-def _log_square(clean, count, result):
-    square, cotangent = _square(clean, clean.size, result)
+def _log_square(count, result, noisy, clean):
+    square, cotangent = _square(clean.size, result, noisy, clean)
     cotangent /= count * square
     return np.log(square) / count, cotangent
 
 
-def _square(clean, size, result):
+def _square(size, result, noisy, clean):
     difference = result - clean
     loss = np.sum(difference * difference, dtype=np.float64) / size
     difference *= 2 / size
     return loss, difference
 
 
-def mean_square(images, targets):
-    """The mean of (image - target)^2 over all values of all pairs."""
-    total = sum(float(np.sum(np.square(image - target), dtype=np.float64))
-                for image, target in zip(images, targets, strict=True))
-    return total / sum(target.size for target in targets)
-
-
-def digest(*stacks):
-    """A number for the contents of stacks of arrays."""
+def digest(*arrays):
+    """A number for the contents of arrays."""
     found = hashlib.sha256()
-    for stack in stacks:
-        for image in stack:
-            found.update(f"{image.shape} {image.dtype}".encode())
-            found.update(image)
+    for array in arrays:
+        found.update(f"{array.shape} {array.dtype}".encode())
+        found.update(np.ascontiguousarray(array))
     return found.hexdigest()
+
+
+def combine(digests):
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()

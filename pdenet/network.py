@@ -6,8 +6,8 @@ import numpy as np
 
 from . import losses, parameters
 from .block import DiffusionBlock
-from .checks import (check_count, check_number, check_workers, from_planes, to_pairs,
-                     to_planes)
+from .checks import (check_count, check_number, check_workers, from_planes, in_memory,
+                     to_pairs, to_planes)
 from .operators import Gradient
 from .scalespace import ScaleSpace
 from .sweeps import sweep
@@ -334,17 +334,17 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the arrays are not finite real images of equal shape.
         """
-        loss = losses.Supervised(*to_pairs(noisy, clean, channel_axis))
+        loss = losses.Supervised(in_memory(to_pairs(noisy, clean, channel_axis)))
         with Workers(check_workers(workers)) as team:
             return self.batch_gradient(loss.tasks(range(len(loss))), team)
 
     def batch_gradient(self, tasks, team):
-        """The sum of losses and its gradient, for tasks (planes, loss) shared by a team of
-        `Workers`: loss(result) gives the loss and its derivatives by the result.
+        """The sum of the losses of tasks, see `pdenet.losses`, and its gradient; the tasks are
+        shared by a team of `Workers`, or by a `Cluster`.
         """
         def evaluate(task, work):
-            states, result = self._forward(task.planes, work)
-            loss, cotangent = task.loss(result)
+            states, result = self._forward(task.arrays[0], work)
+            loss, cotangent = task.loss(result, *task.arrays)
             return loss, self._backward(states, cotangent, work)[1]
 
         numbers, gradients = zip(*team.map(evaluate, tasks), strict=True)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .checks import check_choice, check_count, check_number, check_workers, to_pairs
+from .checks import check_choice, check_count, check_number, check_workers, in_memory, to_pairs
 from .coordinates import Coordinates
 from .descent import descend
 from .losses import Supervised, Unbiased
 from .network import DiffusionNetwork
+from .tiles import Workers
 
 __all__ = ["Adam", "fit", "fit_noisy"]
 
@@ -88,7 +89,7 @@ class Adam:
 
 def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rng=0,
         channel_axis=None, validation=None, patience=None, workers=None, checkpoint=None,
-        callback=None, progress=False):
+        callback=None, progress=False, client=None):
     """Learn a network's parameters: minimise the mean of (network(noisy) - clean)^2.
 
     Parameters
@@ -122,6 +123,10 @@ def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rn
         Called after every epoch with its entry of the history.
     progress : bool, optional
         Show a bar on standard error (tqdm, in the extra "plot").
+    client : dask.distributed.Client, optional
+        The workers of this cluster share the images of a batch, instead of threads. The
+        parameters are, bit for bit, the same. noisy and clean may be arrays of dask, of which
+        each worker loads what it uses.
 
     Returns
     -------
@@ -153,13 +158,25 @@ def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rn
     options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
                              callback, progress)
     patience = math.inf if patience is None else check_count("patience", patience, least=1)
-    noisy, clean = to_pairs(noisy, clean, channel_axis)
+    sets = {"": to_pairs(noisy, clean, channel_axis)}
     if validation is not None:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             raise TypeError("validation must be a pair (noisy, clean)")
-        validation = Supervised(*to_pairs(*validation, channel_axis, "validation "))
-    return descend(Coordinates(network), Supervised(noisy, clean), validation=validation,
+        sets["validation"] = to_pairs(*validation, channel_axis, "validation ")
+    if client is None:
+        place = _in_memory
+    else:
+        from .cluster import Cluster
+
+        options["team"] = Cluster(client)
+        place = options["team"].place
+    loss, *validations = map(place, sets.values())
+    return descend(Coordinates(network), loss, validation=validations[0] if validations else None,
                    patience=patience, **options)
+
+
+def _in_memory(pairs):
+    return Supervised(in_memory(pairs))
 
 
 def fit_noisy(network, noisy, sigma, *, epochs=100, batch_size=1,
@@ -234,7 +251,7 @@ def fit_noisy(network, noisy, sigma, *, epochs=100, batch_size=1,
     """
     options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
                              callback, progress)
-    noisy, _ = to_pairs(noisy, noisy, channel_axis)
+    noisy = [planes for planes, _ in in_memory(to_pairs(noisy, noisy, channel_axis))]
     if np.ndim(sigma) > 0 and len(sigma) != len(noisy):
         raise ValueError(f"sigma must be one for all images or one for each of the {len(noisy)}; "
                          f"got {len(sigma)}")
@@ -254,5 +271,5 @@ def _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpo
         raise TypeError(f"callback must be a function; got {callback!r}")
     return {"epochs": check_count("epochs", epochs, least=0),
             "batch_size": check_count("batch_size", batch_size, least=1), "optimizer": optimizer,
-            "rng": check_count("rng", rng, least=0), "workers": check_workers(workers),
+            "rng": check_count("rng", rng, least=0), "team": Workers(check_workers(workers)),
             "checkpoint": checkpoint, "callback": callback, "progress": progress}

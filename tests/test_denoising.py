@@ -200,14 +200,14 @@ def test_gradient_by_the_coefficients(own):
     space, rng = denoising.Polynomials(start), np.random.default_rng(0)
     clean = [rng.uniform(0, 255, (1, 12, 13)) for _ in range(3)]
     levels = [5.0, 20.0, 40.0]
-    loss = Levels([noisy(u, s) for u, s in zip(clean, levels, strict=True)], clean, levels, 255.0)
+    loss = Levels([(noisy(u, s), u) for u, s in zip(clean, levels, strict=True)], levels, 255.0)
     x = space.start + rng.normal(0, 0.05, space.start.size)
     with Workers(2) as team:
         tasks = loss.tasks(range(3))
         value, gradient = space.gradient(x, tasks, team)
         assert loss.psnr(value) == pytest.approx(np.mean(
-            [psnr(u, space.at(x).at(s)(v[0])) for u, v, s in zip(clean, loss.noisy, levels,
-                                                                 strict=True)]))
+            [psnr(u, space.at(x).at(s)(v[0]))
+             for (v, u), s in zip(loss.pairs, levels, strict=True)]))
         for k in range(x.size):
             step = 1e-5 * np.eye(x.size)[k]
             moved = [space.gradient(x + sign * step, tasks, team)[0] for sign in (1, -1)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pdenet
-from pdenet.losses import Supervised, Unbiased
+from pdenet.losses import Unbiased
 from pdenet.tiles import Workers
 
 SIGMA = 30.0
@@ -110,8 +110,6 @@ def test_images_of_different_sizes_and_levels():
     noisy = [np.random.default_rng(k).normal(100, 20, (20 + k, 30)) for k in range(3)]
     fitted, _ = pdenet.fit_noisy(network(), noisy, [20.0, 21.0, 22.0], epochs=2)
     assert fitted.parameters["contrast"] != network().parameters["contrast"]
-    loss = Supervised(noisy, noisy)
-    assert len(loss.tasks(range(3))) == 3
     colour = [np.random.default_rng(k).normal(100, 20, (20, 30 + k, 3)) for k in range(2)]
     pdenet.fit_noisy(network(), colour, 20.0, epochs=1, channel_axis=-1)
 

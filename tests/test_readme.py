@@ -42,7 +42,7 @@ def test_table_is_true(row):
 def test_python_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     exec("\n".join(blocks).replace("epochs=20", "epochs=1"), {})
     assert pdenet.load("mine.json").scales.sigmas.size == 8
 
@@ -56,7 +56,7 @@ def test_equations_are_cited_in_one_spelling():
 
 
 def test_commands_and_pictures_are_there():
-    assert "python -m pip install '.[plot]' && pdenet filter eed example:camera eed.png" in README
+    assert "python -m pip install '.[plot,denoise]' && pdenet filter eed example:camera eed.png" in README
     assert "python -m pip install '.[test]' && python -m pytest" in README
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (ROOT / picture).stat().st_size > 1000

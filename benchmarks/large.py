@@ -1,0 +1,100 @@
+"""Does memory stay what it is when the image grows beyond it?
+
+    python -m benchmarks.large --quick    2 000^2 and 4 000^2 pixels
+    python -m benchmarks.large            5 000^2, 10 000^2 and 20 000^2 (1.6 GB in float32)
+
+Each run is the command line as a user types it, `pdenet filter eed` and `pdenet denoise` (ten
+steps, eight scales), from one zarr array to another, in a process of its own: its seconds, its peak
+of resident memory, and whether a piece in the middle is, bit for bit, what the filter makes of it
+in memory.
+"""
+
+import argparse
+import csv
+import os
+import pathlib
+import sys
+import tempfile
+import time
+
+import numpy as np
+import zarr
+from skimage import data
+
+import pdenet
+
+from . import timing
+
+TARGET = pathlib.Path(__file__).parents[1] / "data" / "large.csv"
+COMMANDS = {
+    "eed": (["filter", "eed", "--contrast", "5", "--time", "5"],
+            lambda u: pdenet.eed(u, contrast=5, time=5)),
+    "denoise": (["denoise", "--sigma", "20"], None)}
+TILE = 2000
+
+
+def make(path, size):
+    """A photograph repeated, with noise: written tile by tile."""
+    array = zarr.create_array(path, shape=(size, size), chunks=(TILE, TILE), dtype="float32")
+    photo = np.tile(data.camera().astype(np.float32), (4, 4))[:TILE, :TILE]
+    rng = np.random.default_rng(0)
+    for top in range(0, size, TILE):
+        for left in range(0, size, TILE):
+            part = array[top:top + TILE, left:left + TILE].shape
+            array[top:top + TILE, left:left + TILE] = photo[:part[0], :part[1]] + rng.normal(
+                0, 20, part).astype(np.float32)
+
+
+def run(arguments, source, target):
+    """Seconds and peak resident bytes of a command."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "pdenet", arguments[0],
+               *(arguments[1:2] if arguments[0] == "filter" else []), source, target,
+               *arguments[2 if arguments[0] == "filter" else 1:], "--quiet"]
+    process = os.spawnv(os.P_NOWAIT, sys.executable, command)
+    _, status, usage = os.wait4(process, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return time.perf_counter() - start, usage.ru_maxrss * 1024
+
+
+def same(source, target, function, halo=100):
+    """Whether the middle 300 x 300 pixels are those that the filter makes of them in memory."""
+    middle = source.shape[0] // 2
+    inner = slice(middle - 150, middle + 150)
+    outer = slice(middle - 150 - halo, middle + 150 + halo)
+    expected = function(source[outer, outer])[halo:-halo, halo:-halo]
+    return bool(np.array_equal(target[inner, inner], expected))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    print(timing.machine("dask", "zarr"))
+    table = [["size", "command", "seconds", "peak_bytes", "input_bytes", "middle_equal"]]
+    peaks = []
+    for size in (2000, 4000) if options.quick else (5000, 10000, 20000):
+        with tempfile.TemporaryDirectory() as folder:
+            source = os.path.join(folder, "in.zarr")
+            make(source, size)
+            for name, (arguments, function) in COMMANDS.items():
+                target = os.path.join(folder, f"{name}.zarr")
+                seconds, peak = run(arguments, source, target)
+                equal = function is None or same(zarr.open_array(source, mode="r"),
+                                                 zarr.open_array(target, mode="r"), function)
+                peaks.append(peak)
+                table.append([size, name, f"{seconds:.1f}", peak, 4 * size * size,
+                              "" if function is None else equal])
+                print(f"{size:6} x {size:<6} {name:8} {seconds:7.1f} s  "
+                      f"{1e9 * seconds / size**2:6.1f} ns per pixel  peak {peak / 1e9:.2f} GB for "
+                      f"{4e-9 * size * size:.2f} GB"
+                      f"{'' if function is None else f', middle equal: {equal}'}", flush=True)
+    print(f"=> at most {max(peaks) / 1e9:.2f} GB")
+    if not options.quick:
+        with TARGET.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(table)
+
+
+if __name__ == "__main__":
+    main()

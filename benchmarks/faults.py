@@ -1,0 +1,286 @@
+"""What happens when processes are killed, disks are full and files are rubbish?
+
+    python -m benchmarks.faults --quick    a few of each
+    python -m benchmarks.faults            20 killed trainings, 500 killed saves, 10 000 odd files
+                                           of each kind and arrays
+
+Every fault is one that happens in a laboratory. Counted are those tried, those survived (the
+promised result, the promised message, or the old file), and what was lost.
+"""
+
+import argparse
+import contextlib
+import csv
+import errno
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+import pdenet
+from pdenet import cli, denoising, parameterfiles
+from pdenet.checkpoints import Checkpoint
+
+from . import timing
+
+TARGET = pathlib.Path(__file__).parents[1] / "data" / "faults.csv"
+TRAIN = ["train", "isotropic", "out.json", "--epochs", "6", "--images", "2", "--quiet",
+         "--checkpoint", "state.json", "--workers", "1"]
+
+
+def pdenet_command(*arguments, stderr=subprocess.DEVNULL):
+    return subprocess.Popen([sys.executable, "-m", "pdenet", *arguments], stderr=stderr, text=True)
+
+
+def killed_trainings(count):
+    """kill -9 of `pdenet train` at random moments, then the same command to the end."""
+    process = pdenet_command(*TRAIN[:2], "whole.json", *TRAIN[3:-3], "whole-state.json",
+                             *TRAIN[-2:])
+    start = time.perf_counter()
+    assert process.wait() == 0
+    duration = time.perf_counter() - start
+    with open("whole-state.json", encoding="utf-8") as file:
+        expected = json.load(file)["state"]
+    survived = 0
+    for k in range(count):
+        for name in ("out.json", "state.json"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+        moments = random.Random(k)
+        while not os.path.exists("out.json"):
+            process = pdenet_command(*TRAIN)
+            try:
+                process.wait(timeout=moments.uniform(0.3, 1.0) * duration)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+        with open("state.json", encoding="utf-8") as file:
+            survived += (json.load(file)["state"] == expected
+                         and pdenet.load("out.json").parameters.keys() > {"beta"})
+    return count, survived
+
+
+SAVE = """
+import sys, pdenet
+networks = [pdenet.models.eed(float(k)) for k in range(1, 9)]
+while True:
+    for network in networks:
+        network.save("saved.json")
+"""
+
+
+def killed_saves(count):
+    """kill -9 of a process that saves a network over and over; the file must be one of them."""
+    pdenet.models.eed(1.0).save("saved.json")
+    survived = 0
+    for k in range(count):
+        if k % 25 == 0:
+            process = subprocess.Popen([sys.executable, "-c", SAVE])
+            time.sleep(0.7)
+        process.send_signal(signal.SIGSTOP)  # a moment of the process's life
+        if k % 25 == 24:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        survived += pdenet.load("saved.json").flux.diffusivity.contrast in range(1, 9)
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            time.sleep(random.random() * 0.005)
+    return count, survived
+
+
+def full_disk(count):
+    """Writing fails after some bytes: the old file stays, nothing is left beside it."""
+    import resource
+
+    network, survived = pdenet.models.eed(2.0), 0
+    network.save("old.json")
+    before = pathlib.Path("old.json").read_bytes()
+    files = sorted(os.listdir())
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    for k in range(count):
+        soft = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (k * len(before) // count, soft[1]))
+        try:
+            pdenet.models.eed(3.0).save("old.json")
+        except OSError as error:
+            survived += (error.errno == errno.EFBIG and sorted(os.listdir()) == files
+                         and pathlib.Path("old.json").read_bytes() == before)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, soft)
+    return count, survived
+
+
+def interrupted(count):
+    """Ctrl-C in a training: within a second, one line, exit code 130, and it goes on."""
+    survived = 0
+    for _ in range(count):
+        for name in ("out.json", "state.json"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+        process = pdenet_command(*TRAIN[:4], "999", *TRAIN[5:], stderr=subprocess.PIPE)
+        while not os.path.exists("state.json"):
+            time.sleep(0.01)
+        start = time.perf_counter()
+        process.send_signal(signal.SIGINT)
+        _, message = process.communicate()
+        survived += (process.returncode == 130 and time.perf_counter() - start < 1
+                     and "Traceback" not in message and os.path.exists("state.json"))
+    return count, survived
+
+
+def odd_documents(count):
+    """Parameter files, denoisers and checkpoints with bytes or entries changed at random."""
+    network = pdenet.models.multiscale(5.0, sigmas=[0.0, 1.0], steps=2)
+    network.save("good.json")
+    good = pathlib.Path("good.json").read_bytes()
+    family = json.dumps({"format": denoising.FORMAT, "version": 1, "provenance": {},
+                         **denoising.constant(network, 2).describe()}).encode()
+    with Checkpoint("checkpoint.json", lambda: {"a": 1}) as file:
+        file.save({"x": [1.0, 2.0]})
+    state = pathlib.Path("checkpoint.json").read_bytes()
+    generator, survived = random.Random(0), 0
+    for k in range(count):
+        original, read = ((good, parameterfiles.load), (family, _load_denoiser),
+                          (state, _load_checkpoint))[k % 3]
+        with open("odd.json", "wb") as file:
+            file.write(_spoil(original, generator))
+        try:
+            read("odd.json")
+            survived += 1
+        except ValueError as error:  # FormatError, or another training's checkpoint
+            survived += len(str(error)) < 2000
+    return count, survived
+
+
+def _load_denoiser(name):
+    denoising.build(parameterfiles.parse(pathlib.Path(name).read_bytes()))
+
+
+def _load_checkpoint(name):
+    with Checkpoint(name, lambda: {"a": 1}) as file:
+        file.load()
+
+
+TOKENS = (b"null", b"NaN", b"-1", b"1e999", b"[]", b"{}", b'"x"', b"true", b"0", b"9" * 400,
+          b"[" * 2000, b"\xff\xfe", b"", b"1e-320", b'{"name": "os.system"}')
+
+
+def _spoil(content, generator):
+    content = bytearray(content)
+    for _ in range(generator.randint(1, 4)):
+        place = generator.randrange(len(content) + 1)
+        kind = generator.random()
+        if kind < 0.3:
+            del content[place:place + generator.randint(1, 40)]
+        elif kind < 0.6:
+            content[place:place + generator.randint(0, 12)] = generator.choice(TOKENS)
+        elif kind < 0.8 and place < len(content):
+            content[place] = generator.randrange(256)
+        else:
+            del content[place:]
+    return bytes(content)
+
+
+def odd_arrays(count):
+    """Images of odd types, layouts, shapes and values: an image of the same shape, or an error."""
+    rng, survived = np.random.default_rng(0), 0
+    types = ("u1", "i8", "f2", "f4", "f8", ">f4", ">i2", "?", "c8", "U3", "O", "M8[s]", "g")
+    for _ in range(count):
+        shape = tuple(rng.integers(0, 9, rng.integers(0, 5)))
+        with np.errstate(all="ignore"):
+            image = (rng.normal(0, 10.0**rng.integers(-30, 40), shape)
+                     if rng.random() < 0.8 else rng.choice([np.nan, np.inf, 0], shape))
+            kind = rng.choice(types)
+            image = (np.zeros(shape, kind) if kind in ("U3", "M8[s]") else
+                     np.asarray(image).astype(kind))
+        if image.ndim and rng.random() < 0.3:
+            image = image[::-1]
+        axis = [None, -1, 0, 5, "x", True][rng.integers(6)]
+        try:
+            result = pdenet.denoise(image, 10, channel_axis=axis)
+            survived += result.shape == image.shape and bool(np.isfinite(result).all())
+        except (TypeError, ValueError) as error:  # AxisError, too
+            survived += len(str(error)) < 2000
+    return count, survived
+
+
+def odd_images(count):
+    """Image files with bytes changed at random: one line and a code, no file half-written."""
+    import io
+
+    import imageio.v3 as iio
+
+    files = {}
+    for suffix in (".png", ".tif", ".jpg"):
+        buffer = io.BytesIO()
+        iio.imwrite(buffer, np.random.default_rng(0).integers(0, 255, (9, 11)).astype(np.uint8),
+                    extension=suffix)
+        files[suffix] = buffer.getvalue()
+    generator, survived = random.Random(1), 0
+    for k in range(count):
+        suffix = sorted(files)[k % 3]
+        with open(f"odd{suffix}", "wb") as file:
+            file.write(_spoil(files[suffix], generator))
+        message = _StandardError()
+        with contextlib.redirect_stderr(message):
+            status = cli.main(["denoise", f"odd{suffix}", "odd-out.png", "--sigma", "5", "--quiet"])
+        lines = message.text.splitlines()
+        survived += (status == 0 and os.path.exists("odd-out.png")
+                     or status in (1, 2) and not os.path.exists("odd-out.png")
+                     and bool(lines) and lines[-1].startswith("pdenet: "))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("odd-out.png")
+    return count, survived
+
+
+class _StandardError:
+    def __init__(self):
+        self.text = ""
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+    def isatty(self):
+        return False
+
+
+FAULTS = {"kill -9 of pdenet train, resumed": (killed_trainings, 20, 1),
+          "kill -9 and stops while saving": (killed_saves, 500, 50),
+          "disk full while saving": (full_disk, 100, 10),
+          "Ctrl-C in pdenet train": (interrupted, 5, 1),
+          "parameter files and checkpoints changed at random": (odd_documents, 10_000, 300),
+          "arrays of odd types, shapes and values": (odd_arrays, 10_000, 300),
+          "image files changed at random": (odd_images, 10_000, 100)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    print(timing.machine())
+    table, lost = [["fault", "tried", "survived"]], 0
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for name, (function, full, quick) in FAULTS.items():
+            tried, survived = function(quick if options.quick else full)
+            table.append([name, tried, survived])
+            lost += tried - survived
+            print(f"{name:52}{tried:7} tried {survived:7} survived", flush=True)
+    print(f"=> {sum(row[1] for row in table[1:])} faults, {lost} lost")
+    if not options.quick:
+        with TARGET.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(table)
+    return int(lost > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""What is each part of the denoiser worth?
+
+    python -m benchmarks.ablation --quick    two variants, two epochs
+    python -m benchmarks.ablation            about ten minutes; writes data/ablation.csv
+
+Networks for one noise level, 40, trained in the same way on crops of the training images of
+`benchmarks.train_denoiser`; mean PSNR on other crops of them. The variants with parameters of each
+step begin with the shared ones. Each has its number of parameters and, of those with a reaction,
+the largest that is left.
+"""
+
+import argparse
+import csv
+import pathlib
+
+import numpy as np
+from skimage.metrics import peak_signal_noise_ratio
+
+import pdenet
+from pdenet import Gradient, ScaleSpace, models
+
+from . import timing
+from .train_denoiser import crops
+
+TARGET = pathlib.Path(__file__).parents[1] / "data" / "ablation.csv"
+SIGMA = 40.0
+
+
+def network(smallest=0.3, largest=5.0, steered=True, alpha=0.25, coupling="anisotropic",
+            diffusivity="rational", steps=10):
+    sigmas = ScaleSpace.exponential(smallest, largest, 8).sigmas
+    weights = np.exp(-0.5 * np.arange(8))
+    found = models.multiscale(
+        20.0, sigmas=sigmas, weights=weights, coupling=coupling, diffusivity=diffusivity,
+        steering=ScaleSpace(sigmas, weights) if steered else None, steps=steps,
+        operator=Gradient(alpha))
+    return found.with_parameters({"tau": 0.9 * found.tau_max})
+
+
+VARIANTS = {
+    "as shipped, shared": {}, "weights tied": {"steered": False},
+    "isotropic": {"coupling": "isotropic"}, "scales 0.4 to 10": {"smallest": 0.4, "largest": 10.0},
+    "alpha = 0.41": {"alpha": 0.41}, "exponential diffusivity": {"diffusivity": "exponential"},
+    "20 steps": {"steps": 20}}
+
+
+def images(seed):
+    """Pairs at one noise level."""
+    rng = np.random.default_rng(seed)
+    clean = [pair[1][0] for pair in crops(False, 1, seed).pairs[::3]]
+    return [u + rng.normal(0, SIGMA, u.shape).astype(np.float32) for u in clean], clean
+
+
+def train(start, epochs, rate):
+    noisy, clean = images(1)
+    fitted, _ = pdenet.fit(start, noisy, clean, epochs=epochs, batch_size=6,
+                           optimizer=pdenet.Adam(rate, schedule="cosine"))
+    psnr = [peak_signal_noise_ratio(v.astype(float), fitted(u).astype(float), data_range=255)
+            for u, v in zip(*images(2), strict=True)]
+    return fitted, float(np.mean(psnr))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    epochs, table = 2 if quick else 40, [["variant", "parameters", "psnr", "reaction"]]
+    print(timing.machine())
+
+    def note(name, start, rate):
+        fitted, psnr = train(start, epochs, rate)
+        count = sum(map(np.size, fitted.parameters.values()))
+        reaction = fitted.parameters.get("reaction")
+        left = "" if reaction is None else f"{np.max(reaction):.4f}"
+        table.append([name, count, f"{psnr:.3f}", left])
+        print(f"{name:32}{count:5} parameters {psnr:7.3f} dB"
+              f"{left and f', reaction at most {left}'}", flush=True)
+        return fitted
+
+    shared = None
+    for name, options in list(VARIANTS.items())[:2 if quick else None]:
+        fitted = note(name, network(**options), 0.02)
+        shared = shared or fitted
+    note("parameters of each step", shared.per_step(), 0.01)
+    parts = {name: getattr(shared, name) for name in ("operator", "flux", "scales", "steering")}
+    pulled = pdenet.DiffusionNetwork(tau=0.9 * shared.tau, reaction=0.02, steps=10, **parts)
+    note("and a reaction", pulled.per_step(), 0.01)
+    print(f"=> the best of {len(table) - 1} has "
+          f"{max(table[1:], key=lambda row: float(row[2]))[2]} dB")
+    if not quick:
+        with TARGET.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(table)
+
+
+if __name__ == "__main__":
+    main()

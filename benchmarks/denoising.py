@@ -84,8 +84,8 @@ METHODS = {
     "non-local means": (non_local_means, 3, {"h": [0.2, 0.3, 0.4, 0.55, 0.7, 0.85],
                                              "patch_size": [5, 7], "patch_distance": [10]}),
     "wavelet": (wavelet, 1, {"name": ["db1", "db2", "db4", "sym4", "sym8", "coif2"]}),
-    "bilateral": (bilateral, 2, {"sigma_color": [1.0, 1.5, 2.0, 3.0, 4.0],
-                                 "sigma_spatial": [1.0, 1.5, 2.5]}),
+    "bilateral": (bilateral, 2, {"sigma_color": [0.5, 0.7, 1.0, 1.5, 2.0, 3.0],
+                                 "sigma_spatial": [1.0, 1.5, 2.5, 4.0]}),
     "BM3D": (bm3d, 0, {}),
 }
 

@@ -270,6 +270,7 @@ class DiffusionBlock:
         """
         return 2 / (self._radius[0] + (self.reaction or 0.0))
 
+    @functools.cached_property
     def tau_max_slopes(self):
         """The derivatives of log(tau_max) by beta, and by the reaction if there is one."""
         _, xi, eta = self._radius

@@ -49,7 +49,7 @@ def gradient_in_coordinates(network, gradient):
         # A tau for all steps depends on the bound of the step with the least.
         by_limit = (gradient["tau"][k] if "tau" in own
                     else gradient["tau"] if k == limits.argmin() else 0.0)
-        for name, slope in block.tau_max_slopes().items():
+        for name, slope in block.tau_max_slopes.items():
             gradient[name][k if name in own else ...] += by_limit * slope
     return np.concatenate([np.ravel(value) for value in gradient.values()])
 

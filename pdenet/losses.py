@@ -89,14 +89,13 @@ class Unbiased:
     """Stein's unbiased estimate of the mean squared error, without clean images.
 
     The mean over the images of |f(y) - y|^2 / N - sigma^2 + 2 sigma^2 / N div f(y), with the
-    divergence from a fixed probe b, see `pdenet.fit_noisy`: one loss of f(y), and one of
-    f(y + epsilon b).
+    divergence from fixed probes b, see `pdenet.fit_noisy`: one loss of f(y), and one of
+    f(y + epsilon b) for each.
     """
 
-    def __init__(self, noisy, sigmas, seed):
-        self.noisy, self.sigmas, self.seed = noisy, sigmas, seed
-        rng = np.random.default_rng(seed)
-        self.probes = [(2 * rng.integers(0, 2, planes.shape) - 1).astype(planes.dtype)
+    def __init__(self, noisy, sigmas, seed, probes=1):
+        self.noisy, self.sigmas, rng = noisy, sigmas, np.random.default_rng(seed)
+        self.probes = [(2 * rng.integers(0, 2, (probes, *planes.shape)) - 1).astype(planes.dtype)
                        for planes in noisy]
 
     def __len__(self):
@@ -105,12 +104,13 @@ class Unbiased:
     def tasks(self, batch):
         size, tasks = sum(self.noisy[i].size for i in batch), []
         for i in batch:
-            planes, probe, sigma = self.noisy[i], self.probes[i], self.sigmas[i]
+            planes, probes, sigma = self.noisy[i], self.probes[i], self.sigmas[i]
             epsilon = planes.dtype.type(sigma / 20)
-            rate = 2 * sigma**2 / (float(epsilon) * size)
-            tasks += [Task((planes, probe), functools.partial(_residual, size, sigma**2, rate)),
-                      Task((planes + epsilon * probe, probe),
-                           functools.partial(_correlation, rate))]
+            rate = 2 * sigma**2 / (float(epsilon) * size * len(probes))
+            tasks.append(Task((planes, probes.sum(axis=0)),
+                              functools.partial(_residual, size, sigma**2, rate)))
+            tasks += [Task((planes + epsilon * probe, probe),
+                           functools.partial(_correlation, rate)) for probe in probes]
         return tasks
 
     def psnr(self, loss):
@@ -122,14 +122,14 @@ class Unbiased:
 
     @property
     def digest(self):
-        return combine([digest(planes, np.array(sigma)) for planes, sigma
-                        in zip(self.noisy, self.sigmas, strict=True)])
+        return combine([digest(planes, np.array(sigma), probes) for planes, sigma, probes
+                        in zip(self.noisy, self.sigmas, self.probes, strict=True)])
 
 
-def _residual(size, variance, rate, result, planes, probe):
-    """(|f(y) - y|^2 - N sigma^2) / size - rate b' f(y)."""
+def _residual(size, variance, rate, result, planes, probes):
+    """(|f(y) - y|^2 - N sigma^2) / size - rate b' f(y), b the sum of all probes."""
     number, cotangent = _square(size, result, planes, planes)
-    along, by_result = _correlation(rate, result, planes, probe)
+    along, by_result = _correlation(rate, result, planes, probes)
     cotangent -= by_result
     return number - variance * planes.size / size - along, cotangent
 

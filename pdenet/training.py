@@ -179,7 +179,7 @@ def _in_memory(pairs):
     return Supervised(in_memory(pairs))
 
 
-def fit_noisy(network, noisy, sigma, *, epochs=100, batch_size=1,
+def fit_noisy(network, noisy, sigma, *, probes=1, epochs=100, batch_size=1,
               optimizer=Adam(learning_rate=0.03, schedule="cosine"), rng=0, channel_axis=None,
               workers=None, checkpoint=None, callback=None, progress=False):
     """Learn a network's parameters from noisy images alone, even from one.
@@ -190,13 +190,14 @@ def fit_noisy(network, noisy, sigma, *, epochs=100, batch_size=1,
         R(y) = 1/N |f(y) - y|^2 - sigma^2 + 2 sigma^2 / N div f(y)
 
     has the same expectation as the mean squared error 1/N |f(y) - x|^2: Stein's unbiased risk
-    estimate. Its divergence, the trace of the Jacobian, is estimated with one fixed probe b of
+    estimate. Its divergence, the trace of the Jacobian, is estimated with fixed probes b of
     independent signs (Ramani, Blu and Unser, 2008),
 
         div f(y)  ~  b' (f(y + epsilon b) - f(y)) / epsilon,        epsilon = sigma / 20,
 
     so that R is a sum of two losses, one of f(y) and one of f(y + epsilon b), and its gradient
-    takes two sweeps forward and two of the adjoint. As some dozen parameters face as many
+    takes two sweeps forward and two of the adjoint, or one more of each for every further probe.
+    As some dozen parameters face as many
     equations as the image has pixels, there is nothing to overfit.
 
     Parameters
@@ -207,6 +208,9 @@ def fit_noisy(network, noisy, sigma, *, epochs=100, batch_size=1,
         Images. float32 trains in float32, which is faster and enough.
     sigma : float or sequence of float
         The noise's standard deviation, of all images or of each, grey levels, > 0.
+    probes : int, optional
+        For each image. More than one help where the error is small against the noise and the
+        image is small, too.
     epochs : int, optional
         How often each image is used.
     batch_size : int, optional
@@ -257,7 +261,8 @@ def fit_noisy(network, noisy, sigma, *, epochs=100, batch_size=1,
                          f"got {len(sigma)}")
     sigmas = [check_number("sigma", value, above=0.0)
               for value in np.broadcast_to(np.asarray(sigma, dtype=object), len(noisy))]
-    return descend(Coordinates(network), Unbiased(noisy, sigmas, options["rng"]), **options)
+    loss = Unbiased(noisy, sigmas, options["rng"], check_count("probes", probes, least=1))
+    return descend(Coordinates(network), loss, **options)
 
 
 def _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint, callback,

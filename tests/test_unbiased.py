@@ -48,11 +48,25 @@ def test_the_risk_is_the_error_on_average():
     assert difference.std() < 0.2 * np.mean(errors)
 
 
+def test_several_probes_are_their_mean():
+    noisy, _ = data(size=16)
+    planes = noisy[0][np.newaxis]
+    several = Unbiased([planes], [SIGMA], 0, probes=3)
+    singles = []
+    for probe in several.probes[0]:
+        single = Unbiased([planes], [SIGMA], 0)
+        single.probes = [probe[np.newaxis]]
+        singles.append(value(network(), single)[0])
+    assert np.ptp(singles) > 0
+    assert value(network(), several)[0] == pytest.approx(np.mean(singles), rel=1e-12)
+
+
+@pytest.mark.parametrize("probes", [1, 2])
 @pytest.mark.parametrize("steering", [None, pdenet.ScaleSpace([0.7])])
-def test_gradient(steering):
+def test_gradient(steering, probes):
     net = network(steering=steering)
     noisy, _ = data(2, 16)
-    loss = Unbiased([u[np.newaxis] for u in noisy], [SIGMA, 20.0], 0)
+    loss = Unbiased([u[np.newaxis] for u in noisy], [SIGMA, 20.0], 0, probes)
     _, gradient = value(net, loss, (0, 1))
     for name, entry in net.parameters.items():
         for index in np.ndindex(np.shape(entry)):

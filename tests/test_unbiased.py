@@ -77,7 +77,7 @@ def test_gradient(steering, probes):
                 changed = changed if changed.ndim else float(changed)
                 moved.append(value(net.with_parameters({name: changed}), loss, (0, 1))[0])
             expected = (moved[0] - moved[1]) / 2e-4
-            assert np.asarray(gradient[name])[index] == pytest.approx(expected, rel=1e-5, abs=1e-6)
+            assert np.asarray(gradient[name])[index] == pytest.approx(expected, rel=2e-4, abs=1e-6)
 
 
 def test_float32_is_enough():

@@ -127,8 +127,8 @@ class DiffusionBlock:
         return kind(self) == kind(other)
 
     def steers(self, u, work, v=None):
-        """The layers that steer; v: those that diffuse, if at hand, which steer by default."""
-        if self.steering is None and v is not None:
+        """The layers that steer; v: those that diffuse, if at hand, which may be the same."""
+        if v is not None and np.array_equal(self._steers.sigmas, self.scales.sigmas):
             return v
         return self._steers.smooth(u, work.part("steering"))
 
@@ -204,8 +204,10 @@ class DiffusionBlock:
             change = self.flux.derivative(
                 functools.partial(self.structure, steers, work),
                 functools.partial(self.operator.correlation, v, z, weights, tensor, work))
-        steered = (v[:0] if self.steering is None else
-                   work.array("steered", steers.shape, steers.dtype))
+        steered = v[:0]
+        if self.steering is not None:
+            steers = steers[:]  # apart, even where they are the layers that diffuse
+            steered = work.array("steered", steers.shape, steers.dtype)
         np.copyto(out, cotangent)  # before, as z may be the cotangent itself
         pulled = self._pull_reaction(u, tau, f, cotangent, out, given)
         sums = self.operator.pull(v, z, weights, steers, tensor, change, z, steered, work)

@@ -256,8 +256,8 @@ class DiffusionNetwork:
         """The network's result and its adjoint: vector-Jacobian product, by hand.
 
         The formulas stand in `pdenet.block`. In planes of the image's size and type, with M
-        channels, L scales that diffuse and S separate ones that steer (a single sigma = 0 counts
-        as none) the peak of memory is
+        channels, L scales that diffuse and S that steer with other sigmas (a single sigma = 0
+        counts as none) the peak of memory is
 
             steps (M L + M S + M) + M L + M S + 5 M
 

@@ -153,6 +153,11 @@ def networks():
         yield name, channels, _different_steps(DiffusionNetwork(
             flux=fluxes.Anisotropic(Exponential(20.0)), operator=Gradient(0.35, 0.6),
             scales=scales, steering=steers, tau=0.15, reaction=0.4, steps=3).per_step())
+    for operator, flux in ((Gradient(0.35, 0.6), fluxes.Anisotropic),
+                           (Laplacian(), fluxes.Isotropic)):
+        yield f"{type(operator).__name__}-0.6-same-sigmas-1", 1, DiffusionNetwork(
+            flux=flux(Exponential(20.0)), operator=operator, scales=scales,
+            steering=ScaleSpace(scales.sigmas, [0.7, 0.8, 0.4]), steps=3)
     yield "reaction-0.6-1", 1, DiffusionNetwork(
         flux=fluxes.Isotropic(Exponential(20.0)), scales=scales, tau=0.15, reaction=0.3, steps=3)
     yield "tau-of-each-step-0.6-1", 1, DiffusionNetwork(

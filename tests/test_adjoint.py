@@ -110,6 +110,13 @@ def test_layers_kept_or_computed_again_are_the_same(monkeypatch):
         assert_equal(pull_back(*case), values)
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if "same-sigmas" in name])
+def test_layers_that_diffuse_and_steer_are_smoothed_once(name, monkeypatch):
+    expected = pull_back(*CASES[name])
+    monkeypatch.setattr("pdenet.block.np.array_equal", lambda *arrays: False)
+    assert_equal(pull_back(*CASES[name]), expected)
+
+
 def test_pullback_from_several_threads():
     channels, network = CASES["Anisotropic-0.6-separate-3"]
     _, pullback = network.vjp(image(3), channel_axis=-1)
@@ -199,6 +206,7 @@ def test_bad_cotangent(cotangent, error, message):
 # Mutants: each changes one place of the source; the checks above have to notice. ----------
 
 MUTANTS = [
+    ("block.py", "steers = steers[:]", "steers = steers"),
     ("block.py", "name: -2 * tau * scales", "name: -2.002 * tau * scales"),
     ("block.py", '"beta": along + across}', '"beta": along + 1.01 * across}'),
     ("block.py", "float(2 * tau / self", "float(2.002 * tau / self"),
@@ -293,6 +301,7 @@ def test_peak_memory_is_what_the_docstring_says(case, kept, monkeypatch):
     M, T = case.channels, 0 if exact else 3 if network.flux.directional else 1
     L, S = (0 if part is None or part.reach == 0 else part.sigmas.size
             for part in (network.scales, network.steering))
+    assert S == 0 or not np.array_equal(network.scales.sigmas, network.steering.sigmas)
     layers = M * L + M * S + M + T
     expected = (steps * layers if kept else steps * M + layers) + M * L + M * S + T + 5 * M
     assert 0.8 * expected < peak < (1.2 * expected if exact else expected + 55), (peak, expected)

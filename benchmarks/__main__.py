@@ -13,7 +13,7 @@ import sys
 import time
 
 SCRIPTS = ("roofline", "smoothing", "filters", "training_step", "whole_training", "growth",
-           "startup")
+           "startup", "denoising")
 README = pathlib.Path(__file__).with_name("README.md")
 
 

@@ -231,6 +231,9 @@ def main():
         results = measure(own, names, sigmas, seeds)
         times = seconds(own, kind == "colour", rounds=1 if options.quick else 3)
         print(*report(own, results, sigmas, times), sep="\n", flush=True)
+        speed = (f", {times['BM3D'] / times[own[0]]:.0f} times as fast as BM3D" if "BM3D" in own
+                 else "")
+        print(f"=> {kind}: {times[own[0]]:.2f} s{speed}", flush=True)
     return None
 
 

@@ -54,9 +54,11 @@ def denoised(path, sigma=40.0):
                 (method, denoising.METHODS[method][0](
                     noisy, sigma, axis, **denoising.tuned(method, sigma, axis is not None)))
                 for method in names]:
-            image = np.clip(image, 0, 255)
-            psnr = peak_signal_noise_ratio(clean, np.asarray(image, np.float64), data_range=255)
-            panels.append((title if title == "clean" else f"{title}: {psnr:.2f} dB", image[part]))
+            image = np.clip(np.asarray(image, np.float64), 0, 255)
+            if title != "clean":
+                psnr = peak_signal_noise_ratio(clean, image, data_range=255)
+                title = f"{title}: {psnr:.2f} dB"
+            panels.append((title, image[part]))
     draw(panels, len(names) + 2, path)
 
 

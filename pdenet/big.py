@@ -2,8 +2,7 @@
 
 A run writes OUTPUT.partial and renames it to OUTPUT when all tiles are there; after an interruption
 the same command goes on with the tiles that are missing. One tile at a time is in memory, with its
-halo and four arrays of this size: with tiles of 4096 x 4096 pixels and one channel in float32 less
-than 0.6 GB for any model, beyond the 0.2 GB of Python and its libraries.
+halo and four arrays of this size, whatever the size of the image.
 """
 
 import contextlib

@@ -5,9 +5,8 @@ gives there; beyond the image's true edge there is nothing to extend. Nothing is
 result is asked for, and then only what it needs.
 
 A chunk of M channels has at most TILE x TILE pixels, or HALOS halos in each direction where that is
-more. A task holds its chunk with its halo, four arrays of this size at most, and the work
-arrays of one tile: with chunks of 2048 x 2048 pixels and one channel in float32 less than 150 MB
-for EED and 250 MB for the network of `pdenet.denoise`, whatever the size of the image.
+more. A task holds its chunk with its halo, four arrays of this size at most, and the work arrays
+of one tile, whatever the size of the image.
 """
 
 import numpy as np

@@ -210,7 +210,12 @@ MUTANTS = [
     ("block.py", "name: -2 * tau * scales", "name: -2.002 * tau * scales"),
     ("block.py", '"beta": along + across}', '"beta": along + 1.01 * across}'),
     ("block.py", "float(2 * tau / self", "float(2.002 * tau / self"),
-    ("block.py", '"tau": -float(', '"tau": -1.001 * float('),
+    ("block.py", "- float(self.scales.measure @ along)}",
+     "- 1.001 * float(self.scales.measure @ along)}"),
+    ("block.py", "(self.reaction or 0.0) * pulled", "1.001 * (self.reaction or 0.0) * pulled"),
+    ("block.py", 'gradient["reaction"] = tau *', 'gradient["reaction"] = 1.001 * tau *'),
+    ("block.py", "out -= part", "out -= 1.002 * part"),
+    ("block.py", "given += part", "given += 1.002 * part"),
     ("block.py", "self.scales.add_adjoint(z, -tau, out)",
      "self.scales.add_adjoint(z, -1.001 * tau, out)"),
     ("block.py", 'z = self.scales.smooth(cotangent, work.part("cotangent"))',
@@ -243,7 +248,9 @@ MUTANTS = [
      "False"),
     ("network.py", "return cotangent, {name: value if", "cotangent[0, 2, 3] *= 1.001\n        "
      "return cotangent, {name: value if"),
-    ("network.py", "reversed(list(enumerate(states)))", "reversed(list(enumerate(states))[1:])"),
+    ("network.py", "reversed(list(enumerate(self.each_step())))",
+     "reversed(list(enumerate(self.each_step()))[1:])"),
+    ("network.py", "[k if name in own else ...] += value", "[0 if name in own else ...] += value"),
 ]
 CODE = """
 import sys

@@ -337,7 +337,7 @@ def test_large_scales_have_a_bound():
 @pytest.mark.parametrize("parts, message", [
     ({"flux": None}, "flux must be Isotropic, Anisotropic, Uncoupled or Orientations; got None"),
     ({"operator": "gradient"}, "operator must be Gradient, Laplacian or Hessian; got 'gradient'"),
-    ({"scales": [1.0]}, "scales must be ScaleSpace; got \\[1.0\\]")])
+    ({"scales": 1.0}, "scales must be ScaleSpace; got 1.0")])
 def test_wrong_parts(parts, message):
     with pytest.raises(TypeError, match=message):
         pdenet.DiffusionNetwork(**{"flux": pdenet.Isotropic(pdenet.Rational(1.0))} | parts)

@@ -10,31 +10,18 @@ the largest that is left.
 """
 
 import argparse
-import csv
 import pathlib
 
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio
 
 import pdenet
-from pdenet import Gradient, ScaleSpace, models
 
 from . import timing
-from .train_denoiser import crops
+from .train_denoiser import crops, network
 
 TARGET = pathlib.Path(__file__).parents[1] / "data" / "ablation.csv"
 SIGMA = 40.0
-
-
-def network(smallest=0.3, largest=5.0, steered=True, alpha=0.25, coupling="anisotropic",
-            diffusivity="rational", steps=10):
-    sigmas = ScaleSpace.exponential(smallest, largest, 8).sigmas
-    weights = np.exp(-0.5 * np.arange(8))
-    found = models.multiscale(
-        20.0, sigmas=sigmas, weights=weights, coupling=coupling, diffusivity=diffusivity,
-        steering=ScaleSpace(sigmas, weights) if steered else None, steps=steps,
-        operator=Gradient(alpha))
-    return found.with_parameters({"tau": 0.9 * found.tau_max})
 
 
 VARIANTS = {
@@ -79,7 +66,8 @@ def main():
 
     shared = None
     for name, options in list(VARIANTS.items())[:2 if quick else None]:
-        fitted = note(name, network(**options), 0.02)
+        start = network(20.0, **options)
+        fitted = note(name, start.with_parameters({"tau": 0.9 * start.tau_max}), 0.02)
         shared = shared or fitted
     note("parameters of each step", shared.per_step(), 0.01)
     parts = {name: getattr(shared, name) for name in ("operator", "flux", "scales", "steering")}
@@ -88,8 +76,7 @@ def main():
     print(f"=> the best of {len(table) - 1} has "
           f"{max(table[1:], key=lambda row: float(row[2]))[2]} dB")
     if not quick:
-        with TARGET.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(table)
+        timing.write_table(TARGET, table)
 
 
 if __name__ == "__main__":

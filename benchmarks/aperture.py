@@ -11,7 +11,6 @@ mean PSNR of two halves of the images, in which the chance of their layouts canc
 """
 
 import argparse
-import csv
 import pathlib
 
 import numpy as np
@@ -74,9 +73,8 @@ def main():
             print("  {:22}{:8.2f} dB{:9.4f}{:9.4f} dB^2".format(model, *values), flush=True)
             rows.append([name, model, *(f"{value:.4f}" for value in values)])
     if not quick:
-        with TARGET.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(
-                [["aperture", "model", "psnr", "variance", "systematic"], *rows])
+        header = ["aperture", "model", "psnr", "variance", "systematic"]
+        timing.write_table(TARGET, [header, *rows])
 
 
 if __name__ == "__main__":

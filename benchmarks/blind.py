@@ -9,7 +9,6 @@ one, too. PSNR there, dB; `estimated` is what the risk estimate says of its resu
 """
 
 import argparse
-import csv
 import pathlib
 
 import numpy as np
@@ -52,8 +51,7 @@ def main():
     worst = min(float(row[5]) for row in table[1:])
     print(f"=> learning from the noisy image alone loses at most {max(0.0, -worst):.3f} dB")
     if not options.quick:
-        with TARGET.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(table)
+        timing.write_table(TARGET, table)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ A worker is killed in the midst of one more training: its parameters must be the
 """
 
 import argparse
-import csv
 import os
 import pathlib
 import signal
@@ -93,8 +92,7 @@ def main():
     print(f"=> two workers {found[1][0] / found[2][0]:.2f} times as fast as one, scheduling "
           f"{1e3 * overhead:.0f} ms a batch of {BATCH}")
     if not options.quick:
-        with TARGET.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(table)
+        timing.write_table(TARGET, table)
 
 
 if __name__ == "__main__":

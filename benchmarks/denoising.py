@@ -96,7 +96,7 @@ def held_out(name):
 
 
 def noisy(clean, sigma, seed):
-    return clean + np.random.default_rng(seed).normal(0, sigma, clean.shape)
+    return pdenet.add_noise(clean, sigma, seed)
 
 
 def training_crops(colour):
@@ -210,8 +210,7 @@ def audit():
         table.append([method, count, f"{result.mean:.3f}", f"{result.variance:.4f}"])
         print(f"{method:28} mean {result.mean:.2f} dB, variance {result.variance:.4f} dB^2",
               flush=True)
-    with (FOLDER / "denoising_audit.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(table)
+    timing.write_table(FOLDER / "denoising_audit.csv", table)
 
 
 def main():

@@ -10,7 +10,6 @@ promised result, the promised message, or the old file), and what was lost.
 
 import argparse
 import contextlib
-import csv
 import errno
 import json
 import os
@@ -277,8 +276,7 @@ def main():
             print(f"{name:52}{tried:7} tried {survived:7} survived", flush=True)
     print(f"=> {sum(row[1] for row in table[1:])} faults, {lost} lost")
     if not options.quick:
-        with TARGET.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(table)
+        timing.write_table(TARGET, table)
     return int(lost > 0)
 
 

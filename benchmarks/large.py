@@ -10,7 +10,6 @@ in memory.
 """
 
 import argparse
-import csv
 import os
 import pathlib
 import sys
@@ -92,8 +91,7 @@ def main():
                       f"{'' if function is None else f', middle equal: {equal}'}", flush=True)
     print(f"=> at most {max(peaks) / 1e9:.2f} GB")
     if not options.quick:
-        with TARGET.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(table)
+        timing.write_table(TARGET, table)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Interleaved timing: every candidate once per round, so that all see the same machine."""
 
+import csv
 import platform
 import time
 import tracemalloc
@@ -25,6 +26,12 @@ def interleave(candidates, rounds, calls=1):
                 function()
             seconds[name].append((time.perf_counter() - start) / calls)
     return {name: float(np.median(values)) for name, values in seconds.items()}
+
+
+def write_table(path, rows):
+    """A CSV file, its first row the header."""
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def peak_resident(function):

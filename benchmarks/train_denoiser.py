@@ -68,15 +68,17 @@ def start(name, folder):
         with open(path, "rb") as file:
             shared = denoising.build(pdenet.parameterfiles.parse(file.read()))
         return shared.per_step()
-    scales = pdenet.ScaleSpace.exponential(0.3, 5.0, 8)
+    return denoising.constant(network(12.0), DEGREE)
+
+
+def network(contrast, smallest=0.3, largest=5.0, steered=True, alpha=0.25, **options):
+    """Eight scales, the coarse ones with less weight, steered by weights of their own."""
+    sigmas = pdenet.ScaleSpace.exponential(smallest, largest, 8).sigmas
     weights = np.exp(-0.5 * np.arange(8))
-    network = pdenet.models.multiscale(
-        12.0, sigmas=scales.sigmas, weights=weights, diffusivity="rational", steps=10,
-        operator=pdenet.Gradient(alpha=ALPHA), steering=pdenet.ScaleSpace(scales.sigmas, weights))
-    return denoising.constant(network, DEGREE)
-
-
-ALPHA = 0.25
+    return pdenet.models.multiscale(
+        contrast, sigmas=sigmas, weights=weights, operator=pdenet.Gradient(alpha),
+        steering=pdenet.ScaleSpace(sigmas, weights) if steered else None,
+        **{"diffusivity": "rational", "steps": 10} | options)
 
 
 def train(name, folder, epochs, rounds, workers):

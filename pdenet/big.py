@@ -14,7 +14,7 @@ import numpy as np
 
 from . import lazy
 from .atomic import atomic_file
-from .imagefiles import Image, ImageFileError, UsageError, one_line
+from .imagefiles import Image, ImageFileError, UsageError, check_new, one_line
 
 TILE = 4096
 JOURNAL = "pdenet-run.json"
@@ -54,13 +54,9 @@ def open_array(name):
 
 def check_target(name, overwrite):
     """Raise unless a zarr array of this name can be written."""
-    if not name.rstrip("/").endswith(".zarr"):
+    if not is_big(name):
         raise UsageError(f"{name}: must end in .zarr")
-    folder = os.path.dirname(os.path.abspath(name))
-    if not os.path.isdir(folder):
-        raise UsageError(f"{name}: there is no directory {folder}")
-    if os.path.lexists(name) and not overwrite:
-        raise UsageError(f"{name}: exists already; --overwrite replaces it")
+    check_new(name.rstrip("/"), overwrite)
 
 
 def run(source, target, process, settings, dtype, overwrite, bar):

@@ -154,6 +154,7 @@ def _try(source, target, options):
 def _denoise_file(source, target, options, shown):
     """Read, denoise and write one file; returns a line about it."""
     from . import imagefiles, stacks
+    from .datasets import add_noise
 
     stack = stacks.open_stack(source, options.max_pixels)
     if stack is not None:
@@ -165,7 +166,7 @@ def _denoise_file(source, target, options, shown):
     image.with_result(image.pixels[:0], options.dtype)  # refuse now what cannot be written later
     noisy = image.pixels
     if options.noise is not None:
-        noisy = noisy + np.random.default_rng(options.seed).normal(0, options.noise, noisy.shape)
+        noisy = add_noise(noisy.astype(np.float64), options.noise, options.seed)
     result, report = _denoise(noisy, image.channel_axis, options)
     result = image.with_result(result, options.dtype)
     imagefiles.write(target, result, options.overwrite)

@@ -121,6 +121,7 @@ def run_train(options):
     from . import figure4
     from .checks import check_count
 
+    _check_targets(options, options.output)
     if options.model == "denoiser":
         return _train_denoiser(options)
     _refuse(options, "noisy", "sigma")
@@ -149,7 +150,6 @@ def _train_denoiser(options):
     if options.sigma is not None:
         check_number("--sigma", options.sigma, above=0.0)
     epochs, batch_size, rate = _settle(options, 10 if options.quick else 100, 1, 0.03)
-    _check_targets(options, options.output)
     images = [read(name, MAX_PIXELS) for name in options.noisy]
     stacks = [to_planes(image.pixels, image.channel_axis) for image in images]
     sigmas = [estimates.estimate_noise(planes) if options.sigma is None else options.sigma
@@ -193,7 +193,6 @@ def _train(options, train, command):
     from . import __version__
     from .checks import check_workers
 
-    _check_targets(options, options.output)
     checkpoint = options.checkpoint or options.output + ".checkpoint"
     common = {"workers": check_workers(options.workers), "checkpoint": checkpoint,
               "progress": not options.quiet and sys.stderr.isatty()}

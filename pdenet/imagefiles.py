@@ -91,6 +91,11 @@ def check_place(name, overwrite):
     """Raise unless there is a directory for this file, and no file yet, unless overwrite."""
     if os.path.isdir(name):
         raise UsageError(f"{name}: is a directory")
+    check_new(name, overwrite)
+
+
+def check_new(name, overwrite):
+    """Raise unless there is a directory for this name, and nothing there yet, unless overwrite."""
     folder = os.path.dirname(name) or "."
     if not os.path.isdir(folder):
         raise UsageError(f"{name}: there is no directory {folder}")

@@ -6,13 +6,13 @@ import numpy as np
 
 from . import losses, parameters
 from .block import DiffusionBlock
-from .checks import (check_count, check_number, check_workers, from_planes, in_memory,
+from .checks import (check_count, check_workers, from_planes, in_memory,
                      to_pairs, to_planes)
 from .operators import Gradient
 from .scalespace import ScaleSpace
 from .sweeps import sweep
 from .tiles import Workers, Workspace
-from .timesteps import schedule
+from .timesteps import check_tau, schedule
 
 __all__ = ["DiffusionNetwork"]
 
@@ -101,22 +101,9 @@ class DiffusionNetwork:
         own = isinstance(self.reaction, tuple)
         object.__setattr__(self, "reaction", reactions if own else reactions[0])
         object.__setattr__(self, "blocks", tuple(blocks))
-        self._settle_tau()
-
-    def _settle_tau(self):
         limit = self.tau_max
-        tau = limit / 2 if self.tau is None else self.tau
-        if np.ndim(tau):
-            tau = tuple(check_number("tau", value, above=0.0) for value in tau)
-        else:
-            tau = check_number("tau", tau, above=0.0)
-        unstable = np.greater(tau, np.multiply(limit, 1 + 1e-9))
-        if not self.allow_unstable and unstable.any():
-            k = int(np.argmax(unstable))
-            limits, taus = np.broadcast_arrays(np.atleast_1d(limit), tau)
-            raise ValueError(f"tau must be at most tau_max = {limits[k]:.6g} for stability; got "
-                             f"{taus[k]:.6g} (allow_unstable=True accepts it)")
-        object.__setattr__(self, "tau", tau)
+        object.__setattr__(self, "tau", check_tau(limit / 2 if self.tau is None else self.tau,
+                                                  limit, self.allow_unstable))
 
     def each(self, name):
         """A part, or a number, for each step."""

@@ -197,8 +197,8 @@ def fit_noisy(network, noisy, sigma, *, probes=1, epochs=100, batch_size=1,
 
     so that R is a sum of two losses, one of f(y) and one of f(y + epsilon b), and its gradient
     takes two sweeps forward and two of the adjoint, or one more of each for every further probe.
-    As some dozen parameters face as many
-    equations as the image has pixels, there is nothing to overfit.
+    As some dozen parameters face as many equations as the image has pixels, there is nothing to
+    overfit.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ def main():
                                                    data_range=255)
 
                 block, work = model(1.0).block, Workspace()
-                squares = block.structure(block.steers(noisy[np.newaxis], work), work, full=False)
+                squares = block.trace(block.steers(noisy[np.newaxis], work), work)
                 best = max(score(contrast, time) for time in TIMES for contrast in
                            np.sqrt(np.quantile(squares[squares > 0], QUANTILES)))
                 contrast = pdenet.estimate_contrast(model(1.0), noisy)

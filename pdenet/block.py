@@ -38,7 +38,7 @@ import numpy as np
 
 from . import kernels
 from .checks import check_number
-from .operators import Response
+from .operators import Response, as_number
 from .scalespace import ScaleSpace
 from .tiles import Workspace
 
@@ -95,7 +95,7 @@ class DiffusionBlock:
                 ("steering", self._steers, "measure", "ScaleSpace or None")):
             if not hasattr(value, part):
                 raise TypeError(f"{name} must be {kinds}; got {value!r}")
-        if self.flux.directional and not self.operator.directional:
+        if self.flux.mixed is not None and not self.operator.directional:
             raise ValueError(f"flux must be Isotropic with operator {self.operator}; "
                              f"got {self.flux}")
 
@@ -142,8 +142,8 @@ class DiffusionBlock:
         """D for these layers that steer, as `operators` take it; in planes, to hold it."""
         if self.operator.fused and self.flux.compiled and not hold:
             diffusivity = self.flux.diffusivity
-            return Response(steers, self._weights(steers, self._steers), self.flux.directional,
-                            diffusivity.rule, diffusivity.factor, self.flux.mixed)
+            return Response(steers, self._weights(steers, self._steers), diffusivity.rule,
+                            diffusivity.factor, self.flux.mixed)
         return self.flux.tensor(functools.partial(self.structure, steers, work))
 
     @property
@@ -157,16 +157,20 @@ class DiffusionBlock:
         number = u.dtype.type
         kernels.explicit_steps(
             u, v, self._weights(v if len(v) else u, self._steers), tile, inner,
-            self.flux.directional, self.flux.diffusivity.rule,
-            number(self.flux.diffusivity.factor), number(self.flux.mixed),
-            number(self.operator.alpha), number(self.operator.gamma),
+            self.flux.diffusivity.rule, number(self.flux.diffusivity.factor),
+            as_number(self.flux.mixed, u.dtype), number(self.operator.alpha),
+            number(self.operator.gamma),
             (-self.scales.measure[0] * np.array(taus)).astype(u.dtype), out)
 
-    def structure(self, steers, work, *rule, full=None):
-        """sum_n w_n J(v_n) of the layers that steer, or with a rule already g of it."""
-        full = self.flux.directional if full is None else full
-        return self.operator.structure(steers, self._weights(steers, self._steers), full, work,
-                                       *rule)
+    def structure(self, steers, work, *rule):
+        """J = sum_n w_n J(v_n) of the layers that steer, or with a rule already g of it."""
+        return self.operator.structure(steers, self._weights(steers, self._steers),
+                                       self.flux.mixed, work, *rule)
+
+    def trace(self, steers, work):
+        """tr J."""
+        structure = self.structure(steers, work)
+        return structure[0] if self.flux.mixed is None else 2 * structure[0]
 
     @property
     def _steers(self):
@@ -251,7 +255,7 @@ class DiffusionBlock:
                              "has no energy")
         if self.reaction:
             raise ValueError("a model with a reaction has no energy of one image alone")
-        if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.directional:
+        if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.mixed is not None:
             raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
         work = Workspace()
         structure = functools.partial(self.structure, self.steers(u, work), work)

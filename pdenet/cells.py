@@ -25,6 +25,8 @@ used. A pixel's value does not depend on where in a row, a tile or a vector it s
 import math
 
 import numpy as np
+from numba import types
+from numba.extending import overload
 
 from .compiling import inlined, kernel
 from .lanes import BYTES, above, exp2, fma, load, preceding, quotient, splat, store
@@ -143,18 +145,18 @@ def _tensor_slope(rule, factor, tensor, direction, one, near):
 
 
 @inlined
-def _flux(gradient, m, memory, pitch, full, g, twist, oblique):
-    """M (p, q, s) as (p, q + s, q - s), times four for D = m I, times eight for (m, d, o) = 2 D
-    in the row g and the two after it.
+def _flux(gradient, m, memory, pitch, mixed, g, twist, oblique):
+    """M (p, q, s) as (p, q + s, q - s), times eight for (m, d, o) = 2 D in the row g and the two
+    after it, or times four for D = m I, if mixed is None.
     """
     x, y, z = gradient
-    if full:
+    if mixed is None:
+        p, q, s = m * x, m * y, twist * m
+    else:
         d, o = load(memory, g + pitch), load(memory, g + 2 * pitch)
         p = fma(d, x, fma(o, y, m * x))
         q = fma(o, x, fma(-d, y, m * y))
         s = fma(twist, m, oblique * abs(o))
-    else:
-        p, q, s = m * x, m * y, twist * m
     return p, fma(s, z, q), fma(-s, z, q)
 
 
@@ -185,8 +187,8 @@ def _scatter(memory, before, flux, scale, base, carry, out):
 
 
 @kernel
-def scalar_row(memory, pitch, columns, top, bottom, rule, weights, twist, g):
-    """g = g(sum_n w_n tr J(v_n)) for the layers n; the weights scale for the rule, too."""
+def scalar_row(memory, pitch, columns, top, bottom, rule, factor, mixed, weights, twist, g):
+    """g = g(sum_n w_n tr J(v_n)) for the layers n; the weights hold the rule's factor already."""
     number = memory.dtype.type
     for j in range(0, columns + 1, BYTES // memory.itemsize):
         trace = splat(memory, number(0))
@@ -216,17 +218,28 @@ def tensor_row(memory, pitch, columns, top, bottom, rule, factor, mixed, weights
         _store_tensor(memory, pitch, g + j, (m, d, o))
 
 
+def diffusivity_row(memory, pitch, columns, top, bottom, rule, factor, mixed, weights, twist, g):
+    """`scalar_row` if mixed is None, else `tensor_row`; no more than one of them is compiled."""
+    row = scalar_row if mixed is None else tensor_row
+    row(memory, pitch, columns, top, bottom, rule, factor, mixed, weights, twist, g)
+
+
+@overload(diffusivity_row)
+def _choose(memory, pitch, columns, top, bottom, rule, factor, mixed, weights, twist, g):
+    return (scalar_row if isinstance(mixed, types.NoneType) else tensor_row).py_func
+
+
 @kernel
-def flux_row(memory, pitch, columns, top, bottom, full, g, twist, oblique, scale, base, carry,
+def flux_row(memory, pitch, columns, top, bottom, mixed, g, twist, oblique, scale, base, carry,
              out):
-    """out = base + scale K' M(D) K v, as far as this row of cells completes it, for a row g of
-    D = g I, or for three of the tensor, (m, d, o).
+    """out = base + scale K' M(D) K v, as far as this row of cells completes it, for three rows g of
+    the tensor, (m, d, o), or for one of D = g I, if mixed is None.
     """
     zero = splat(memory, memory.dtype.type(0))
     before = zero, zero, zero
     for j in range(0, columns + 1, BYTES // memory.itemsize):
         gradient = _gradient(memory, top + j, bottom + j)
-        flux = _flux(gradient, load(memory, g + j), memory, pitch, full, g + j, twist, oblique)
+        flux = _flux(gradient, load(memory, g + j), memory, pitch, mixed, g + j, twist, oblique)
         _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
         before = flux
 
@@ -241,7 +254,7 @@ def scalar_step_row(memory, pitch, columns, top, bottom, rule, weight, twist, sc
         gradient = _gradient(memory, top + j, bottom + j)
         trace = _add_trace(gradient, gradient, weight, weight * twist, zero)
         g = diffusivity_of(rule, trace, number(1))
-        flux = _flux(gradient, g, memory, pitch, False, 0, twist, number(0))
+        flux = _flux(gradient, g, memory, pitch, None, 0, twist, number(0))
         _scatter(memory, before, flux, scale, top + j, carry + j, out + j)
         before = flux
 
@@ -250,7 +263,8 @@ def scalar_step_row(memory, pitch, columns, top, bottom, rule, weight, twist, sc
 
 
 @kernel
-def correlation_row(memory, pitch, columns, top, bottom, weights, twist, rule, factor, d, c):
+def scalar_correlation_row(memory, pitch, columns, top, bottom, weights, twist, gamma, rule,
+                           factor, mixed, d, c):
     """A row c = sum_n w_n tr(K v_n (K z_n)'); the rows of the layers z follow those of v.
 
     With a rule of g, and tr J in the row d, c = g'(tr J) times that, and d = g(tr J).
@@ -300,6 +314,20 @@ def tensor_correlation_row(memory, pitch, columns, top, bottom, weights, twist, 
         _store_tensor(memory, pitch, c + j, B)
 
 
+def correlation_row(memory, pitch, columns, top, bottom, weights, twist, gamma, rule, factor,
+                    mixed, d, c):
+    """`scalar_correlation_row` or `tensor_correlation_row`, likewise."""
+    row = scalar_correlation_row if mixed is None else tensor_correlation_row
+    row(memory, pitch, columns, top, bottom, weights, twist, gamma, rule, factor, mixed, d, c)
+
+
+@overload(correlation_row)
+def _choose_correlation(memory, pitch, columns, top, bottom, weights, twist, gamma, rule, factor,
+                        mixed, d, c):
+    return (scalar_correlation_row if isinstance(mixed, types.NoneType)
+            else tensor_correlation_row).py_func
+
+
 @inlined
 def _store_tensor(memory, pitch, row, tensor):
     for k in range(3):
@@ -307,7 +335,7 @@ def _store_tensor(memory, pitch, row, tensor):
 
 
 @kernel
-def pull_row(memory, pitch, columns, top, bottom, full, v, z, d, c, twist, oblique, scale, base,
+def pull_row(memory, pitch, columns, top, bottom, mixed, v, z, d, c, twist, oblique, scale, base,
              measure, carry, out, sums):
     """out = base + scale K' (M(D) K z + 2 M(C) K v), as far as this row of cells completes it.
 
@@ -323,10 +351,10 @@ def pull_row(memory, pitch, columns, top, bottom, full, v, z, d, c, twist, obliq
         flux = zero, zero, zero
         if d >= 0:
             other = _gradient(memory, top + z + j, bottom + z + j)
-            flux = _flux(other, load(memory, d + j), memory, pitch, full, d + j, twist, oblique)
+            flux = _flux(other, load(memory, d + j), memory, pitch, mixed, d + j, twist, oblique)
             along = fma(part, _product(gradient, flux), along)
         if c >= 0:
-            p, right, left = change = _flux(gradient, load(memory, c + j), memory, pitch, full,
+            p, right, left = change = _flux(gradient, load(memory, c + j), memory, pitch, mixed,
                                             c + j, twist, number(0))
             across = fma(part, _product(gradient, change), across)
             flux = flux[0] + (p + p), flux[1] + (right + right), flux[2] + (left + left)
@@ -334,63 +362,3 @@ def pull_row(memory, pitch, columns, top, bottom, full, v, z, d, c, twist, obliq
         before = flux
     store(memory, sums, along)
     store(memory, sums + lanes, across)
-
-
-# Memory for rows ----------------------------------------------------------------------------
-
-
-@inlined
-def pitch_of(columns, like):
-    """Distance of rows: whole vectors and one more, an odd number of 64 bytes, as powers of two
-    would crowd a cache's sets."""
-    line, lanes = 64 // like.itemsize, BYTES // like.itemsize
-    return ((columns // lanes + 1) * lanes // line + 1 | 1) * line
-
-
-@inlined
-def make_rows(count, columns, like):
-    """Memory for rows of zeros, which begin at multiples of 64 bytes."""
-    memory = aligned(count * pitch_of(columns, like), like)
-    memory[:] = 0
-    return memory
-
-
-@inlined
-def aligned(size, like):
-    """So many arbitrary numbers from a multiple of 64 bytes on."""
-    line = 64 // like.itemsize
-    data = np.empty(size + line, like.dtype)
-    first = -(data.ctypes.data // like.itemsize) % line
-    return data[first:first + size]
-
-
-@inlined
-def copy_in(v, memory, row):
-    """Pixels v into a row, with the mirror images of its ends."""
-    copy(v, memory[row + 1:row + 1 + v.size])
-    mirror_ends(memory, row, v.size)
-
-
-@inlined
-def copy_layers(v, i, memory, row, pitch):
-    """Row i of all layers into rows from `row` on, likewise."""
-    for n in range(len(v)):
-        copy_in(v[n, i], memory, row + n * pitch)
-
-
-@inlined
-def copy_tensor(tensor, i, columns, memory, row, pitch):
-    """Row i of a tensor's planes of cells into rows from `row` on."""
-    for k in range(len(tensor)):
-        copy(tensor[k, i], memory[row + k * pitch:row + k * pitch + columns + 1])
-
-
-@inlined
-def mirror_ends(memory, row, columns):
-    memory[row], memory[row + columns + 1] = memory[row + 1], memory[row + columns]
-
-
-@inlined
-def copy(v, out):
-    for j in range(out.size):
-        out[j] = v[j]

@@ -8,7 +8,8 @@ from numba.core.caching import FunctionCache
 
 
 SOURCES = [pathlib.Path(__file__).with_name(name)
-           for name in ("cells.py", "compiling.py", "kernels.py", "lanes.py", "stencils.py")]
+           for name in ("cells.py", "compiling.py", "kernels.py", "lanes.py", "rows.py",
+                        "stencils.py")]
 
 
 class _ForgivingCache:

@@ -104,7 +104,7 @@ def contrast_of(network, planes):
     block, squares = network.block, []
     for part in sample(planes):
         work = Workspace()
-        squares.append(block.structure(block.steers(part, work), work, full=False).ravel())
+        squares.append(block.trace(block.steers(part, work), work).ravel())
     squares = np.concatenate(squares)
     squares = squares[squares > 0]
     return float(np.sqrt(np.median(squares))) if squares.size else 1.0

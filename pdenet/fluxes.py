@@ -2,13 +2,13 @@
 
 A flux offers
     tensor(structure)   planes (g,) for D = g I, or 2 D = [[m + d, o], [o, m - d]] as (m, d, o),
-                        from J = structure() or 2 g(J) = structure(rule, factor, mixed), see
-                        `operators`, whose result it may change
+                        from J = structure() or 2 g(J) = structure(rule, factor), see `operators`,
+                        whose result it may change
     derivative(structure, correlation)
                         D'(J)[B], in the form of D: the Frechet derivative of D at J, which is
                         symmetric and so its own adjoint, from J = structure(), B = correlation()
     energy(structure)   the density whose derivative by J is D
-and says by `directional` whether it needs the whole structure tensor or its trace.
+and says by `mixed` what J_12 counts, or by None that it needs no more than the trace of J.
 """
 
 import math
@@ -28,7 +28,7 @@ __all__ = ["Isotropic", "Anisotropic", "Uncoupled", "Orientations"]
 class _Flux:
     diffusivity: object
 
-    mixed: ClassVar[float | None] = None  # what J_12 counts, where D = g(J) or g(tr J) I
+    mixed: ClassVar[float | None] = None
 
     def __post_init__(self):
         check_diffusivity(self.diffusivity)
@@ -42,11 +42,11 @@ class _Flux:
 
     @property
     def compiled(self):
-        """Whether kernels know the flux: by the rule of its diffusivity, and by `mixed`."""
-        return self.mixed is not None and is_compiled(self.diffusivity)
+        """Whether kernels know the flux, by the rule of its diffusivity and by `mixed`."""
+        return is_compiled(self.diffusivity)
 
     def _by_rule(self, structure):
-        return structure(self.diffusivity.rule, self.diffusivity.factor, self.mixed)
+        return structure(self.diffusivity.rule, self.diffusivity.factor)
 
 
 class Isotropic(_Flux):
@@ -67,9 +67,6 @@ class Isotropic(_Flux):
     >>> pdenet.Isotropic(pdenet.Rational(5.0))
     Isotropic(diffusivity=Rational(contrast=5.0))
     """
-
-    directional = False
-    mixed = 1.0
 
     def tensor(self, structure):
         if self.compiled:
@@ -93,7 +90,7 @@ class _Directional(_Flux):
     by nu_2, which is that of mu_2 by nu_1, and of mu_2 by nu_2.
     """
 
-    directional = True
+    mixed = 1.0
 
     def tensor(self, structure):
         m, d, o = tensor = structure()
@@ -167,8 +164,6 @@ class Anisotropic(_Directional):
     Anisotropic(diffusivity=Rational(contrast=5.0))
     """
 
-    mixed = 1.0
-
     def tensor(self, structure):
         return self._by_rule(structure) if self.compiled else super().tensor(structure)
 
@@ -202,7 +197,6 @@ class Uncoupled(_Flux):
     Uncoupled(diffusivity=Rational(contrast=5.0))
     """
 
-    directional = True
     mixed = 0.0  # the matrix function of J's diagonal acts on each of its entries by itself
 
     def tensor(self, structure):
@@ -264,6 +258,8 @@ class Orientations(_Directional):
     """
 
     angles: int = 32
+
+    compiled = False
 
     def __post_init__(self):
         super().__post_init__()

@@ -6,11 +6,11 @@ throughout. What a cell is, and how rows lie in `memory`, says `cells`.
 
 import numpy as np
 
-from .cells import (NONE, copy, copy_in, copy_layers, copy_tensor, correlation_row, flux_row,
-                    make_rows, mirror_ends, pitch_of, pull_row, response, scalar_row,
-                    scalar_step_row, tensor_correlation_row, tensor_row)
+from .cells import (NONE, correlation_row, diffusivity_row, flux_row, pull_row, response,
+                    scalar_step_row)
 from .compiling import kernel
 from .lanes import BYTES, load, store
+from .rows import copy, copy_in, copy_layers, copy_tensor, make_rows, mirror_ends, pitch_of
 
 # Planes ---------------------------------------------------------------------------------
 
@@ -19,17 +19,15 @@ from .lanes import BYTES, load, store
 def structure(v, weights, rule, factor, mixed, alpha, out):
     """Of J = sum_n w_n J(v_n), J(v) = [[p^2 + k s^2, p q], [p q, q^2 + k s^2]], k = (1-2 alpha)/4:
 
-    out (1, H+1, W+1) = g(tr J), or out (3, H+1, W+1) = (m, d, o) of 2 g(J); with the rule NONE
-    tr J and J themselves. mixed = 0 drops J's mixed entry, so that each of the others is by itself.
+    out (3, H+1, W+1) = (m, d, o) of 2 g(J), or, if mixed is None, out (1, H+1, W+1) = g(tr J); with
+    the rule NONE J and tr J themselves. mixed = 0 drops J's mixed entry, so that each of the others
+    is by itself.
     """
     layers, rows, columns = v.shape
     number = v.dtype.type
-    full = len(out) == 3
     twist = number(2) * (number(1) - number(2) * alpha)
-    share = number(0.125) if full else number(0.25) * factor
-    scaled = np.empty_like(weights)
-    for n in range(layers):
-        scaled[n] = share * weights[n]
+    share = number(0.25) * factor if mixed is None else number(0.125)
+    scaled = share * weights
     memory, pitch = make_rows(2 * layers + 3, columns, v), pitch_of(columns, v)
     half = layers * pitch  # the rows of all layers above the cells, or below
     g = 2 * half
@@ -37,28 +35,25 @@ def structure(v, weights, rule, factor, mixed, alpha, out):
         top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
         if i < rows:
             copy_layers(v, i, memory, bottom, pitch)
-        if full:
-            tensor_row(memory, pitch, columns, top, bottom, rule, factor, mixed, scaled, twist, g)
-        else:
-            scalar_row(memory, pitch, columns, top, bottom, rule, scaled, twist, g)
+        diffusivity_row(memory, pitch, columns, top, bottom, rule, factor, mixed, scaled, twist, g)
         for k in range(len(out)):
             copy(memory[g + k * pitch:], out[k, i])
 
 
 @kernel
-def diffuse(v, tensor, steers, weights, full, rule, factor, mixed, alpha, gamma, scale, add, out):
+def diffuse(v, tensor, steers, weights, rule, factor, mixed, alpha, gamma, scale, add, out):
     """out_n = scale K' M(D) K v_n, added to out_n if add.
 
-    D is given as planes, (g,) for D = g I or (m, d, o) = 2 D, or, where there are none, computed
-    by `structure` with the rule of g from the layers that steer, v itself where there are none.
+    D is given as planes, (m, d, o) = 2 D, or (g,) for D = g I if mixed is None. Without planes it
+    is computed as by `structure` from the layers that steer, v itself where there are none.
     """
     layers, rows, columns = v.shape
     number = v.dtype.type
     apart = len(steers)
     twist = number(2) * (number(1) - number(2) * alpha)
     oblique = -twist * gamma
-    share = number(0.125 if full else 0.25)
-    scaled = (share if full else share * factor) * weights
+    share = number(0.25 if mixed is None else 0.125)
+    scaled = (share * factor if mixed is None else share) * weights
     memory, pitch = make_rows(3 * layers + 2 * apart + 5, columns, v), pitch_of(columns, v)
     half = (layers + apart) * pitch
     carry = 2 * half
@@ -70,35 +65,31 @@ def diffuse(v, tensor, steers, weights, full, rule, factor, mixed, alpha, gamma,
         if i < rows:
             copy_layers(v, i, memory, bottom, pitch)
             copy_layers(steers, i, memory, bottom + leading, pitch)
-        if len(tensor) > 0:
+        if tensor is not None:
             copy_tensor(tensor, i, columns, memory, g, pitch)
-        elif full:
-            tensor_row(memory, pitch, columns, top + leading, bottom + leading, rule, factor,
-                       mixed, scaled, twist, g)
         else:
-            scalar_row(memory, pitch, columns, top + leading, bottom + leading, rule, scaled,
-                       twist, g)
+            diffusivity_row(memory, pitch, columns, top + leading, bottom + leading, rule, factor,
+                            mixed, scaled, twist, g)
         for n in range(layers):
             if add and i > 0:
                 copy_in(out[n, i - 1], memory, base)
-            flux_row(memory, pitch, columns, top + n * pitch, bottom + n * pitch, full, g, twist,
+            flux_row(memory, pitch, columns, top + n * pitch, bottom + n * pitch, mixed, g, twist,
                      oblique, share * scale, base, carry + n * pitch, result)
             if i > 0:
                 copy(memory[result + 1:], out[n, i - 1])
 
 
 @kernel
-def correlate(v, z, weights, tensor, alpha, gamma, out):
+def correlate(v, z, weights, tensor, mixed, alpha, gamma, out):
     """out = B, with tr(B D) = sum_n w_n (K z_n)' M(D) K v_n in every cell for the tensor D given.
 
-    Without gamma B = sum_n w_n (K v_n (K z_n)' + K z_n (K v_n)') / 2: its trace as a plane, if D is
-    a multiple of the identity, or (m, d, o). The adjoint of `diffuse` by D.
+    Without gamma B = sum_n w_n (K v_n (K z_n)' + K z_n (K v_n)') / 2 as (m, d, o), or, if mixed is
+    None, so that D is a multiple of the identity, its trace. The adjoint of `diffuse` by D.
     """
     layers, rows, columns = v.shape
     number = v.dtype.type
-    full = len(tensor) == 3
     twist = number(2) * (number(1) - number(2) * alpha)
-    scaled = number(0.125 if full else 0.25) * weights
+    scaled = number(0.25 if mixed is None else 0.125) * weights
     memory, pitch = make_rows(4 * layers + 6, columns, v), pitch_of(columns, v)
     half = 2 * layers * pitch
     d, c = 2 * half, 2 * half + 3 * pitch
@@ -107,25 +98,21 @@ def correlate(v, z, weights, tensor, alpha, gamma, out):
         if i < rows:
             copy_layers(v, i, memory, bottom, pitch)
             copy_layers(z, i, memory, bottom + layers * pitch, pitch)
-        if full:
-            copy(tensor[2, i], memory[d + 2 * pitch:d + 2 * pitch + columns + 1])
-            tensor_correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma, NONE,
-                                   number(1), number(1), d, c)
-        else:
-            correlation_row(memory, pitch, columns, top, bottom, scaled, twist, NONE, number(1),
-                            d, c)
+        copy_tensor(tensor, i, columns, memory, d, pitch)
+        correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma, NONE, number(1),
+                        mixed, d, c)
         for k in range(len(out)):
             copy(memory[c + k * pitch:], out[k, i])
 
 
 @kernel
-def pull(v, z, weights, tensor, change, steers, steering, full, rule, factor, mixed, alpha, gamma,
-         along, across, out, steered):
+def pull(v, z, weights, tensor, change, steers, steering, rule, factor, mixed, alpha, gamma, along,
+         across, out, steered):
     """The adjoint of `diffuse` by the layers and by those that steer:
 
     out_n = K' (M(D) K z_n + 2 M(C) K v_n), where v steers; otherwise the two terms apart, the
     second, of the layers that steer, in `steered`. D and C are given as planes as in `diffuse`, C
-    without gamma, or, where there are none, computed as g(J) and g'(J)[B], see `structure` and
+    without gamma, or, where they are None, computed as g(J) and g'(J)[B], see `structure` and
     `correlate`. out may be z.
 
     along, the sums of (K v_n)' M(D) K z_n over the cells, and across, of (K a_n)' M(C) K a_n for
@@ -136,7 +123,7 @@ def pull(v, z, weights, tensor, change, steers, steering, full, rule, factor, mi
     apart = len(steers)
     twist = number(2) * (number(1) - number(2) * alpha)
     oblique = -twist * gamma
-    share = number(0.125 if full else 0.25)
+    share = number(0.25 if mixed is None else 0.125)
     scaled, scaling = share * weights, share * steering
     memory, pitch = make_rows(7 * layers + 5 * apart + 11, columns, v), pitch_of(columns, v)
     half = (2 * layers + apart) * pitch
@@ -156,21 +143,17 @@ def pull(v, z, weights, tensor, change, steers, steering, full, rule, factor, mi
             copy_layers(v, i, memory, bottom, pitch)
             copy_layers(z, i, memory, bottom + layers * pitch, pitch)
             copy_layers(steers, i, memory, bottom + leading, pitch)
-        if len(tensor) > 0:
+        if tensor is not None:
             copy_tensor(tensor, i, columns, memory, d, pitch)
             copy_tensor(change, i, columns, memory, c, pitch)
-        elif full:
-            tensor_row(memory, pitch, columns, top + leading, bottom + leading, NONE, factor,
-                       mixed, scaling, twist, d)
-            tensor_correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma, rule,
-                                   factor, mixed, d, c)
         else:
-            scalar_row(memory, pitch, columns, top + leading, bottom + leading, NONE, scaling,
-                       twist, d)
-            correlation_row(memory, pitch, columns, top, bottom, scaled, twist, rule, factor, d, c)
+            diffusivity_row(memory, pitch, columns, top + leading, bottom + leading, NONE, factor,
+                            mixed, scaling, twist, d)
+            correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma, rule, factor,
+                            mixed, d, c)
         for n in range(layers + apart):
             a = n * pitch if n < layers else leading + (n - layers) * pitch
-            pull_row(memory, pitch, columns, top, bottom, full, a, (layers + n) * pitch,
+            pull_row(memory, pitch, columns, top, bottom, mixed, a, (layers + n) * pitch,
                      d if n < layers else -1, c if apart == 0 or n >= layers else -1, twist,
                      oblique, share, base, halves if i == 0 or i == rows else measure,
                      carry + n * pitch, result, parts + 2 * lanes * n)
@@ -208,11 +191,10 @@ def respond(rule, factor, slope, x):
 
 
 @kernel
-def explicit_steps(u, v, weights, tile, inner, full, rule, factor, mixed, alpha, gamma, scales,
-                   out):
+def explicit_steps(u, v, weights, tile, inner, rule, factor, mixed, alpha, gamma, scales, out):
     """out = u after the steps u_m += scales[s] K' M(D) K u_m.
 
-    D = g(J) if full, else g(tr J) I, with J = sum_n w_n J(v_n) of layers v for a single
+    D = g(J), or g(tr J) I if mixed is None, with J = sum_n w_n J(v_n) of layers v for a single
     step, or, where v is empty, of the channels of u themselves. Computed on the tile (top,
     bottom, left, right) of the image, written where its inner part is, likewise given.
 
@@ -221,15 +203,13 @@ def explicit_steps(u, v, weights, tile, inner, full, rule, factor, mixed, alpha,
     between stays in the cache. The same rows as `structure` and `diffuse`, so the same numbers.
     """
     channels, steps, layers = len(u), scales.size, len(v)
-    single = channels == 1 and layers == 0 and not full
+    single = mixed is None and channels == 1 and layers == 0
     rows, columns, left = tile[1] - tile[0], tile[3] - tile[2], tile[2]
     number = u.dtype.type
     twist = number(2) * (number(1) - number(2) * alpha)
     oblique = -twist * gamma
-    share = number(0.125 if full else 0.25)
-    scaled = np.empty_like(weights)
-    for n in range(weights.size):
-        scaled[n] = (share if full else share * factor) * weights[n]
+    share = number(0.25 if mixed is None else 0.125)
+    scaled = (share * factor if mixed is None else share) * weights
     # For each step and channel the last two rows before it, and what is carried; then g, a row
     # of the result, and the last two rows of the layers.
     memory = make_rows(3 * steps * channels + 4 + 2 * layers, columns, u)
@@ -253,11 +233,9 @@ def explicit_steps(u, v, weights, tile, inner, full, rule, factor, mixed, alpha,
             if layers > 0:
                 over = steering + max(i - 1, 0) % 2 * layers * pitch
                 under = steering + min(i, rows - 1) % 2 * layers * pitch
-            if full:
-                tensor_row(memory, pitch, columns, over, under, rule, factor, mixed, scaled,
-                           twist, g)
-            elif not single:
-                scalar_row(memory, pitch, columns, over, under, rule, scaled, twist, g)
+            if not single:
+                diffusivity_row(memory, pitch, columns, over, under, rule, factor, mixed, scaled,
+                                twist, g)
             row = tile[0] + i - 1
             final = s == steps - 1
             for m in range(channels):
@@ -268,7 +246,7 @@ def explicit_steps(u, v, weights, tile, inner, full, rule, factor, mixed, alpha,
                     scalar_step_row(memory, pitch, columns, above, below, rule, scaled[0], twist,
                                     share * scales[s], carry, target)
                 else:
-                    flux_row(memory, pitch, columns, above, below, full, g, twist, oblique,
+                    flux_row(memory, pitch, columns, above, below, mixed, g, twist, oblique,
                              share * scales[s], above, carry, target)
                 if not final:
                     mirror_ends(memory, target, columns)

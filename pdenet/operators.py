@@ -1,10 +1,10 @@
 """Differential operators K, the structure K u K u' and K' Phi beside each other.
 
 An operator offers
-    structure(v, weights, full, work, rule, factor, mixed)
-        of J = sum_n w_n K v_n (K v_n)' the trace as a plane (1, ...), or the tensor
-        [[m + d, o], [o, m - d]] as planes (m, d, o); with the rule of a diffusivity g already g of
-        the trace, or 2 g of the tensor, of its diagonal alone for mixed = 0
+    structure(v, weights, mixed, work, rule, factor)
+        of J = sum_n w_n K v_n (K v_n)' the tensor [[m + d, o], [o, m - d]] as planes (m, d, o), or
+        the trace as a plane (1, ...), if mixed is None; with the rule of a diffusivity g already
+        2 g of the tensor, of its diagonal alone for mixed = 0, or g of the trace
     diffuse(v, tensor, scale, add, out, work)
         out_n = scale K' M(D) K v_n, added to out_n if add; D = g I for planes (g,), or
         2 D = (m, d, o), or a `Response`, where a kernel computes D as it goes (`fused`)
@@ -38,10 +38,14 @@ class Response(NamedTuple):
 
     steers: Any
     weights: Any
-    full: bool
     rule: int
     factor: float
-    mixed: float
+    mixed: float | None
+
+
+def as_number(mixed, dtype):
+    """As kernels take it: None, the scalar diffusivity, has kernels of its own."""
+    return None if mixed is None else dtype.type(mixed)
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,12 @@ class Gradient:
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.5))
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma, least=0.0, most=1.0))
 
-    def structure(self, v, weights, full, work, rule=cells.NONE, factor=1.0, mixed=1.0):
+    def structure(self, v, weights, mixed, work, rule=cells.NONE, factor=1.0):
         rows, columns = v.shape[1:]
-        out = work.array("structure", (3 if full else 1, rows + 1, columns + 1), v.dtype)
+        out = work.array("structure", (1 if mixed is None else 3, rows + 1, columns + 1), v.dtype)
         number = v.dtype.type
-        kernels.structure(v, weights, rule, number(factor), number(mixed), number(self.alpha), out)
+        kernels.structure(v, weights, rule, number(factor), as_number(mixed, v.dtype),
+                          number(self.alpha), out)
         return out
 
     def diffuse(self, v, tensor, scale, add, out, work):
@@ -101,28 +106,29 @@ class Gradient:
     def correlation(self, v, z, weights, tensor, work):
         out = work.array("correlation", tensor.shape, v.dtype)
         number = v.dtype.type
-        kernels.correlate(v, z, weights, tensor, number(self.alpha), number(self.gamma), out)
+        mixed = None if len(tensor) == 1 else number(1)
+        kernels.correlate(v, z, weights, tensor, mixed, number(self.alpha), number(self.gamma), out)
         return out
 
     def pull(self, v, z, weights, steers, tensor, change, out, steered, work):
         number = v.dtype.type
         planes, response = self._either(v, tensor)
         along, across = np.zeros(len(v)), np.zeros(len(steers))
-        kernels.pull(v, z, weights, planes, planes if change is None else change,
+        kernels.pull(v, z, weights, planes, change,
                      *response._replace(steers=v[:0] if steers is v else steers),
                      number(self.alpha), number(self.gamma), along, across, out, steered)
         return along, across
 
     @staticmethod
     def _either(v, tensor):
-        """The planes of D and what it is computed from, one of them empty, as kernels take it."""
+        """The planes of D, or None and what it is computed from, as kernels take it."""
         number = v.dtype.type
         if not isinstance(tensor, Response):
-            return tensor, Response(v[:0], np.ones(0, v.dtype), len(tensor) == 3, cells.NONE,
-                                    number(1), number(1))
+            return tensor, Response(v[:0], np.ones(0, v.dtype), cells.NONE, number(1),
+                                    None if len(tensor) == 1 else number(1))
         steers = v[:0] if tensor.steers is v else tensor.steers
-        return v[:0], tensor._replace(steers=steers, factor=number(tensor.factor),
-                                      mixed=number(tensor.mixed))
+        return None, tensor._replace(steers=steers, factor=number(tensor.factor),
+                                     mixed=as_number(tensor.mixed, v.dtype))
 
     @property
     def symbol(self):
@@ -143,7 +149,7 @@ class _SecondOrder:
     directional = fused = False
     reach = 2
 
-    def structure(self, v, weights, full, work, rule=cells.NONE, factor=1.0, mixed=1.0):
+    def structure(self, v, weights, mixed, work, rule=cells.NONE, factor=1.0):
         out = work.array("structure", (1,) + v.shape[1:], v.dtype)
         out[:] = 0
         for plane, weight in zip(v, weights, strict=True):

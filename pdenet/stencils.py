@@ -4,9 +4,9 @@ Planes (H, W) of float32 or float64, C-contiguous; the last argument is written.
 continues half-sample symmetrically.
 """
 
-from .cells import aligned, pitch_of
 from .compiling import inlined, kernel
 from .lanes import BYTES, fma, load, store, transpose
+from .rows import aligned, pitch_of
 
 
 # Gaussian smoothing ------------------------------------------------------------------
@@ -18,51 +18,53 @@ def smooth(v, taps, scale, add, out):
 
     taps: the kernel from its centre to one side. It is symmetric, so G is its own transpose,
     at the boundary too. Both directions are the same pass, along the rows; as it leaves its
-    result transposed, the second pass smooths along what were columns and turns them back.
+    result transposed, the second pass smooths along what were columns and turns them back. A
+    strip of rows, as many as lanes, is stood upright before, so that whole vectors of neighbours
+    meet the same tap.
     """
     rows, columns = v.shape
+    radius, lanes = taps.size - 1, BYTES // v.itemsize
     height, pitch = -(-columns // 4) * 4, pitch_of(rows, v)
     turned = aligned(height * pitch, v).reshape(height, pitch)
-    _smooth_rows(v, rows, columns, taps, add and False, turned)  # no literal: compiled once
-    _smooth_rows(turned, columns, rows, scale * taps, add, out)
-
-
-@kernel
-def _smooth_rows(v, rows, columns, taps, add, out):
-    """out = (v smoothed along its rows)', added to out if add; where out has room, garbage beyond.
-
-    A strip of rows, as many as lanes, is turned upright before, so that whole vectors of
-    neighbours meet the same tap.
-    """
-    radius = taps.size - 1
-    lanes, block = BYTES // v.itemsize, 64 // v.itemsize
-    height = columns + 2 * radius + 4
+    height = max(v.shape) + 2 * radius + 4
     memory, rest = aligned(height * lanes, v), aligned(4 * lanes, v).reshape(4, lanes)
+    memory[:] = 0  # what lies beyond the image is computed with, if never used
     upright = memory.reshape(height, lanes)
-    for top in range(0, rows, lanes):
-        count = min(lanes, rows - top)
-        for i in range(0, count, block):
-            for j in range(0, columns, block):
-                if i + block <= count and j + block <= columns:
-                    transpose(v[top + i:, j:], upright[radius + j:, i:])
-                else:
-                    for k in range(i, min(i + block, count)):
-                        for n in range(j, min(j + block, columns)):
-                            upright[radius + n, k] = v[top + k, n]
-        for k in range(1, radius + 1):
-            store(upright[radius - k], 0, load(upright[radius + _mirror(-k, columns)], 0))
-            end = columns - 1 + k
-            store(upright[radius + end], 0, load(upright[radius + _mirror(end, columns)], 0))
-        for j in range(0, columns, 4):
-            fits = j + 4 <= len(out) and top + lanes <= out.shape[1]
-            target, row, column = (out, j, top) if fits else (rest, 0, 0)
-            four = _four_rows(memory, (radius + j) * lanes, taps)
-            _deliver(four, add and fits, target, row, column)
-            if not fits:
-                for n in range(min(4, columns - j)):
-                    for k in range(count):
-                        before = out[j + n, top + k] if add else v.dtype.type(0)
-                        out[j + n, top + k] = before + rest[n, k]
+    source, target, adding = v, turned, False
+    for _ in range(2):
+        for top in range(0, rows, lanes):
+            count = min(lanes, rows - top)
+            _stand_up(source, top, count, columns, radius, upright)
+            for j in range(0, columns, 4):
+                four = _four_rows(memory, (radius + j) * lanes, taps)
+                fits = j + 4 <= len(target) and top + lanes <= target.shape[1]
+                place, row, column = (target, j, top) if fits else (rest, 0, 0)
+                _deliver(four, adding and fits, place, row, column)
+                if not fits:
+                    for n in range(min(4, columns - j)):
+                        for k in range(count):
+                            before = target[j + n, top + k] if adding else v.dtype.type(0)
+                            target[j + n, top + k] = before + rest[n, k]
+        source, target, adding, taps = turned, out, add, scale * taps
+        rows, columns = columns, rows
+
+
+@inlined
+def _stand_up(v, top, count, columns, radius, upright):
+    """Rows of v from `top` on as columns, continued by their mirror images at both ends."""
+    block = 64 // v.itemsize
+    for i in range(0, count, block):
+        for j in range(0, columns, block):
+            if i + block <= count and j + block <= columns:
+                transpose(v[top + i:, j:], upright[radius + j:, i:])
+            else:
+                for k in range(i, min(i + block, count)):
+                    for n in range(j, min(j + block, columns)):
+                        upright[radius + n, k] = v[top + k, n]
+    for k in range(1, radius + 1):
+        store(upright[radius - k], 0, load(upright[radius + _mirror(-k, columns)], 0))
+        end = columns - 1 + k
+        store(upright[radius + end], 0, load(upright[radius + _mirror(end, columns)], 0))
 
 
 @inlined

@@ -8,6 +8,7 @@ import numpy as np
 from pdenet import (DiffusionNetwork, Exponential, Gradient, Hessian, Laplacian, ScaleSpace,
                     cells, fluxes)
 from pdenet.diffusivities import DIFFUSIVITIES
+from pdenet.rows import make_rows, pitch_of
 
 SHAPE = (9, 11)
 
@@ -93,7 +94,7 @@ def check_close_eigenvalues(diffusivity, dtype):
     structure = np.stack([1 + 0 * r, r * np.cos(angle), r * np.sin(angle)]).astype(dtype)
 
     def correlation(rule=cells.NONE, factor=1.0):
-        memory, pitch = cells.make_rows(9, v.size, v), cells.pitch_of(v.size, v)
+        memory, pitch = make_rows(9, v.size, v), pitch_of(v.size, v)
         rows = memory.reshape(9, pitch)
         rows[0, 1:v.size + 1], rows[1, 1:v.size + 1], rows[2:5, :r.size] = v, z, structure
         cells.tensor_correlation_row(memory, pitch, v.size, 0, 0, np.full(1, 0.125, dtype),

@@ -305,7 +305,7 @@ def test_peak_memory_is_what_the_docstring_says(case, kept, monkeypatch):
     peak = tracemalloc.get_traced_memory()[1] * case.channels / u.nbytes
     tracemalloc.stop()
     exact = network.operator.fused and network.flux.compiled
-    M, T = case.channels, 0 if exact else 3 if network.flux.directional else 1
+    M, T = case.channels, 0 if exact else 1 if network.flux.mixed is None else 3
     L, S = (0 if part is None or part.reach == 0 else part.sigmas.size
             for part in (network.scales, network.steering))
     assert S == 0 or not np.array_equal(network.scales.sigmas, network.steering.sigmas)

@@ -59,8 +59,8 @@ def test_structure(shape, dtype, tolerance):
     v, weights = random((3,) + shape, dtype), np.array([0.5, 2.0, 0.1], dtype)
     operator = Gradient(0.3)
     expected = naive.structure(v.astype(float), weights.astype(float), 0.3)
-    j = operator.structure(v, weights, True, Workspace())
-    trace = operator.structure(v, weights, False, Workspace())
+    j = operator.structure(v, weights, 1.0, Workspace())
+    trace = operator.structure(v, weights, None, Workspace())
     atol = 100 * tolerance
     np.testing.assert_allclose(matrices(j), expected, rtol=0, atol=atol)
     np.testing.assert_allclose(trace[0], np.trace(expected, axis1=-2, axis2=-1), atol=atol)
@@ -72,7 +72,7 @@ def test_structure(shape, dtype, tolerance):
 def test_divergence_has_the_published_weights(shape, gamma, dtype, tolerance):
     v = random(shape, dtype)
     work = Workspace()
-    j = Gradient(0.2).structure(v[np.newaxis], np.ones(1, dtype), True, work).copy()
+    j = Gradient(0.2).structure(v[np.newaxis], np.ones(1, dtype), 1.0, work).copy()
     d = matrices(j)
     out = np.zeros_like(v)
     Gradient(0.2, gamma).diffuse(v[np.newaxis], 2 * j, -1.0, True, out[np.newaxis], work)
@@ -86,7 +86,7 @@ def test_divergence_has_the_published_weights(shape, gamma, dtype, tolerance):
 def test_second_order_operators(shape, operator, dtype, tolerance):
     v, z, work = random(shape, dtype), random(shape, dtype, 1), Workspace()
     expected = naive.second_order_operators(v.astype(float), operator)
-    x = operator.structure(v[np.newaxis], np.ones(1, dtype), False, work)[0]
+    x = operator.structure(v[np.newaxis], np.ones(1, dtype), None, work)[0]
     atol = 1000 * tolerance
     np.testing.assert_allclose(x, sum(sample**2 for sample in expected), rtol=0, atol=atol)
     # K' M K is symmetric, with K' K for g = 1.
@@ -104,7 +104,7 @@ def test_second_order_operators(shape, operator, dtype, tolerance):
 def test_gradient_form_is_symmetric(shape, dtype, tolerance):
     v, z, work = random(shape, dtype), random(shape, dtype, 1), Workspace()
     operator = Gradient(0.41, 0.7)
-    d = operator.structure(v[np.newaxis], np.ones(1, dtype), True, work).copy()
+    d = operator.structure(v[np.newaxis], np.ones(1, dtype), 1.0, work).copy()
     kv, kz = np.zeros_like(v), np.zeros_like(v)
     operator.diffuse(v[np.newaxis], d, 1.0, True, kv[np.newaxis], work)
     operator.diffuse(z[np.newaxis], d, 1.0, False, kz[np.newaxis], work)
@@ -119,11 +119,11 @@ def test_diffusivity_of_tensors_is_the_matrix_function(name, dtype, tolerance):
     layers[:, :6] = 0  # J = 0, where the eigenvectors are arbitrary
     g = DIFFUSIVITIES[name](1.5)
     operator, weights = Gradient(0.41), np.ones(4, dtype)
-    j = matrices(operator.structure(layers, weights, True, Workspace()))
-    result = operator.structure(layers, weights, True, Workspace(), g.rule, g.factor)
+    j = matrices(operator.structure(layers, weights, 1.0, Workspace()))
+    result = operator.structure(layers, weights, 1.0, Workspace(), g.rule, g.factor)
     np.testing.assert_allclose(matrices(result) / 2, naive.matrix_function(g.g, j), rtol=0,
                                atol=50 * tolerance)
-    scalar = operator.structure(layers, weights, False, Workspace(), g.rule, g.factor)
+    scalar = operator.structure(layers, weights, None, Workspace(), g.rule, g.factor)
     np.testing.assert_allclose(scalar[0], g.g(np.trace(j, axis1=-2, axis2=-1)), rtol=0,
                                atol=50 * tolerance)
 
@@ -135,9 +135,8 @@ def test_a_tensor_computed_on_the_way_is_the_same(flux, steers, dtype, tolerance
     v, others = random((3, 21, 37), dtype), random((steers, 21, 37), dtype, 1)
     layers, work, operator = others if steers else v, Workspace(), Gradient(0.3, 0.5)
     weights, g = np.linspace(0.5, 1.5, len(layers)).astype(dtype), Rational(0.7)
-    response = Response(layers, weights, flux.directional, g.rule, g.factor, flux.mixed)
-    planes = operator.structure(layers, weights, flux.directional, work, g.rule, g.factor,
-                                flux.mixed)
+    response = Response(layers, weights, g.rule, g.factor, flux.mixed)
+    planes = operator.structure(layers, weights, flux.mixed, work, g.rule, g.factor)
     for add in (False, True):
         on_the_way, held = v.copy(), v.copy()
         operator.diffuse(v, response, 0.3, add, on_the_way, work)

@@ -2,19 +2,22 @@
 
     python -m benchmarks.faults --quick    a few of each
     python -m benchmarks.faults            20 killed trainings, 500 killed saves, 10 000 odd files
-                                           of each kind and arrays
+                                           of each kind, arrays, arguments and commands
 
 Every fault is one that happens in a laboratory. Counted are those tried, those survived (the
-promised result, the promised message, or the old file), and what was lost.
+promised result, the promised message, or the old file), and what was lost. What takes longer than
+20 seconds is lost, too; the most memory that the process has had is told at the end.
 """
 
 import argparse
 import contextlib
 import errno
+import inspect
 import json
 import os
 import pathlib
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -96,8 +99,6 @@ def killed_saves(count):
 
 def full_disk(count):
     """Writing fails after some bytes: the old file stays, nothing is left beside it."""
-    import resource
-
     network, survived = pdenet.models.eed(2.0), 0
     network.save("old.json")
     before = pathlib.Path("old.json").read_bytes()
@@ -239,6 +240,115 @@ def odd_images(count):
     return count, survived
 
 
+NETWORK = pdenet.models.multiscale(5.0, sigmas=[0.0, 1.0], steps=2)
+SMALL = np.random.default_rng(0).uniform(0, 255, (9, 7))
+ODD = (None, True, False, 0, 1, -1, 3, 2.5, 1e-300, 1e300, 10**400, float("nan"), float("inf"), "",
+       "eed", "fed", b"x", [], [1.0], [3, 2, 1], {}, object(), SMALL, SMALL > 9, SMALL * 1j, print,
+       np.float32(2), np.int8(3), np.array(4.0), pdenet.Exponential(5.0), NETWORK, (1, 2))
+CALLS = (*((getattr(pdenet, name), (SMALL,), {"contrast": 5.0, "time": 1.0})
+           for name in ("perona_malik", "you_kaveh", "lysaker_lundervold_tai", "gerig",
+                        "weickert_brox", "eed", "weickert_1994", "multiscale")),
+         (pdenet.denoise, (SMALL, 10), {}), (pdenet.denoiser, (10.0,), {}),
+         (NETWORK, (SMALL,), {}), (NETWORK.evolve, (SMALL, 1.0), {}),
+         (NETWORK.vjp, (SMALL,), {}), (NETWORK.loss_and_gradient, (SMALL, SMALL), {}),
+         (NETWORK.with_parameters, ({"tau": 0.1},), {}), (NETWORK.energy, (SMALL,), {}),
+         (pdenet.fit, (NETWORK, SMALL, SMALL), {"epochs": 1}),
+         (pdenet.fit_noisy, (NETWORK, SMALL, 10), {"epochs": 1}), (pdenet.Adam, (), {}),
+         (pdenet.ScaleSpace, ([0.0, 1.0],), {}), (pdenet.Gradient, (), {}),
+         (pdenet.DiffusionBlock, (NETWORK.operator, NETWORK.scales, NETWORK.flux), {}),
+         (pdenet.DiffusionNetwork, (NETWORK.operator, NETWORK.scales, NETWORK.flux), {}),
+         (pdenet.rectangles, (1, 30), {}), (pdenet.add_noise, (SMALL, 10), {}),
+         (pdenet.estimate_contrast, (NETWORK, SMALL), {}),
+         (pdenet.estimate_time, (NETWORK, SMALL), {}), (pdenet.pretrained, ("anisotropic",), {}))
+
+
+def odd_arguments(count):
+    """One argument or two of a public function are odd: a result, or an error that names them."""
+    generator, survived = random.Random(2), 0
+    for _ in range(count):
+        function, given, named = generator.choice(CALLS)
+        given, named = list(given), dict(named)
+        names = [name for name, parameter in inspect.signature(function).parameters.items()
+                 if parameter.kind is not parameter.VAR_KEYWORD]
+        for _ in range(generator.randint(1, 2)):
+            k = generator.randrange(len(names))
+            if names[k] in ("callback", "progress", "client"):  # called, whatever they are
+                continue
+            if k < len(given):
+                given[k] = generator.choice(ODD)
+            else:
+                named[names[k]] = generator.choice(ODD)
+        named = {name: value for name, value in named.items() if name not in names[:len(given)]}
+        try:
+            with _limited():
+                function(*given, **named)
+            survived += 1
+        except (TypeError, ValueError, FileNotFoundError, FloatingPointError) as error:
+            survived += 0 < len(str(error)) < 2000
+        except BaseException as error:
+            print(f"  {function}: {given}, {named}: {type(error).__name__}: {error}")
+    return count, survived
+
+
+WORDS = ("filter", "denoise", "train", "info", "eed", "multiscale", "isotropic", "in.png", "no.png",
+         "odd-out.png", "folder", ".", "", "--contrast", "--time", "--sigma", "--sigmas", "--dtype",
+         "uint8", "float32", "--workers", "--overwrite", "--max-pixels", "--parameters", "--noise",
+         "--seed", "--epochs", "--images", "--checkpoint", "-1", "0", "1", "2.5", "1e400", "nan",
+         "in.json", "\x00", "example:camera", "http://localhost/a.png", "out.zarr", "--help")
+
+
+def odd_commands(count):
+    """Words of the command line at random: done, or one line and a code; the input stays."""
+    import imageio.v3 as iio
+
+    iio.imwrite("in.png", SMALL.astype(np.uint8))
+    NETWORK.save("in.json")
+    os.makedirs("folder", exist_ok=True)
+    before = [pathlib.Path(name).read_bytes() for name in ("in.png", "in.json")]
+    generator, survived = random.Random(3), 0
+    for _ in range(count):
+        words = [generator.choice(WORDS[:4]), *generator.choices(WORDS, k=generator.randint(0, 6))]
+        if generator.random() < 0.5:  # likely to begin work
+            words[1:1] = generator.choice((["eed", "in.png", "odd-out.png"], ["in.png", "odd.tif"]))
+        if words[0] == "train":
+            words += ["--epochs", "1", "--images", "1"]
+        message = _StandardError()
+        try:
+            with (contextlib.redirect_stderr(message), contextlib.redirect_stdout(_StandardError()),
+                  _limited()):
+                status = cli.main(words)
+        except SystemExit as error:  # argparse
+            status = error.code
+        except BaseException as error:
+            print(f"  {words}: {type(error).__name__}: {error}")
+            continue
+        kept = [pathlib.Path(name).read_bytes() for name in ("in.png", "in.json")] == before
+        survived += (kept or "--overwrite" in words) and (
+            status == 0 or status in (1, 2) and "Traceback" not in message.text
+            and "pdenet" in message.text.splitlines()[-1])
+        for name in {*os.listdir(), *(f"folder/{name}" for name in os.listdir("folder"))}:
+            if os.path.isfile(name) and name not in ("in.png", "in.json"):
+                os.unlink(name)
+        if not kept:
+            pathlib.Path("in.png").write_bytes(before[0])
+            pathlib.Path("in.json").write_bytes(before[1])
+    return count, survived
+
+
+@contextlib.contextmanager
+def _limited(seconds=20):
+    """A hang is an error."""
+    def stop(*_):
+        raise TimeoutError
+    old = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, old)
+
+
 class _StandardError:
     def __init__(self):
         self.text = ""
@@ -259,6 +369,8 @@ FAULTS = {"kill -9 of pdenet train, resumed": (killed_trainings, 20, 1),
           "Ctrl-C in pdenet train": (interrupted, 5, 1),
           "parameter files and checkpoints changed at random": (odd_documents, 10_000, 300),
           "arrays of odd types, shapes and values": (odd_arrays, 10_000, 300),
+          "arguments of public functions": (odd_arguments, 10_000, 300),
+          "words on the command line": (odd_commands, 10_000, 100),
           "image files changed at random": (odd_images, 10_000, 100)}
 
 
@@ -274,7 +386,9 @@ def main():
             table.append([name, tried, survived])
             lost += tried - survived
             print(f"{name:52}{tried:7} tried {survived:7} survived", flush=True)
-    print(f"=> {sum(row[1] for row in table[1:])} faults, {lost} lost")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"=> {sum(row[1] for row in table[1:])} faults, {lost} lost; at most {peak:.2f} GiB of "
+          f"memory")
     if not options.quick:
         timing.write_table(TARGET, table)
     return int(lost > 0)

@@ -1,6 +1,6 @@
 """How does the cost grow with the image, the model and the threads?
 
-    python -m benchmarks.growth            five minutes; writes data/growth.csv and growth.png
+    python -m benchmarks.growth            half a minute; writes data/growth.csv and growth.png
     python -m benchmarks.growth --quick    a minute, smaller
 
 For every quantity the seconds of a call while all others stay, and the exponent of the growth by
@@ -43,7 +43,7 @@ def series(quick):
         edge**2: functools.partial(figure4.start("anisotropic").loss_and_gradient,
                                    image_of(edge), image_of(edge), workers=1)
         for edge in sizes[:3]}
-    yield "scales", "equal scales around 4 pixels, 2 steps", 1, {
+    yield "scales", "scales of 4 pixels, 2 steps", 1, {
         count: functools.partial(models.multiscale(
             30.0, sigmas=4 + 1e-3 * np.arange(count), tau=1e-3, steps=2), image_of(size),
             workers=1) for count in (2, 4, 8, 16)}
@@ -70,15 +70,24 @@ def series(quick):
 
 def draw(tables, path):
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     names = list(dict.fromkeys(table[0] for table in tables))
-    figure = Figure(figsize=(9, 5.5), layout="constrained")
+    figure = Figure(figsize=(10, 6.5), layout="constrained")
     for axes, name in zip(figure.subplots(2, 3).flat, names, strict=True):
         for quantity, what, _, values, slope in tables:
             if quantity == name:
-                axes.loglog(list(values), list(values.values()), "o-", label=f"{what}: {slope:.2f}")
-        axes.set(xlabel=name, ylabel="seconds")
-        axes.legend(fontsize=7)
+                axes.loglog(list(values), [1e3 * seconds for seconds in values.values()], "o-",
+                            label=f"{what}: {slope:.2f}")
+                if max(values) < 1000:
+                    axes.set_xticks(list(values), [f"{value:g}" for value in values])
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        low, high = axes.get_ylim()
+        axes.set(xlabel=name, ylabel="milliseconds", ylim=(low, high * (high / low)**0.35))
+        axes.legend(fontsize=7, loc="upper left")
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=150)
 

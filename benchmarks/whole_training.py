@@ -1,6 +1,6 @@
 """How long does the paper's whole training take?
 
-    python -m benchmarks.whole_training            six minutes; writes data/whole_training.csv
+    python -m benchmarks.whole_training            eight minutes; writes data/whole_training.csv
     python -m benchmarks.whole_training --quick    two epochs of each model
 
 The three models of Figure 4, 100 images of 256 x 256, batches of four, Adam: a tenth of the 400

@@ -16,7 +16,6 @@ from . import lazy
 from .atomic import atomic_file
 from .imagefiles import Image, ImageFileError, UsageError, check_new, one_line
 
-TILE = 4096
 JOURNAL = "pdenet-run.json"
 
 
@@ -65,8 +64,7 @@ def run(source, target, process, settings, dtype, overwrite, bar):
     settings: of the command, which the tiles of an interrupted run must agree with.
     """
     partial = target.rstrip("/") + ".partial"
-    lazy.TILE = TILE
-    with open_array(source) as (array, axis):
+    with open_array(source) as (array, axis), lazy.one_by_one():
         dtype = np.dtype(dtype or array.dtype)
         result = process(array, axis)
         settings = {"source": os.path.abspath(source), "shape": list(array.shape),

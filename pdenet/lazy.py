@@ -6,13 +6,35 @@ result is asked for, and then only what it needs.
 
 A chunk of M channels has at most TILE x TILE pixels, or HALOS halos in each direction where that is
 more. A task holds its chunk with its halo, four arrays of this size at most, and the work arrays
-of one tile, whatever the size of the image.
+of one tile, whatever the size of the image. Steps are made in several passes over all chunks, so
+that halos stay narrow; where chunks are computed one by one and share nothing, in a single pass
+over wider ones, as a chunk would take all its neighbours along in each pass but the first.
 """
+
+import contextlib
+import contextvars
+import math
 
 import numpy as np
 
 TILE = 2048  # pixels
 HALOS = 8  # the least width of a chunk in halos
+_single = contextvars.ContextVar("single", default=False)
+
+
+@contextlib.contextmanager
+def one_by_one():
+    """What is made of arrays here will be computed chunk by chunk."""
+    token = _single.set(True)
+    try:
+        yield
+    finally:
+        _single.reset(token)
+
+
+def widest_halo():
+    """The most pixels that a pass over the chunks may need beside a chunk."""
+    return math.inf if _single.get() else TILE // HALOS
 
 
 def is_lazy(image):
@@ -44,12 +66,14 @@ def sweep(planes, batches, function):
     """function(planes, first planes, cycles) for batches (halo, cycles), chunk by chunk."""
     import dask.array
 
-    widest = max(halo for halo, _ in batches)
+    tile, halos = (2 * TILE, HALOS / 2) if _single.get() else (TILE, HALOS)
+    width = max(tile, int(halos * max(halo for halo, _ in batches)))
     first = planes = planes.rechunk({0: -1} | {
-        axis: _chunks(planes.shape[axis], max(TILE, HALOS * widest)) for axis in (1, 2)})
+        axis: _chunks(planes.shape[axis], width) for axis in (1, 2)})
     for halo, cycles in batches:
+        depth = {axis: halo if len(planes.chunks[axis]) > 1 else 0 for axis in range(3)}
         planes = dask.array.map_overlap(
-            function, planes, first, depth={0: 0, 1: halo, 2: halo}, boundary="none",
+            function, planes, first, depth=depth, boundary="none",
             dtype=planes.dtype, meta=np.empty((0, 0, 0), planes.dtype), cycles=cycles)
     return planes
 

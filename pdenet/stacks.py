@@ -54,7 +54,7 @@ def open_stack(name, max_pixels):
         series = file.series
         axes = series[0].axes if len(series) == 1 else ""
         if axes.endswith("YX"):
-            several = len(axes) > 2 and axes != "CYX"
+            several = len(axes) > 2 and axes != "CYX" and "S" not in axes
         else:
             several = axes.endswith("YXS") and len(axes) > 3 and series[0].shape[-1] == 3
         if not several:

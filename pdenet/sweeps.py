@@ -17,8 +17,7 @@ def sweep(planes, cycles, workers, progress=None):
     if lazy.is_lazy(planes):
         # Tasks of dask are parallel themselves.
         function = functools.partial(_on_chunk, workers=1 if workers is None else workers)
-        # Halos of an eighth of a chunk: fewer passes over all chunks, but not much work twice.
-        grouped = [batch for _, batch in batches(cycles, lazy.TILE // lazy.HALOS)]
+        grouped = [batch for _, batch in batches(cycles, lazy.widest_halo())]
         return lazy.sweep(planes, [(sum(map(_halo, batch)), batch) for batch in grouped], function)
     return _on_array(planes, planes, cycles, workers, progress)
 

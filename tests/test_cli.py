@@ -22,7 +22,7 @@ from PIL import Image
 from skimage import data
 
 import pdenet
-from pdenet import cli, imagefiles
+from pdenet import cli, filter_command, imagefiles
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(40, 200, (20, 26)).astype(np.uint8)
@@ -67,7 +67,7 @@ def test_first_contact(here):
     assert os.listdir() == [name for name in os.listdir() if not name.startswith(".pdenet")]
 
 
-@pytest.mark.parametrize("model", cli.MODELS)
+@pytest.mark.parametrize("model", filter_command.MODELS)
 @pytest.mark.parametrize("name", ["grey.png", "colour.png"])
 def test_every_model_grey_and_colour(here, capsys, model, name):
     assert cli.main(["filter", model, name, "out.png", "--contrast", "9", "--time", "1"]) == 0
@@ -206,7 +206,7 @@ def test_bad_inputs(here, capsys):
     bad(2, "http://x.org/a.png: no such file", "http://x.org/a.png")
     bad(2, "example:nothing: the examples are astronaut, brick, camera", "example:nothing")
     os.mkdir("folder.png")
-    bad(2, "folder.png: is a directory, not an image", "folder.png")
+    bad(2, "folder.png: holds no files that end in one of .png,", "folder.png")
     (here / "text.png").write_text("not an image")
     bad(1, "text.png: not a readable PNG image", "text.png")
     (here / "empty.tif").write_bytes(b"")
@@ -223,9 +223,10 @@ def test_bad_inputs(here, capsys):
         "bomb.png")
     bad(1, "grey.png: 20x26 are 520 pixels, more than the limit of 500; --max-pixels raises it",
         "grey.png", "--max-pixels", "500")
-    tifffile.imwrite("stack.tif", np.zeros((4, 9, 9), np.uint8), photometric="minisblack")
-    bad(1, "stack.tif: must hold one grey or colour image; it has axes QYX of shape (4, 9, 9)",
-        "stack.tif")
+    with tifffile.TiffWriter("two.tif") as file:
+        for size in (8, 9):
+            file.write(np.zeros((size, 9), np.uint8), photometric="minisblack")
+    bad(1, "two.tif: must hold one grey or colour image; it has 2 series", "two.tif")
     Image.fromarray(COLOUR).convert("CMYK").save("cmyk.jpg")
     bad(1, "cmyk.jpg: CMYK images are not read; convert it to RGB", "cmyk.jpg")
     Image.fromarray(GREY).save("two.png", save_all=True, append_images=[Image.fromarray(GREY + 1)])
@@ -426,3 +427,29 @@ def test_overwriting_keeps_permissions_and_links(here, capsys):
 def test_output_names_in_any_encoding(here):
     done = run("filter", "eed", "grey.png", "é.png", env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0 and os.path.exists("é.png")
+
+
+def test_a_folder_and_a_stack(here, capsys):
+    """The manners are those of `pdenet denoise`, tested there; here that the filter is right."""
+    os.mkdir("in")
+    stack = np.stack([GREY, GREY[::-1]])
+    iio.imwrite("in/a.png", GREY)
+    iio.imwrite("in/b.png", COLOUR)
+    tifffile.imwrite("in/c.tif", stack, photometric="minisblack")
+    with open("in/d.png", "wb") as file:
+        file.write(b"rubbish")
+    arguments = ["filter", "eed", "in", "out", "--contrast", "9", "--time", "2"]
+    assert cli.main(arguments) == 1
+    out, err = capsys.readouterr()
+    assert out == "out: 3 written, 0 there already, 1 failed\n"
+    assert err.startswith("pdenet: in/d.png: ") and len(err.splitlines()) == 1
+    for name, pixels, axis in (("a.png", GREY, None), ("b.png", COLOUR, -1)):
+        expected = pdenet.eed(pixels, contrast=9, time=2, channel_axis=axis)
+        np.testing.assert_array_equal(iio.imread(f"out/{name}"),
+                                      np.clip(np.rint(expected), 0, 255))
+    for page, pixels in zip(tifffile.imread("out/c.tif"), stack, strict=True):
+        expected = pdenet.eed(pixels, contrast=9, time=2)
+        np.testing.assert_array_equal(page, np.clip(np.rint(expected), 0, 255))
+    fails(capsys, 2, "--sigmas does not apply to eed", *arguments, "--sigmas", 3)
+    fails(capsys, 2, "--scheduler is for the files of a folder", "filter", "eed", "grey.png",
+          "x.png", "--scheduler", "tcp://127.0.0.1:1")

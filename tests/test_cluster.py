@@ -123,18 +123,20 @@ def test_training_by_command(cluster, here, capsys):
         np.testing.assert_array_equal(far[name], value)
 
 
-def test_a_folder_by_command(cluster, here, capsys):
+@pytest.mark.parametrize("command, options", [
+    (["denoise"], ["--sigma", "20"]), (["filter", "eed"], ["--contrast", "5", "--time", "2"])])
+def test_a_folder_by_command(command, options, cluster, here, capsys):
     os.mkdir("in")
     for name in ("a.png", "b.png", "c.png"):
         iio.imwrite(f"in/{name}", GREY)
     with open("in/bad.png", "wb") as file:
         file.write(b"rubbish")
-    assert cli.main(["denoise", "in", "far", "--sigma", "20", "--scheduler",
+    assert cli.main([*command, "in", "far", *options, "--scheduler",
                      cluster.scheduler_address]) == 1
     out, err = capsys.readouterr()
-    assert out == "far: 3 denoised, 0 there already, 1 failed\n"
+    assert out == "far: 3 written, 0 there already, 1 failed\n"
     assert "in/bad.png: " in err and "Traceback" not in err
-    assert cli.main(["denoise", "in/a.png", "a.png", "--sigma", "20", "--quiet"]) == 0
+    assert cli.main([*command, "in/a.png", "a.png", *options, "--quiet"]) == 0
     np.testing.assert_array_equal(iio.imread("far/a.png"), iio.imread("a.png"))
 
 

@@ -101,14 +101,14 @@ def folder(here):
 
 def test_a_folder_goes_on_where_it_was(folder, capsys):
     assert denoise("in", "out", "--sigma", 20) == 0
-    assert capsys.readouterr().out == "out: 3 denoised, 0 there already, 0 failed\n"
+    assert capsys.readouterr().out == "out: 3 written, 0 there already, 0 failed\n"
     assert sorted(os.listdir("out")) == ["a.png", "b.tif", "c.png"]
     np.testing.assert_array_equal(iio.imread("out/a.png"),
                                   np.clip(np.rint(pdenet.denoise(NOISY, 20)), 0, 255))
     os.unlink("out/b.tif")
     before = os.stat("out/a.png").st_mtime_ns
     assert denoise("in", "out", "--sigma", 20) == 0
-    assert capsys.readouterr().out == "out: 1 denoised, 2 there already, 0 failed\n"
+    assert capsys.readouterr().out == "out: 1 written, 2 there already, 0 failed\n"
     assert os.stat("out/a.png").st_mtime_ns == before
     assert denoise("in", "out", "--sigma", 20, "--overwrite", "--quiet") == 0
     assert os.stat("out/a.png").st_mtime_ns > before
@@ -121,7 +121,7 @@ def test_failures_in_a_folder(folder, capsys):
     tifffile.imwrite("in/nan.tif", np.full((9, 9), np.nan))
     assert denoise("in", "out", "--sigma", 20) == 1
     out, err = capsys.readouterr()
-    assert out == "out: 3 denoised, 0 there already, 2 failed\n"
+    assert out == "out: 3 written, 0 there already, 2 failed\n"
     lines = err.strip().splitlines()
     assert len(lines) == 2 and "Traceback" not in err
     assert lines[0].startswith("pdenet: in/bad.png: ")
@@ -138,6 +138,7 @@ def test_failures_in_a_folder(folder, capsys):
     ("--shared does not apply with --parameters", ["grey.png", "out.png", "--shared",
                                                    "--parameters", "grey.png"]),
     ("empty: holds no files", ["empty", "out"]),
+    ("grey.png: must be a folder, as in is one", ["in", "grey.png"]),
     ("in: is the input, too", ["in", "in"]), ("--noise is for a single", ["in", "o", "--noise", 1]),
     ("example:what: the examples are", ["example:what", "out.png"])])
 def test_wrong_usage(folder, capsys, message, arguments):

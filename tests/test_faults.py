@@ -11,7 +11,8 @@ from benchmarks import faults
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("function, count", [
     (faults.killed_trainings, 1), (faults.killed_saves, 25), (faults.full_disk, 10),
-    (faults.odd_documents, 300), (faults.odd_arrays, 300), (faults.odd_images, 90)])
+    (faults.odd_documents, 300), (faults.odd_arrays, 300), (faults.odd_arguments, 300),
+    (faults.odd_commands, 100), (faults.odd_images, 90)])
 def test_every_fault_is_survived(function, count, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.getcwd())
     monkeypatch.chdir(tmp_path)

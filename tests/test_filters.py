@@ -1,5 +1,6 @@
 """Filters as their users meet them: manners, estimates, and what bad input gets."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -209,6 +210,14 @@ def test_many_threads_and_processes_at_once():
         with ProcessPoolExecutor(2, mp_context=get_context(method)) as pool:
             for result in pool.map(run_eed, [image] * 2):
                 np.testing.assert_array_equal(result, expected)
+
+
+def test_no_threading_layer_of_numba_is_needed():
+    code = ("import numba, numpy, pdenet; u = numpy.ones((300, 300)); "
+            "pdenet.eed(u, contrast=1, time=1, workers=2); numba.threading_layer()")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120,
+                          env=os.environ | {"NUMBA_THREADING_LAYER": "none of them"})
+    assert done.stderr.endswith("ValueError: Threading layer is not initialized.\n")
 
 
 def test_progress_counts_cycles():

@@ -23,9 +23,8 @@ assert here  # a fixture
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
-    monkeypatch.setattr("pdenet.lazy.TILE", 50)
+    monkeypatch.setattr("pdenet.lazy.TILE", 30)
     monkeypatch.setattr("pdenet.lazy.HALOS", 2)
-    monkeypatch.setattr("pdenet.big.TILE", 60)
 
 
 def image(shape=(170, 131), dtype=np.float32, seed=0):
@@ -90,6 +89,17 @@ def test_schedulers(scheduler):
                                   pdenet.eed(u, contrast=5, time=2))
 
 
+@pytest.mark.parametrize("workers, expected", [(None, 1), (2, 2)])
+def test_tasks_are_single_threads(workers, expected, monkeypatch):
+    """As dask runs as many at once as there are processors; unless one asks for more."""
+    counts = []
+    monkeypatch.setenv("PDENET_NUM_THREADS", "7")
+    monkeypatch.setattr("pdenet.sweeps.Workers", lambda count: (
+        counts.append(count), pdenet.tiles.Workers(count))[1])
+    pdenet.eed(dask_array.from_array(image()), contrast=5, time=2, workers=workers).compute()
+    assert set(counts) == {expected}
+
+
 def test_nothing_is_computed_before():
     def explode(block):
         raise AssertionError
@@ -144,7 +154,7 @@ def slide(here):
 def test_filter_a_zarr_array(slide, capsys):
     arguments = ["filter", "eed", "in.zarr", "out.zarr", "--contrast", "5", "--time", "2"]
     assert cli.main(arguments) == 0
-    assert capsys.readouterr().out == "out.zarr: eed, 16 tiles\n"
+    assert capsys.readouterr().out == "out.zarr: 16 tiles, eed, contrast 5, time 2\n"
     np.testing.assert_array_equal(zarr.open_array("out.zarr", mode="r")[:],
                                   pdenet.eed(slide, contrast=5, time=2))
     fails(capsys, 2, "out.zarr: exists already", *arguments)
@@ -190,7 +200,7 @@ def test_an_interrupted_run_goes_on(slide, capsys, monkeypatch):
 
 
 def test_killed_runs_end_with_the_same_bits(slide):
-    code = ("import pdenet.big, pdenet.lazy, sys; pdenet.big.TILE = 60; pdenet.lazy.HALOS = 2; "
+    code = ("import pdenet.lazy, sys; pdenet.lazy.TILE = 30; pdenet.lazy.HALOS = 2; "
             "from pdenet import cli; sys.exit(cli.main(sys.argv[1:]))")
     command = [sys.executable, "-c", code, "filter", "eed", "in.zarr", "out.zarr", "--contrast",
                "5", "--time", "2"]

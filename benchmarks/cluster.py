@@ -53,7 +53,8 @@ def main():
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     count, epochs = (8, 3) if options.quick else (16, 6)
-    print(timing.machine("dask", "distributed"))
+    machine = timing.machine("dask", "distributed")
+    print(machine)
     clean = pdenet.rectangles(count, 30)
     noisy = pdenet.add_noise(clean, 60)
     tiny = noisy[:, :8, :8], clean[:, :8, :8]
@@ -92,7 +93,7 @@ def main():
     print(f"=> two workers {found[1][0] / found[2][0]:.2f} times as fast as one, scheduling "
           f"{1e3 * overhead:.0f} ms a batch of {BATCH}")
     if not options.quick:
-        timing.write_table(TARGET, table)
+        timing.write_table(TARGET, table, f"python -m benchmarks.cluster; {machine}")
 
 
 if __name__ == "__main__":

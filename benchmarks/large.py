@@ -3,13 +3,14 @@
     python -m benchmarks.large --quick    2 000^2 and 4 000^2 pixels
     python -m benchmarks.large            5 000^2, 10 000^2 and 20 000^2 (1.6 GB in float32)
 
-Each run is the command line as a user types it, `pdenet filter eed` and `pdenet denoise` (ten
-steps, eight scales), from one zarr array to another, in a process of its own: its seconds, its peak
-of resident memory, and whether a piece in the middle is, bit for bit, what the filter makes of it
-in memory.
+Each run is the command line as a user types it, `pdenet filter eed` and `pdenet denoise
+--parameters` with a network of ten steps and eight scales, from one zarr array to another, in a
+process of its own: its seconds, its peak of resident memory, and whether a piece in the middle is,
+bit for bit, what the filter makes of it in memory.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import sys
@@ -25,10 +26,10 @@ import pdenet
 from . import timing
 
 TARGET = pathlib.Path(__file__).parents[1] / "data" / "large.csv"
-COMMANDS = {
-    "eed": (["filter", "eed", "--contrast", "5", "--time", "5"],
-            lambda u: pdenet.eed(u, contrast=5, time=5)),
-    "denoise": (["denoise", "--sigma", "20"], None)}
+NETWORK = pdenet.denoiser(20.0)
+COMMANDS = {"eed": (["filter", "eed"], ["--contrast", "5", "--time", "5"],
+                    lambda u: pdenet.eed(u, contrast=5, time=5)),
+            "network": (["denoise"], ["--parameters", "network.json"], NETWORK)}
 TILE = 2000
 
 
@@ -44,12 +45,10 @@ def make(path, size):
                 0, 20, part).astype(np.float32)
 
 
-def run(arguments, source, target):
+def run(arguments):
     """Seconds and peak resident bytes of a command."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", "pdenet", arguments[0],
-               *(arguments[1:2] if arguments[0] == "filter" else []), source, target,
-               *arguments[2 if arguments[0] == "filter" else 1:], "--quiet"]
+    command = [sys.executable, "-m", "pdenet", *arguments, "--quiet"]
     process = os.spawnv(os.P_NOWAIT, sys.executable, command)
     _, status, usage = os.wait4(process, 0)
     if status:
@@ -57,7 +56,7 @@ def run(arguments, source, target):
     return time.perf_counter() - start, usage.ru_maxrss * 1024
 
 
-def same(source, target, function, halo=100):
+def same(source, target, function, halo=900):
     """Whether the middle 300 x 300 pixels are those that the filter makes of them in memory."""
     middle = source.shape[0] // 2
     inner = slice(middle - 150, middle + 150)
@@ -70,28 +69,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    print(timing.machine("dask", "zarr"))
+    machine = timing.machine("dask", "zarr")
+    print(machine)
     table = [["size", "command", "seconds", "peak_bytes", "input_bytes", "middle_equal"]]
     peaks = []
     for size in (2000, 4000) if options.quick else (5000, 10000, 20000):
-        with tempfile.TemporaryDirectory() as folder:
-            source = os.path.join(folder, "in.zarr")
-            make(source, size)
-            for name, (arguments, function) in COMMANDS.items():
-                target = os.path.join(folder, f"{name}.zarr")
-                seconds, peak = run(arguments, source, target)
-                equal = function is None or same(zarr.open_array(source, mode="r"),
-                                                 zarr.open_array(target, mode="r"), function)
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            make("in.zarr", size)
+            NETWORK.save("network.json")
+            for name, (command, arguments, function) in COMMANDS.items():
+                seconds, peak = run([*command, "in.zarr", f"{name}.zarr", *arguments])
+                equal = same(zarr.open_array("in.zarr", mode="r"),
+                             zarr.open_array(f"{name}.zarr", mode="r"), function)
                 peaks.append(peak)
-                table.append([size, name, f"{seconds:.1f}", peak, 4 * size * size,
-                              "" if function is None else equal])
+                table.append([size, name, f"{seconds:.1f}", peak, 4 * size * size, equal])
                 print(f"{size:6} x {size:<6} {name:8} {seconds:7.1f} s  "
                       f"{1e9 * seconds / size**2:6.1f} ns per pixel  peak {peak / 1e9:.2f} GB for "
-                      f"{4e-9 * size * size:.2f} GB"
-                      f"{'' if function is None else f', middle equal: {equal}'}", flush=True)
+                      f"{4e-9 * size * size:.2f} GB, middle equal: {equal}", flush=True)
     print(f"=> at most {max(peaks) / 1e9:.2f} GB")
     if not options.quick:
-        timing.write_table(TARGET, table)
+        timing.write_table(TARGET, table, f"python -m benchmarks.large; {machine}")
 
 
 if __name__ == "__main__":

@@ -28,9 +28,11 @@ def interleave(candidates, rounds, calls=1):
     return {name: float(np.median(values)) for name, values in seconds.items()}
 
 
-def write_table(path, rows):
-    """A CSV file, its first row the header."""
+def write_table(path, rows, note=None):
+    """A CSV file, its first row the header, a note as a comment before it."""
     with path.open("w", newline="") as file:
+        if note is not None:
+            file.write(f"# {note}\n")
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 

@@ -8,11 +8,12 @@ A chunk of M channels has at most TILE x TILE pixels, or HALOS halos in each dir
 more. A task holds its chunk with its halo, four arrays of this size at most, and the work arrays
 of one tile, whatever the size of the image. Steps are made in several passes over all chunks, so
 that halos stay narrow; where chunks are computed one by one and share nothing, in a single pass
-over wider ones, as a chunk would take all its neighbours along in each pass but the first.
+over wider ones, each cut out of the image with its halo, so that it takes no neighbours along.
 """
 
 import contextlib
 import contextvars
+import itertools
 import math
 
 import numpy as np
@@ -49,7 +50,12 @@ def as_dask(image):
     except ImportError:
         raise ImportError("arrays of zarr and dask need dask: python -m pip install "
                           "'dask[array]'") from None
-    return image if hasattr(image, "__dask_graph__") else dask.array.from_array(image)
+    if hasattr(image, "__dask_graph__"):
+        return image
+    # Several of its chunks at a time, where they are small, but no more than are needed.
+    return dask.array.from_array(image, chunks=tuple(
+        min(size, width * max(1, TILE // width))
+        for size, width in zip(image.shape, image.chunks, strict=True)))
 
 
 def check_values(planes, check):
@@ -66,8 +72,9 @@ def sweep(planes, batches, function):
     """function(planes, first planes, cycles) for batches (halo, cycles), chunk by chunk."""
     import dask.array
 
-    tile, halos = (2 * TILE, HALOS / 2) if _single.get() else (TILE, HALOS)
-    width = max(tile, int(halos * max(halo for halo, _ in batches)))
+    if _single.get():
+        return _sweep_once(planes, *batches[0], function)
+    width = max(TILE, HALOS * max(halo for halo, _ in batches))
     first = planes = planes.rechunk({0: -1} | {
         axis: _chunks(planes.shape[axis], width) for axis in (1, 2)})
     for halo, cycles in batches:
@@ -76,6 +83,24 @@ def sweep(planes, batches, function):
             function, planes, first, depth=depth, boundary="none",
             dtype=planes.dtype, meta=np.empty((0, 0, 0), planes.dtype), cycles=cycles)
     return planes
+
+
+def _sweep_once(planes, halo, cycles, function):
+    """The same for one batch."""
+    import dask.array
+
+    def run(values):
+        return function(values, values, cycles=cycles)
+
+    def chunk(top, bottom, left, right):
+        above, before = min(halo, top), min(halo, left)
+        part = planes[:, top - above:bottom + halo, left - before:right + halo].rechunk(-1)
+        part = part.map_blocks(run, dtype=part.dtype, meta=np.empty((0, 0, 0), part.dtype))
+        return part[:, above:above + bottom - top, before:before + right - left]
+
+    rows, columns = (list(itertools.pairwise(itertools.accumulate(
+        _chunks(size, max(2 * TILE, HALOS * halo // 2)), initial=0))) for size in planes.shape[1:])
+    return dask.array.block([[chunk(*row, *column) for column in columns] for row in rows])
 
 
 def _chunks(size, most):

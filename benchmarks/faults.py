@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import random
+import reprlib
 import resource
 import signal
 import subprocess
@@ -286,7 +287,8 @@ def odd_arguments(count):
         except (TypeError, ValueError, FileNotFoundError, FloatingPointError) as error:
             survived += 0 < len(str(error)) < 2000
         except BaseException as error:
-            print(f"  {function}: {given}, {named}: {type(error).__name__}: {error}")
+            print(f"  {getattr(function, '__qualname__', function)}: {reprlib.repr(given)}, "
+                  f"{reprlib.repr(named)}: {type(error).__name__}: {error}")
     return count, survived
 
 
@@ -350,6 +352,8 @@ def _limited(seconds=20):
 
 
 class _StandardError:
+    encoding = "utf-8"
+
     def __init__(self):
         self.text = ""
 
@@ -371,7 +375,7 @@ FAULTS = {"kill -9 of pdenet train, resumed": (killed_trainings, 20, 1),
           "arrays of odd types, shapes and values": (odd_arrays, 10_000, 300),
           "arguments of public functions": (odd_arguments, 10_000, 300),
           "words on the command line": (odd_commands, 10_000, 100),
-          "image files changed at random": (odd_images, 10_000, 100)}
+          "image files changed at random": (odd_images, 10_000, 100)}  # count in full, and quick
 
 
 def main():

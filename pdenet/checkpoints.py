@@ -29,6 +29,8 @@ class Checkpoint:
 
     def __enter__(self):
         if self.path is not None:
+            if not self.path or os.path.isdir(self.path):
+                raise ValueError(f"checkpoint must be the name of a file; got {self.path!r}")
             folder = os.path.dirname(self.path) or "."
             if not os.path.isdir(folder):
                 raise FileNotFoundError(f"{self.path}: there is no directory {folder}")

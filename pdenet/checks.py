@@ -4,6 +4,7 @@ import functools
 import math
 import operator
 import os
+import reprlib
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def check_number(name, value, *, above=None, least=None, most=None):
         allowed += f" and <= {most:g}" if least is not None else f" <= {most:g}"
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if (isinstance(value, (str, bytes, bool)) or not math.isfinite(number)
             or (above is not None and not number > above)
@@ -31,12 +32,14 @@ def check_number(name, value, *, above=None, least=None, most=None):
     return number
 
 
-def check_count(name, value, *, least):
+def check_count(name, value, *, least, most=2**63 - 1):
     """The value as an int, or a ValueError naming it and what is allowed."""
     try:
         number = operator.index(value)
     except TypeError:
         number = None
+    if number is not None and number > most:
+        raise ValueError(f"{name} must be at most {most}; got {reprlib.repr(value)}")
     if number is None or isinstance(value, (bool, np.bool_)) or number < least:
         raise ValueError(f"{name} must be a whole number >= {least}; got {value!r}")
     return number

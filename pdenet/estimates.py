@@ -3,6 +3,7 @@
 import numpy as np
 
 from .checks import check_number, to_planes
+from .network import check_network
 from .scalespace import ScaleSpace
 from .tiles import Workspace
 
@@ -48,7 +49,7 @@ def estimate_contrast(network, image, *, channel_axis=None):
     >>> round(pdenet.estimate_contrast(pdenet.models.perona_malik(1.0), ramp), 6)
     3.0
     """
-    return contrast_of(network, to_planes(image, channel_axis))
+    return contrast_of(check_network(network), to_planes(image, channel_axis))
 
 
 def estimate_time(network, image, *, channel_axis=None):
@@ -88,7 +89,7 @@ def estimate_time(network, image, *, channel_axis=None):
     >>> round(pdenet.estimate_time(pdenet.models.perona_malik(1.0), flat), 2)
     2.67
     """
-    return time_of(network, to_planes(image, channel_axis))
+    return time_of(check_network(network), to_planes(image, channel_axis))
 
 
 def prepare(planes, model, contrast, time, diffusivity):

@@ -394,3 +394,10 @@ class DiffusionNetwork:
         """
         planes = to_planes(image, channel_axis)
         return self.block.energy(planes.astype(np.float64))
+
+
+def check_network(network):
+    """Raise TypeError unless it is one."""
+    if not isinstance(network, DiffusionNetwork):
+        raise TypeError(f"network must be a DiffusionNetwork; got {network!r}")
+    return network

@@ -49,6 +49,8 @@ def of_each_step(network):
 
 def change(network, parameters):
     """The network with other values of some parameters, for all steps or for each."""
+    if not isinstance(parameters, dict):
+        raise TypeError(f"values must be a dict of parameters by name; got {parameters!r}")
     known, changed = read(network), {}
     for name, value in parameters.items():
         if name not in known:

@@ -162,7 +162,7 @@ def _measure(sigmas):
 def _vector(name, values):
     try:
         vector = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         vector = np.empty(0)
     if vector.ndim != 1 or vector.size == 0 or not np.isfinite(vector).all():
         raise ValueError(f"{name} must be a sequence of finite numbers; got {values!r}")

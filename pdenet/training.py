@@ -14,7 +14,7 @@ from .checks import check_choice, check_count, check_number, check_workers, in_m
 from .coordinates import Coordinates
 from .descent import descend
 from .losses import Supervised, Unbiased
-from .network import DiffusionNetwork
+from .network import check_network
 from .tiles import Workers
 
 __all__ = ["Adam", "fit", "fit_noisy"]
@@ -268,13 +268,12 @@ def fit_noisy(network, noisy, sigma, *, probes=1, epochs=100, batch_size=1,
 def _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint, callback,
                    progress):
     """What `fit` and `fit_noisy` have in common, as options of `descend`."""
-    if not isinstance(network, DiffusionNetwork):
-        raise TypeError(f"network must be a DiffusionNetwork; got {network!r}")
+    check_network(network)
     if not isinstance(optimizer, Adam):
         raise TypeError(f"optimizer must be an Adam; got {optimizer!r}")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a function; got {callback!r}")
     return {"epochs": check_count("epochs", epochs, least=0),
             "batch_size": check_count("batch_size", batch_size, least=1), "optimizer": optimizer,
-            "rng": check_count("rng", rng, least=0), "team": Workers(check_workers(workers)),
+            "rng": check_count("rng", rng, least=0, most=math.inf), "team": Workers(check_workers(workers)),
             "checkpoint": checkpoint, "callback": callback, "progress": progress}

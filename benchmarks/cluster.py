@@ -61,14 +61,14 @@ def main():
     table = [["where", "workers", "seconds per batch", "overhead per batch"]]
     reference, same = None, True
 
-    def note(where, workers, **placed):
+    def note(where, count, **placed):
         nonlocal reference, same
         seconds, fitted = seconds_per_batch(noisy, clean, epochs, **placed)
         overhead, _ = seconds_per_batch(*tiny, epochs, **placed)
         reference = reference or fitted
         same &= equal(fitted, reference)
-        table.append([where, workers, f"{seconds:.4f}", f"{overhead:.4f}"])
-        print(f"{where:10}{workers} workers: {1e3 * seconds:7.1f} ms per batch of {BATCH}, of "
+        table.append([where, count, f"{seconds:.4f}", f"{overhead:.4f}"])
+        print(f"{where:10}{count} workers: {1e3 * seconds:7.1f} ms per batch of {BATCH}, of "
               f"which {1e3 * overhead:5.1f} ms would be left without pixels", flush=True)
         return seconds, overhead
 

@@ -85,6 +85,7 @@ class Denoiser:
 def build(document):
     """The denoiser that `describe` has described, or a file that is parsed."""
     check_header(document, FORMAT, ("network", "coefficients"))
+    check_keys("network", document["network"], parameterfiles.NETWORK)
     network = parameterfiles.build_network(document["network"])
     parameters, parts = network.parameters, []
     check_keys("coefficients", document["coefficients"], parameters)

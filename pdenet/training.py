@@ -275,5 +275,6 @@ def _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpo
         raise TypeError(f"callback must be a function; got {callback!r}")
     return {"epochs": check_count("epochs", epochs, least=0),
             "batch_size": check_count("batch_size", batch_size, least=1), "optimizer": optimizer,
-            "rng": check_count("rng", rng, least=0, most=math.inf), "team": Workers(check_workers(workers)),
-            "checkpoint": checkpoint, "callback": callback, "progress": progress}
+            "rng": check_count("rng", rng, least=0, most=math.inf),
+            "team": Workers(check_workers(workers)), "checkpoint": checkpoint,
+            "callback": callback, "progress": progress}

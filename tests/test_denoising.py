@@ -181,6 +181,7 @@ def test_round_trip():
 @pytest.mark.parametrize("change, message", [
     (lambda d: d.pop("coefficients"), "the file has no 'coefficients'"),
     (lambda d: d.update(format="pdenet network"), "format must be 'pdenet denoiser'"),
+    (lambda d: d["network"].pop("steps"), "network has no 'steps'"),
     (lambda d: d["coefficients"].pop("tau"), "coefficients has no 'tau'"),
     (lambda d: d["coefficients"].update(tau=[1, 2]), "coefficients.beta must be 2 lists"),
     (lambda d: d["coefficients"].update(tau=[1, 2, "x"]), "coefficients.tau must be 3 lists"),

@@ -39,14 +39,14 @@ def cascade(u, sigmas):
     is wide enough for its samples.
     """
     out = np.empty((len(sigmas),) + u.shape, u.dtype)
-    steps = np.sqrt(np.diff(np.square(sigmas), prepend=0))
+    steps, work = np.sqrt(np.diff(np.square(sigmas), prepend=0)), Workspace()
 
     def run():
         for n, sigma in enumerate(sigmas):
             if n > 0 and steps[n] > 1:
-                add_smoothed(out[n - 1], steps[n], 1.0, out[n], add=False)
+                add_smoothed(out[n - 1], steps[n], 1.0, out[n], work, add=False)
             else:
-                add_smoothed(u, sigma, 1.0, out[n], add=False)
+                add_smoothed(u, sigma, 1.0, out[n], work, add=False)
         return out
     return run
 

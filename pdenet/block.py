@@ -193,7 +193,7 @@ class DiffusionBlock:
         else:
             divergence = work.part("cotangent").array("layers", v.shape, v.dtype)
             self.operator.diffuse(v, tensor, 1.0, False, divergence, work)
-            self.scales.add_adjoint(divergence, -tau, out)
+            self.scales.add_adjoint(divergence, -tau, out, work)
         return out
 
     def pull_back(self, u, layers, tau, f, cotangent, out, given, work):
@@ -216,11 +216,11 @@ class DiffusionBlock:
         pulled = self._pull_reaction(u, tau, f, cotangent, out, given)
         sums = self.operator.pull(v, z, weights, steers, tensor, change, z, steered, work)
         along, across = (values.reshape(len(out), -1).sum(0) for values in sums)
-        self.scales.add_adjoint(z, -tau, out)
+        self.scales.add_adjoint(z, -tau, out, work)
         if self.steering is None:
             by_weight = {"beta": along + across}
         else:
-            self.steering.add_adjoint(steered, -tau, out)
+            self.steering.add_adjoint(steered, -tau, out, work)
             by_weight = {"beta": along, "steering": across}
         gradient = {name: -2 * tau * scales.omega * scales.weights * by_weight[name]
                     for name, scales in (("beta", self.scales), ("steering", self.steering))

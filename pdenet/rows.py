@@ -18,17 +18,16 @@ def pitch_of(columns, like):
 @inlined
 def make_rows(count, columns, like):
     """Memory for rows of zeros, which begin at multiples of 64 bytes."""
-    memory = aligned(count * pitch_of(columns, like), like)
+    size = count * pitch_of(columns, like)
+    memory = from_line(np.empty(size + 64 // like.itemsize, like.dtype), size)
     memory[:] = 0
     return memory
 
 
 @register_jitable
-def aligned(size, like):
-    """So many arbitrary numbers from a multiple of 64 bytes on."""
-    line = 64 // like.itemsize
-    data = np.empty(size + line, like.dtype)
-    first = -(data.ctypes.data // like.itemsize) % line
+def from_line(data, size):
+    """So many of the numbers of an array, from a multiple of 64 bytes on."""
+    first = -(data.ctypes.data // data.itemsize) % (64 // data.itemsize)
     return data[first:first + size]
 
 

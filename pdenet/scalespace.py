@@ -105,14 +105,14 @@ class ScaleSpace:
         v = work.array("layers", (u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
         for channel, scales in zip(u, v, strict=True):
             for sigma, plane in zip(self.sigmas, scales, strict=True):
-                add_smoothed(channel, sigma, 1.0, plane, add=False)
+                add_smoothed(channel, sigma, 1.0, plane, work, add=False)
         return v.reshape((-1,) + u.shape[1:])
 
-    def add_adjoint(self, layers, scale, out):
+    def add_adjoint(self, layers, scale, out, work):
         """out_m += scale sum_l w_l G_l v_ml, as G_l is its own transpose, for layers v_n."""
         for target, scales in zip(out, layers.reshape(len(out), -1, *out.shape[1:]), strict=True):
             for sigma, weight, plane in zip(self.sigmas, self.measure, scales, strict=True):
-                add_smoothed(plane, sigma, scale * weight, target)
+                add_smoothed(plane, sigma, scale * weight, target, work)
 
     def symbol(self, frequencies):
         """Factors by which G_l scales cos(frequency (j + 1/2)): shape (L, number of them)."""
@@ -124,14 +124,20 @@ class ScaleSpace:
         return np.stack(rows)
 
 
-def add_smoothed(v, sigma, scale, out, add=True):
+def add_smoothed(v, sigma, scale, out, work, add=True):
     """out += scale G v for one plane, or out = scale G v; G is its own transpose."""
     radius = _radius(sigma)
     if radius == 0:
         np.add(out if add else 0, v.dtype.type(scale) * v, out=out)
         return
-    taps = gaussian(sigma)[radius:].astype(v.dtype)
-    stencils.smooth(v, taps, v.dtype.type(scale), add, out)
+    scratch = work.scratch(stencils.scratch_of(v.shape, radius, v.dtype), v.dtype)
+    stencils.smooth(v, _taps(sigma, v.dtype), v.dtype.type(scale), add, scratch, out)
+
+
+@functools.lru_cache(1024)
+def _taps(sigma, dtype):
+    """The sampled Gaussian from its centre to one side."""
+    return gaussian(sigma)[_radius(sigma):].astype(dtype)
 
 
 @functools.lru_cache(256)

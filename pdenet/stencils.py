@@ -4,16 +4,28 @@ Planes (H, W) of float32 or float64, C-contiguous; the last argument is written.
 continues half-sample symmetrically.
 """
 
+import functools
+
+import numpy as np
+
 from .compiling import inlined, kernel
 from .lanes import BYTES, fma, load, store, transpose
-from .rows import aligned, pitch_of
+from .rows import from_line, pitch_of
 
 
 # Gaussian smoothing ------------------------------------------------------------------
 
 
+@functools.lru_cache(1024)
+def scratch_of(shape, radius, dtype):
+    """How many numbers `smooth` needs beside its arguments: an image, and a strip of it."""
+    like = np.empty(0, dtype)
+    return (pitch_of(shape[0], like) * (shape[1] + 3) + 64 // like.itemsize
+            + BYTES // like.itemsize * (max(shape) + 2 * radius + 8))
+
+
 @kernel
-def smooth(v, taps, scale, add, out):
+def smooth(v, taps, scale, add, scratch, out):
     """out = scale G v, added to out if add: separable convolution, half-sample symmetric boundary.
 
     taps: the kernel from its centre to one side. It is symmetric, so G is its own transpose,
@@ -25,11 +37,13 @@ def smooth(v, taps, scale, add, out):
     rows, columns = v.shape
     radius, lanes = taps.size - 1, BYTES // v.itemsize
     height, pitch = -(-columns // 4) * 4, pitch_of(rows, v)
-    turned = aligned(height * pitch, v).reshape(height, pitch)
-    height = max(v.shape) + 2 * radius + 4
-    memory, rest = aligned(height * lanes, v), aligned(4 * lanes, v).reshape(4, lanes)
+    scratch = from_line(scratch, scratch.size - 64 // v.itemsize)
+    turned = scratch[:height * pitch].reshape(height, pitch)
+    scratch = scratch[height * pitch:]
+    rest, memory = scratch[:4 * lanes].reshape(4, lanes), scratch[4 * lanes:]
     memory[:] = 0  # what lies beyond the image is computed with, if never used
-    upright = memory.reshape(height, lanes)
+    height = max(v.shape) + 2 * radius + 4
+    upright = memory[:height * lanes].reshape(height, lanes)
     source, target, adding = v, turned, False
     for _ in range(2):
         for top in range(0, rows, lanes):

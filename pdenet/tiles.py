@@ -22,20 +22,28 @@ SHARE = 2**16  # pixels for which another thread is worth its start
 class Workspace:
     """Work arrays by name, allocated once: fresh memory costs more than a step in it."""
 
-    def __init__(self):
+    def __init__(self, common=None):
         self._buffers, self._parts = {}, {}
+        self._common = {} if common is None else common  # with the parts
 
     def part(self, name):
         """A workspace within this one, whose arrays stay as they are while others are used."""
-        return self._parts.setdefault(name, Workspace())
+        return self._parts.setdefault(name, Workspace(self._common))
 
     def array(self, name, shape, dtype):
         """An array of this shape with arbitrary contents; the last one of the name is void."""
-        size = int(np.prod(shape))
-        buffer = self._buffers.get((name, dtype))
-        if buffer is None or buffer.size < size:
-            buffer = self._buffers[name, dtype] = np.empty(size, dtype)
-        return buffer[:size].reshape(shape)
+        return _take(self._buffers, name, int(np.prod(shape)), dtype).reshape(shape)
+
+    def scratch(self, size, dtype):
+        """So many numbers for a kernel, the same for all parts; they are void at the next call."""
+        return _take(self._common, "scratch", size, dtype)
+
+
+def _take(buffers, name, size, dtype):
+    buffer = buffers.get((name, dtype))
+    if buffer is None or buffer.size < size:
+        buffer = buffers[name, dtype] = np.empty(size, dtype)
+    return buffer[:size]
 
 
 class Workers:

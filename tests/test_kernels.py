@@ -29,7 +29,7 @@ def random(shape, dtype=np.float64, seed=0):
 def test_smoothing_is_scipys(shape, sigma, dtype, tolerance):
     v = random(shape, dtype)
     out = np.zeros_like(v)
-    add_smoothed(v, sigma, 1.0, out)
+    add_smoothed(v, sigma, 1.0, out, Workspace())
     np.testing.assert_allclose(out, naive.smooth(v.astype(float), sigma), rtol=0,
                                atol=4 * tolerance)
 
@@ -40,8 +40,8 @@ def test_smoothing_is_scipys(shape, sigma, dtype, tolerance):
 def test_smoothing_is_its_own_transpose_and_adds(shape, sigma, dtype, tolerance):
     v, z = random(shape, dtype), random(shape, dtype, 1)
     gv, gz = v.copy(), np.zeros_like(z)
-    add_smoothed(v, sigma, 0.5, gv)
-    add_smoothed(z, sigma, 1.0, gz)
+    add_smoothed(v, sigma, 0.5, gv, Workspace())
+    add_smoothed(z, sigma, 1.0, gz, Workspace())
     left = np.vdot((gv - v).astype(float), z.astype(float))
     right = 0.5 * np.vdot(v.astype(float), gz.astype(float))
     assert abs(left - right) <= 10 * tolerance * np.linalg.norm(v) * np.linalg.norm(z)

@@ -84,6 +84,7 @@ def test_files_that_hold_no_network(tmp_path, content, message):
     ({"scales": {"sigmas": [2, 1], "weights": [1, 1]}}, "sigmas must"),
     ({"scales": {"sigmas": [1e9], "weights": [1]}}, "sigmas must be at most 1000 pixels; got 1e"),
     ({"scales": {"sigmas": [], "weights": []}}, "list of 1 to 100"),
+    ({"scales": {"sigmas": list(range(101)), "weights": [1] * 101}}, "list of 1 to 100"),
     ({"scales": {"sigmas": [1], "weights": [1e200]}}, "weights must be at most 1e15"),
     ({"scales": {"sigmas": [1], "weights": [1e-200]}}, "not all below 1e-15"),
     ({"allow_unstable": "yes"}, "allow_unstable must be true or false"),

@@ -400,13 +400,17 @@ def test_checkpoint_of_another_network_or_images_is_refused(tmp_path):
         pdenet.fit(steered(), *data(4), epochs=2, batch_size=2, rng=3, checkpoint=path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": "pdenet network"}', b"\xff",
-                                     b"[" * 5000, b'{"format": "pdenet training", "version": 2}',
-                                     b'{"format": "pdenet training", "version": 1, "state": NaN}'])
-def test_damaged_checkpoint_is_refused(tmp_path, content):
+@pytest.mark.parametrize("content, message", [
+    (b"", "is not JSON"), (b"{", "is not JSON"), (b"\xff", "is not JSON"),
+    (b"[]", "is not a checkpoint"), (b'{"format": "pdenet network"}', "is not a checkpoint"),
+    (b"[" * 5000, "nested too deeply"),
+    (b'{"format": "pdenet training", "version": 1}', "version must be 2; got 1"),
+    (b'{"format": "pdenet training", "version": 2}', "has no settings and state"),
+    (b'{"format": "pdenet training", "version": 2, "state": NaN}', "NaN is no number")])
+def test_damaged_checkpoint_is_refused(tmp_path, content, message):
     path = tmp_path / "state.json"
     path.write_bytes(content)
-    with pytest.raises(pdenet.FormatError, match="state.json"):
+    with pytest.raises(pdenet.FormatError, match=f"state.json: .*{message}"):
         run(1, path)
     assert path.read_bytes() == content
 

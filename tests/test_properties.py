@@ -1,6 +1,7 @@
 """ALL_MODELS x every property."""
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pdenet
-from pdenet import DiffusionNetwork, models
+from pdenet import DiffusionNetwork, models, sweeps
 from pdenet.tiles import Workspace
+from pdenet.timesteps import schedule
 
 from . import naive
 from .table import ALL_MODELS
@@ -236,3 +238,28 @@ def test_networks_cannot_be_changed():
     with pytest.raises(ValueError, match="read-only"):
         network.scales.weights[0] = 2.0
     assert isinstance(network, DiffusionNetwork)
+
+
+@pytest.mark.parametrize("name, scheme, planes", [
+    ("perona_malik", "explicit", 0), ("perona_malik", "fed", 3 + 1), ("eed", "fed", 3 + 1 + 3 + 1),
+    ("weickert_brox", "fed", 3 * 3 + 3), ("multiscale-anisotropic", "fed", 3 + 2 * 3 + 3 + 1)])
+def test_peak_memory_of_filters_is_what_the_docstring_says(name, scheme, planes, monkeypatch):
+    """Beyond the image and the result: an array of their size, and planes of a tile."""
+    monkeypatch.setattr("pdenet.tiles.EDGE", 100)
+    monkeypatch.setattr("pdenet.tiles.HALOS", 1)
+    case = ALL_MODELS[name]
+    network, u = case.network(30.0), case.image(shape=(300, 300)).astype(np.float32)
+    cycles = [(network.block, taus) for taus in schedule(9.0, network.tau_max, scheme)]
+    halo = max(sum(block.reach(len(taus)) for block, taus in batch)
+               for _, batch in sweeps.batches(cycles, 10))
+
+    def run():
+        network.evolve(u, 9.0, scheme=scheme, workers=1, channel_axis=case.channel_axis)
+    run()
+    tracemalloc.start()
+    run()
+    peak = tracemalloc.get_traced_memory()[1] / u.nbytes
+    tracemalloc.stop()
+    tile = (100 + 2 * halo)**2 / 300**2 / case.channels
+    expected = 2 + planes * tile + (case.channels > 1)
+    assert 0.8 * expected < peak < 1.2 * expected, (peak, expected, halo)

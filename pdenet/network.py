@@ -233,8 +233,8 @@ class DiffusionNetwork:
         tiles of 512 x 512 pixels, or 8 halos where that is more, with their halo, of which it takes
         3 M + 2 M L + M S + T + 1 for M channels, L scales that diffuse and S that steer otherwise
         (a single sigma = 0 counts as none, and where there is no other the last 1 falls away); T
-        planes of the tensor are held, 1 or 3. Explicit steps of a single scale with sigma = 0 that steers itself take
-        no tiles. A call of the network takes what its equal explicit steps take.
+        planes of the tensor are held, 1 or 3. Explicit steps of a single scale with sigma = 0 that
+        steers itself take no tiles. A call of the network takes what its equal explicit steps take.
         """
         planes = to_planes(image, channel_axis)
         return from_planes(self.evolve_planes(planes, time, scheme, cycles, workers, progress),

@@ -146,7 +146,7 @@ def test_a_second_training_on_one_checkpoint_is_refused(tmp_path):
 
 CODE = """
 import pdenet, sys
-from tests.test_training import run
+from tests.test_checkpoints import run
 run(1000, sys.argv[1], callback=lambda entry: print(entry["epoch"], flush=True))
 """
 

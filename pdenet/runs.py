@@ -12,8 +12,6 @@ import functools
 import os
 import sys
 
-ERRORS = (OSError, ValueError, TypeError, MemoryError)  # of one file among many, and ImageFileError
-
 
 def add_options(command):
     """Add what all such commands have in common."""
@@ -170,7 +168,7 @@ def _try(source, target, options, process):
     try:
         _run_file(source, target, options, process)
         return None
-    except (ImageFileError, *ERRORS) as error:
+    except (ImageFileError, OSError, ValueError, TypeError, MemoryError) as error:
         text = " ".join((str(error) or "not enough memory").split())
         return text if source in text else f"{source}: {text}"
 

@@ -30,7 +30,7 @@ BROKEN = [
      "store(memory, carry, along + 1.001 * across)",
      "test_kernels.py::test_gradient_form_is_symmetric"),
     ("G is its own transpose", "stencils.py", "else 2 * size - 1 - i", "else 2 * size - 2 - i",
-     "test_kernels.py::test_smoothing_is_its_own_transpose_and_adds"),
+     "test_kernels.py::test_adjoint_of_smoothing_is_its_transpose_and_adds"),
     ("the adjoint of the network, to 0.1 %", "block.py", "float(2 * tau / self",
      "float(2.002 * tau / self", "test_adjoint.py::test_gradient_of_every_model"),
     ("sum beta d/dbeta + contrast d/dcontrast - 2 tau d/dtau = 0", "block.py",

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from pdenet import ScaleSpace, figure4
 from pdenet.compiling import kernel
-from pdenet.scalespace import add_smoothed, gaussian
+from pdenet.scalespace import gaussian
 from pdenet.tiles import Workspace
 
 from . import timing
@@ -38,15 +38,14 @@ def cascade(u, sigmas):
     """Each scale from the one before by the Gaussian of the variances' difference, as soon as that
     is wide enough for its samples.
     """
-    out = np.empty((len(sigmas),) + u.shape, u.dtype)
     steps, work = np.sqrt(np.diff(np.square(sigmas), prepend=0)), Workspace()
+    apart = ScaleSpace(sigmas[steps <= 1])
+    following = [ScaleSpace([step]) for step in steps[steps > 1]]
 
     def run():
-        for n, sigma in enumerate(sigmas):
-            if n > 0 and steps[n] > 1:
-                add_smoothed(out[n - 1], steps[n], 1.0, out[n], work, add=False)
-            else:
-                add_smoothed(u, sigma, 1.0, out[n], work, add=False)
+        out = list(apart.smooth(u[np.newaxis], work))
+        for n, scale in enumerate(following):
+            out += list(scale.smooth(out[-1][np.newaxis], work.part(n)))
         return out
     return run
 
@@ -148,7 +147,7 @@ def main():
         except ImportError as error:
             print(f"{name}: skipped, {error}")
             continue
-        deviations[name] = np.abs(candidates[name]() - exact).max() / 255
+        deviations[name] = np.abs(np.stack(candidates[name]()) - exact).max() / 255
     seconds = timing.interleave(candidates, 7 if quick else 51, calls=5)
     print(f"\nEight Gaussians to {sigmas[-1]:g} pixels, {SIZE} x {SIZE}, float32, one thread\n"
           f"  {'':30}{'ms':>8}{'x pdenet':>10}{'deviation':>11}")

@@ -128,7 +128,8 @@ class DiffusionBlock:
 
     def steers(self, u, work, v=None):
         """The layers that steer; v: those that diffuse, if at hand, which may be the same."""
-        if v is not None and np.array_equal(self._steers.sigmas, self.scales.sigmas):
+        if v is not None and (self.steering is None
+                              or np.array_equal(self.steering.sigmas, self.scales.sigmas)):
             return v
         return self._steers.smooth(u, work.part("steering"))
 

@@ -45,6 +45,11 @@ def statistics(noisy, clean):
                       digest(noisy, clean))
 
 
+def supervised(pairs, size):
+    """Tasks that share the mean of (network(noisy) - clean)^2 over so many values."""
+    return [Task(pair, functools.partial(_square, size)) for pair in pairs]
+
+
 class Supervised:
     """The mean of (network(noisy) - clean)^2, for pairs of planes (M, H, W)."""
 
@@ -56,8 +61,7 @@ class Supervised:
         return len(self.pairs)
 
     def tasks(self, batch):
-        loss = functools.partial(_square, sum(self.known[i].size for i in batch))
-        return [Task(self.pairs[i], loss) for i in batch]
+        return supervised([self.pairs[i] for i in batch], sum(self.known[i].size for i in batch))
 
     def value(self, network, team):
         """The loss of all images."""

@@ -231,10 +231,11 @@ class DiffusionNetwork:
         -----
         Beyond the image and the result it takes one array of their size. Each thread works on
         tiles of 512 x 512 pixels, or 8 halos where that is more, with their halo, of which it takes
-        3 M + 2 M L + M S + T + 1 for M channels, L scales that diffuse and S that steer otherwise
-        (a single sigma = 0 counts as none, and where there is no other the last 1 falls away); T
-        planes of the tensor are held, 1 or 3. Explicit steps of a single scale with sigma = 0 that
-        steers itself take no tiles. A call of the network takes what its equal explicit steps take.
+        3 M + 2 M L + M S + T for M channels, L scales that diffuse and S that steer otherwise (a
+        single sigma = 0 counts as none), and, to smooth with, one more, two where there are several
+        scales; T planes of the tensor are held, 1 or 3. Explicit steps of a single scale with
+        sigma = 0 that steers itself take no tiles. A call of the network takes what its equal
+        explicit steps take.
         """
         planes = to_planes(image, channel_axis)
         return from_planes(self.evolve_planes(planes, time, scheme, cycles, workers, progress),
@@ -257,8 +258,8 @@ class DiffusionNetwork:
 
             steps (M L + M S + M) + M L + M S + 5 M
 
-        and one more while a kernel smooths, for `Gradient` with a diffusivity of this package and
-        any flux but `Orientations`. Otherwise a step keeps up to 3 planes of its tensor, too, and
+        and, to smooth with, one more, two where there are several scales, for `Gradient` with a
+        diffusivity of this package and any flux but `Orientations`. Otherwise a step keeps up to 3 planes of its tensor, too, and
         NumPy's intermediate arrays take up to 55. The first term is what is kept of each step;
         where that is more than 256 MiB, it is M planes of each step, and the rest is computed
         again.
@@ -330,9 +331,10 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the arrays are not finite real images of equal shape.
         """
-        loss = losses.Supervised(in_memory(to_pairs(noisy, clean, channel_axis)))
+        pairs = in_memory(to_pairs(noisy, clean, channel_axis))
+        tasks = losses.supervised(pairs, sum(target.size for _, target in pairs))
         with Workers(check_workers(workers)) as team:
-            return self.batch_gradient(loss.tasks(range(len(loss))), team)
+            return self.batch_gradient(tasks, team)
 
     def batch_gradient(self, tasks, team):
         """The sum of the losses of tasks, see `pdenet.losses`, and its gradient; the tasks are

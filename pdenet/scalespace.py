@@ -100,19 +100,33 @@ class ScaleSpace:
 
     def smooth(self, u, work):
         """v_n = G_l u_m for all channels m and scales l: (M, H, W) to layers (M L, H, W)."""
-        if len(self.sigmas) == 1 and _radius(self.sigmas[0]) == 0:
+        if self.sigmas.size == 1 and self.reach == 0:
             return u
         v = work.array("layers", (u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
         for channel, scales in zip(u, v, strict=True):
-            for sigma, plane in zip(self.sigmas, scales, strict=True):
-                add_smoothed(channel, sigma, 1.0, plane, work, add=False)
+            self._apply(channel[np.newaxis], np.ones(self.sigmas.size), False, scales, work)
         return v.reshape((-1,) + u.shape[1:])
 
     def add_adjoint(self, layers, scale, out, work):
         """out_m += scale sum_l w_l G_l v_ml, as G_l is its own transpose, for layers v_n."""
         for target, scales in zip(out, layers.reshape(len(out), -1, *out.shape[1:]), strict=True):
-            for sigma, weight, plane in zip(self.sigmas, self.measure, scales, strict=True):
-                add_smoothed(plane, sigma, scale * weight, target, work)
+            self._apply(scales, scale * self.measure, True, target[np.newaxis], work)
+
+    def _apply(self, v, factors, add, out, work):
+        stencils.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype), add,
+                        *stencils.scratch_for(v, out, self.reach, work), out)
+
+    @functools.cached_property
+    def _radii(self):
+        return np.array([_radius(sigma) for sigma in self.sigmas])
+
+    @functools.cached_property
+    def _taps(self):
+        """The sampled Gaussians from their centres to one side: shape (L, reach + 1)."""
+        taps = np.zeros((self.sigmas.size, self.reach + 1))
+        for row, sigma, radius in zip(taps, self.sigmas, self._radii, strict=True):
+            row[:radius + 1] = gaussian(sigma)[radius:]
+        return taps
 
     def symbol(self, frequencies):
         """Factors by which G_l scales cos(frequency (j + 1/2)): shape (L, number of them)."""
@@ -122,22 +136,6 @@ class ScaleSpace:
             offsets = np.arange(1, half.size)
             rows.append(half[0] + 2 * half[1:] @ np.cos(np.outer(offsets, frequencies)))
         return np.stack(rows)
-
-
-def add_smoothed(v, sigma, scale, out, work, add=True):
-    """out += scale G v for one plane, or out = scale G v; G is its own transpose."""
-    radius = _radius(sigma)
-    if radius == 0:
-        np.add(out if add else 0, v.dtype.type(scale) * v, out=out)
-        return
-    scratch = work.scratch(stencils.scratch_of(v.shape, radius, v.dtype), v.dtype)
-    stencils.smooth(v, _taps(sigma, v.dtype), v.dtype.type(scale), add, scratch, out)
-
-
-@functools.lru_cache(1024)
-def _taps(sigma, dtype):
-    """The sampled Gaussian from its centre to one side."""
-    return gaussian(sigma)[_radius(sigma):].astype(dtype)
 
 
 @functools.lru_cache(256)

@@ -4,81 +4,76 @@ Planes (H, W) of float32 or float64, C-contiguous; the last argument is written.
 continues half-sample symmetrically.
 """
 
-import functools
-
-import numpy as np
-
 from .compiling import inlined, kernel
 from .lanes import BYTES, fma, load, store, transpose
-from .rows import from_line, pitch_of
+from .rows import pitch_of
 
 
 # Gaussian smoothing ------------------------------------------------------------------
 
 
-@functools.lru_cache(1024)
-def scratch_of(shape, radius, dtype):
-    """How many numbers `smooth` needs beside its arguments: an image, and a strip of it."""
-    like = np.empty(0, dtype)
-    return (pitch_of(shape[0], like) * (shape[1] + 3) + 64 // like.itemsize
-            + BYTES // like.itemsize * (max(shape) + 2 * radius + 8))
+def scratch_for(v, out, reach, work):
+    """The work arrays of `smooth`: an image transposed, and strips of rows upright."""
+    rows, columns = v.shape[1:]
+    lanes = BYTES // v.itemsize
+    strips = -(-rows // lanes) if len(out) > 1 else 1
+    return (work.scratch("turned", (-(-columns // 4) * 4, pitch_of(rows, v)), v.dtype),
+            work.scratch("upright", (strips + 1, max(rows, columns) + 2 * reach + 8, lanes),
+                         v.dtype))
 
 
 @kernel
-def smooth(v, taps, scale, add, scratch, out):
-    """out = scale G v, added to out if add: separable convolution, half-sample symmetric boundary.
+def smooth(v, taps, radii, scales, add, turned, upright, out):
+    """out_n = s_n G_n v for one plane v, or for as many planes their sum, out = sum_n s_n G_n v_n,
+    its adjoint; added to out if add. Half-sample symmetric boundary.
 
-    taps: the kernel from its centre to one side. It is symmetric, so G is its own transpose,
-    at the boundary too. Both directions are the same pass, along the rows; as it leaves its
-    result transposed, the second pass smooths along what were columns and turns them back. A
-    strip of rows, as many as lanes, is stood upright before, so that whole vectors of neighbours
-    meet the same tap.
+    taps[n, :radii[n] + 1]: the kernel from its centre to one side. It is symmetric and separable,
+    so that G_n is its own transpose, at the boundary too. Both directions are the same pass,
+    along the rows; as it leaves its result transposed, the second pass smooths along what were
+    columns and turns them back. A strip of rows, as many as lanes, is stood upright before, so
+    that whole vectors of neighbours meet the same tap; the strips of one v once for all n.
     """
-    rows, columns = v.shape
-    radius, lanes = taps.size - 1, BYTES // v.itemsize
-    height, pitch = -(-columns // 4) * 4, pitch_of(rows, v)
-    scratch = from_line(scratch, scratch.size - 64 // v.itemsize)
-    turned = scratch[:height * pitch].reshape(height, pitch)
-    scratch = scratch[height * pitch:]
-    rest, memory = scratch[:4 * lanes].reshape(4, lanes), scratch[4 * lanes:]
-    memory[:] = 0  # what lies beyond the image is computed with, if never used
-    height = max(v.shape) + 2 * radius + 4
-    upright = memory[:height * lanes].reshape(height, lanes)
-    source, target, adding = v, turned, False
-    for _ in range(2):
-        for top in range(0, rows, lanes):
-            count = min(lanes, rows - top)
-            _stand_up(source, top, count, columns, radius, upright)
-            for j in range(0, columns, 4):
-                four = _four_rows(memory, (radius + j) * lanes, taps)
-                fits = j + 4 <= len(target) and top + lanes <= target.shape[1]
-                place, row, column = (target, j, top) if fits else (rest, 0, 0)
-                _deliver(four, adding and fits, place, row, column)
-                if not fits:
-                    for n in range(min(4, columns - j)):
-                        for k in range(count):
-                            before = target[j + n, top + k] if adding else v.dtype.type(0)
-                            target[j + n, top + k] = before + rest[n, k]
-        source, target, adding, taps = turned, out, add, scale * taps
-        rows, columns = columns, rows
+    margin, lanes, last = taps.shape[1] - 1, BYTES // v.itemsize, len(upright) - 1
+    rest = upright[last, upright.shape[1] - 4:]
+    for n in range(len(radii)):
+        half = taps[n, :radii[n] + 1]
+        source, (rows, columns) = v[n if len(v) > 1 else 0], v.shape[1:]
+        target, adding = turned, False
+        for second in range(2):
+            kept = second == 0 and len(out) > 1
+            for top in range(0, rows, lanes):
+                strip = upright[top // lanes if kept else last]
+                if not kept or n == 0:
+                    radius = margin if kept else radii[n]
+                    _stand_up(source, top, rows, columns, margin, radius, strip)
+                _smooth_strip(strip, margin, half, top, rows, columns, adding, rest, target)
+            source, target, adding = turned, out[n if len(out) > 1 else 0], add
+            half, rows, columns = scales[n] * half, columns, rows
 
 
 @inlined
-def _stand_up(v, top, count, columns, radius, upright):
-    """Rows of v from `top` on as columns, continued by their mirror images at both ends."""
+def _stand_up(v, top, rows, columns, margin, radius, upright):
+    """Rows of v from `top` on as columns, continued by their mirror images at both ends.
+
+    What lies beyond the image is computed with, if never used: zeros.
+    """
     block = 64 // v.itemsize
+    count = min(upright.shape[1], rows - top)
+    if count < upright.shape[1]:
+        upright[:] = 0
+    upright[margin + columns:] = 0
     for i in range(0, count, block):
         for j in range(0, columns, block):
             if i + block <= count and j + block <= columns:
-                transpose(v[top + i:, j:], upright[radius + j:, i:])
+                transpose(v[top + i:, j:], upright[margin + j:, i:])
             else:
                 for k in range(i, min(i + block, count)):
                     for n in range(j, min(j + block, columns)):
-                        upright[radius + n, k] = v[top + k, n]
+                        upright[margin + n, k] = v[top + k, n]
     for k in range(1, radius + 1):
-        store(upright[radius - k], 0, load(upright[radius + _mirror(-k, columns)], 0))
+        store(upright[margin - k], 0, load(upright[margin + _mirror(-k, columns)], 0))
         end = columns - 1 + k
-        store(upright[radius + end], 0, load(upright[radius + _mirror(end, columns)], 0))
+        store(upright[margin + end], 0, load(upright[margin + _mirror(end, columns)], 0))
 
 
 @inlined
@@ -89,32 +84,39 @@ def _mirror(i, size):
 
 
 @inlined
-def _four_rows(memory, first, taps):
-    """Four rows of lanes, which follow each other in memory, smoothed along the columns.
+def _smooth_strip(upright, margin, taps, top, rows, columns, add, rest, out):
+    """out[:, top:] = an upright strip smoothed along what were its rows, or += it.
+
+    Where fewer than four rows are left, or fewer columns than lanes, by way of `rest`.
+    """
+    for j in range(0, columns, 4):
+        fits = j + 4 <= len(out) and top + upright.shape[1] <= out.shape[1]
+        place, row, column = (out, j, top) if fits else (rest, 0, 0)
+        _four_rows(upright, margin + j, taps, add and fits, place, row, column)
+        if not fits:
+            for m in range(min(4, columns - j)):
+                for k in range(min(upright.shape[1], rows - top)):
+                    before = out[j + m, top + k] if add else rest.dtype.type(0)
+                    out[j + m, top + k] = before + rest[m, k]
+
+
+@inlined
+def _four_rows(upright, first, taps, add, out, i, j):
+    """out[i:i + 4, j:] = four rows of lanes smoothed along the columns, or += them.
 
     From tap to tap their neighbours move by one row, so that they share what they load.
     """
-    lanes = BYTES // memory.itemsize
-    above, below = first, first + 3 * lanes
-    l0, l1, l2, l3 = (load(memory, first), load(memory, first + lanes),
-                      load(memory, first + 2 * lanes), load(memory, below))
+    l0, l1, l2, l3 = (load(upright[first], 0), load(upright[first + 1], 0),
+                      load(upright[first + 2], 0), load(upright[first + 3], 0))
     r0, r1, r2, r3 = l0, l1, l2, l3
     tap = taps[0]
     s0, s1, s2, s3 = tap * l0, tap * l1, tap * l2, tap * l3
     for k in range(1, taps.size):
-        above, below = above - lanes, below + lanes
-        l0, l1, l2, l3 = load(memory, above), l0, l1, l2
-        r0, r1, r2, r3 = r1, r2, r3, load(memory, below)
+        l0, l1, l2, l3 = load(upright[first - k], 0), l0, l1, l2
+        r0, r1, r2, r3 = r1, r2, r3, load(upright[first + 3 + k], 0)
         tap = taps[k]
         s0, s1 = fma(tap, l0 + r0, s0), fma(tap, l1 + r1, s1)
         s2, s3 = fma(tap, l2 + r2, s2), fma(tap, l3 + r3, s3)
-    return s0, s1, s2, s3
-
-
-@inlined
-def _deliver(four, add, out, i, j):
-    """out[i:i + 4, j:] = four rows of lanes, or += them."""
-    s0, s1, s2, s3 = four
     if add:
         s0, s1 = load(out[i], j) + s0, load(out[i + 1], j) + s1
         s2, s3 = load(out[i + 2], j) + s2, load(out[i + 3], j) + s3

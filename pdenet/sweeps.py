@@ -17,8 +17,8 @@ def sweep(planes, cycles, workers, progress=None):
     if lazy.is_lazy(planes):
         # Tasks of dask are parallel themselves.
         function = functools.partial(_on_chunk, workers=1 if workers is None else workers)
-        grouped = [batch for _, batch in batches(cycles, lazy.widest_halo())]
-        return lazy.sweep(planes, [(sum(map(_halo, batch)), batch) for batch in grouped], function)
+        grouped = [(halo, batch) for _, halo, batch in batches(cycles, lazy.widest_halo())]
+        return lazy.sweep(planes, grouped, function)
     return _on_array(planes, planes, cycles, workers, progress)
 
 
@@ -40,33 +40,29 @@ def _on_array(planes, f, cycles, workers, progress=None):
         most = math.inf  # a single tile has no halo
     source, target = planes, None
     with Workers(workers) as team:
-        for done, batch in batches(cycles, most):
+        for done, halo, batch in batches(cycles, most):
             # Two arrays in turn, and never the caller's.
             target = np.empty_like(planes) if target is None else target
             function = functools.partial(_in_one_pass if stream else _cycles, batch, f)
-            team.map_tiles(function, source, target, sum(map(_halo, batch)), edge)
+            team.map_tiles(function, source, target, halo, edge)
             source, target = target, (None if source is planes else source)
             if progress is not None:
                 progress(done, len(cycles))
     return source
 
 
-def _halo(cycle):
-    block, taus = cycle
-    return block.reach(len(taus))
-
-
 def batches(cycles, most):
-    """Group cycles whose halos add up to at most `most` pixels: (cycles done, group)."""
-    group, halo = [], 0
-    for done, cycle in enumerate(cycles):
-        if group and halo + _halo(cycle) > most:
-            yield done, group
-            group, halo = [], 0
-        group.append(cycle)
-        halo += _halo(cycle)
+    """Group cycles whose halos add up to at most `most` pixels: (cycles done, halo, group)."""
+    group, total = [], 0
+    for done, (block, taus) in enumerate(cycles):
+        halo = block.reach(len(taus))
+        if group and total + halo > most:
+            yield done, total, group
+            group, total = [], 0
+        group.append((block, taus))
+        total += halo
     if group:
-        yield len(cycles), group
+        yield len(cycles), total, group
 
 
 def _in_one_pass(cycles, f, u, tile, inner, out, work):

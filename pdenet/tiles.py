@@ -9,6 +9,7 @@ the memory, and are what several workers share.
 
 import collections
 import concurrent.futures
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,18 +33,22 @@ class Workspace:
 
     def array(self, name, shape, dtype):
         """An array of this shape with arbitrary contents; the last one of the name is void."""
-        return _take(self._buffers, name, int(np.prod(shape)), dtype).reshape(shape)
+        return _take(self._buffers, name, shape, dtype)
 
-    def scratch(self, size, dtype):
-        """So many numbers for a kernel, the same for all parts; they are void at the next call."""
-        return _take(self._common, "scratch", size, dtype)
+    def scratch(self, name, shape, dtype):
+        """Likewise for a kernel, the same for all parts; void at the next call of a kernel."""
+        return _take(self._common, name, shape, dtype)
 
 
-def _take(buffers, name, size, dtype):
+def _take(buffers, name, shape, dtype):
+    """An array that begins at a multiple of 64 bytes."""
+    size = math.prod(shape)
     buffer = buffers.get((name, dtype))
     if buffer is None or buffer.size < size:
-        buffer = buffers[name, dtype] = np.empty(size, dtype)
-    return buffer[:size]
+        buffer = np.empty(size + 64 // dtype.itemsize, dtype)
+        first = -(buffer.ctypes.data // dtype.itemsize) % (64 // dtype.itemsize)
+        buffer = buffers[name, dtype] = buffer[first:first + size]
+    return buffer[:size].reshape(shape)
 
 
 class Workers:

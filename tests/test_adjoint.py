@@ -311,4 +311,5 @@ def test_peak_memory_is_what_the_docstring_says(case, kept, monkeypatch):
     assert S == 0 or not np.array_equal(network.scales.sigmas, network.steering.sigmas)
     layers = M * L + M * S + M + T
     expected = (steps * layers if kept else steps * M + layers) + M * L + M * S + T + 5 * M
+    expected += min(max(L, S), 2)  # to smooth with
     assert 0.8 * expected < peak < (1.2 * expected if exact else expected + 55), (peak, expected)

@@ -9,7 +9,6 @@ from pdenet import (Anisotropic, Gradient, Hessian, Isotropic, Laplacian, Ration
                     Uncoupled, cells, kernels)
 from pdenet.diffusivities import DIFFUSIVITIES
 from pdenet.operators import Response
-from pdenet.scalespace import add_smoothed
 from pdenet.tiles import Workspace
 
 from . import naive
@@ -25,26 +24,28 @@ def random(shape, dtype=np.float64, seed=0):
 
 @dtypes
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("sigma", [0.3, 0.4, 1.0, 2.52, 10.0])
-def test_smoothing_is_scipys(shape, sigma, dtype, tolerance):
-    v = random(shape, dtype)
-    out = np.zeros_like(v)
-    add_smoothed(v, sigma, 1.0, out, Workspace())
-    np.testing.assert_allclose(out, naive.smooth(v.astype(float), sigma), rtol=0,
-                               atol=4 * tolerance)
+@pytest.mark.parametrize("sigmas", [[0.3], [10.0], [0.0, 0.4, 1.0, 2.52, 10.0]])
+def test_smoothing_is_scipys(shape, sigmas, dtype, tolerance):
+    u = random((2,) + shape, dtype)
+    out = ScaleSpace(sigmas).smooth(u, Workspace())
+    expected = [naive.smooth(plane, sigma) for plane in u.astype(float) for sigma in sigmas]
+    np.testing.assert_allclose(out, expected, rtol=0, atol=4 * tolerance)
 
 
 @dtypes
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("sigma", [0.4, 2.0, 6.0])
-def test_smoothing_is_its_own_transpose_and_adds(shape, sigma, dtype, tolerance):
-    v, z = random(shape, dtype), random(shape, dtype, 1)
-    gv, gz = v.copy(), np.zeros_like(z)
-    add_smoothed(v, sigma, 0.5, gv, Workspace())
-    add_smoothed(z, sigma, 1.0, gz, Workspace())
-    left = np.vdot((gv - v).astype(float), z.astype(float))
-    right = 0.5 * np.vdot(v.astype(float), gz.astype(float))
-    assert abs(left - right) <= 10 * tolerance * np.linalg.norm(v) * np.linalg.norm(z)
+@pytest.mark.parametrize("sigmas", [[0.0], [0.4], [6.0], [0.0, 0.4, 2.0, 6.0]])
+def test_adjoint_of_smoothing_is_its_transpose_and_adds(shape, sigmas, dtype, tolerance):
+    scales = ScaleSpace(sigmas, np.linspace(1, 2, len(sigmas)))
+    u, z = random((2,) + shape, dtype), random((2 * len(sigmas),) + shape, dtype, 1)
+    out = u.copy()
+    scales.add_adjoint(z, 0.5, out, Workspace())
+    v = scales.smooth(u, Workspace())
+    left = np.vdot((out - u).astype(float), u.astype(float))
+    right = 0.5 * np.vdot(np.tile(scales.measure, 2)[:, np.newaxis, np.newaxis] * v.astype(float),
+                          z.astype(float))
+    size = scales.measure.sum() * np.linalg.norm(u) * np.linalg.norm(z)
+    assert abs(left - right) <= 10 * tolerance * size
 
 
 def matrices(tensor):

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import adjoint
+
 
 class Task(NamedTuple):
     """Arrays, the first planes (M, H, W), and loss(result, *arrays) -> (number, derivatives)."""
@@ -86,7 +88,7 @@ class Supervised:
 
 
 def _evaluate(network, task, work):
-    return task.loss(network.forward(task.arrays[0], work), *task.arrays)[0]
+    return task.loss(adjoint.forward(network, task.arrays[0], work)[1], *task.arrays)[0]
 
 
 class Unbiased:

@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import losses, parameters
+from . import adjoint, losses, parameters
 from .block import DiffusionBlock
-from .checks import (check_count, check_workers, from_planes, in_memory,
-                     to_pairs, to_planes)
+from .checks import check_count, check_workers, from_planes, in_memory, to_pairs, to_planes
 from .operators import Gradient
 from .scalespace import ScaleSpace
 from .sweeps import sweep
@@ -15,8 +14,6 @@ from .tiles import Workers, Workspace
 from .timesteps import check_tau, schedule
 
 __all__ = ["DiffusionNetwork"]
-
-KEPT = 2**28  # bytes of layers and tensors kept for the adjoint; beyond, they are computed again
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -259,10 +256,10 @@ class DiffusionNetwork:
             steps (M L + M S + M) + M L + M S + 5 M
 
         and, to smooth with, one more, two where there are several scales, for `Gradient` with a
-        diffusivity of this package and any flux but `Orientations`. Otherwise a step keeps up to 3 planes of its tensor, too, and
-        NumPy's intermediate arrays take up to 55. The first term is what is kept of each step;
-        where that is more than 256 MiB, it is M planes of each step, and the rest is computed
-        again.
+        diffusivity of this package and any flux but `Orientations`. Otherwise a step keeps up to 3
+        planes of its tensor, too, and NumPy's intermediate arrays take up to 55. The first term is
+        what is kept of each step; where that is more than 256 MiB, it is M planes of each step, and
+        the rest is computed again.
 
         Parameters
         ----------
@@ -288,7 +285,7 @@ class DiffusionNetwork:
         True
         """
         planes, work = to_planes(image, channel_axis).copy(), Workspace()  # may change meanwhile
-        states, result = self._forward(planes, work)
+        states, result = adjoint.forward(self, planes, work)
 
         def pullback(cotangent):
             cotangent = to_planes(cotangent, channel_axis, "cotangent")
@@ -301,7 +298,7 @@ class DiffusionNetwork:
                                  f"got {np.abs(cotangent).max():.3g}")
             cotangent = cotangent.astype(planes.dtype)
             # Work arrays of its own, so that several threads may call it.
-            cotangent, gradient = self._backward(states, cotangent, Workspace())
+            cotangent, gradient = adjoint.backward(self, states, cotangent, Workspace())
             return from_planes(cotangent, channel_axis), gradient
 
         return from_planes(result.copy(), channel_axis), pullback
@@ -341,59 +338,19 @@ class DiffusionNetwork:
         shared by a team of `Workers`, or by a `Cluster`.
         """
         def evaluate(task, work):
-            states, result = self._forward(task.arrays[0], work)
+            states, result = adjoint.forward(self, task.arrays[0], work)
             loss, cotangent = task.loss(result, *task.arrays)
-            return loss, self._backward(states, cotangent, work)[1]
+            return loss, adjoint.backward(self, states, cotangent, work)[1]
 
         numbers, gradients = zip(*team.map(evaluate, tasks), strict=True)
         # Summed in the order of the tasks, whoever was first.
         return float(sum(numbers)), {name: sum(gradient[name] for gradient in gradients)
                                      for name in self.parameters}
 
-    def forward(self, u, work):
-        """The result for planes, in an array of the workspace."""
-        return self._forward(u, work)[1]
-
     def each_step(self):
         """The block and tau of each step."""
         blocks = self.blocks if len(self.blocks) > 1 else self.blocks * self.steps
         return list(zip(blocks, self.each("tau"), strict=True))
-
-    def _forward(self, f, work):
-        """The states before each step, with the layers if there is room, and the result."""
-        scales = sum(part.sigmas.size for part in (self.block.scales, self.block.steering) if part)
-        planes = len(f) * (scales + 1) + 3
-        keep = self.steps * planes * f[0].nbytes <= KEPT
-        states, u = [], f
-        for k, (block, tau) in enumerate(self.each_step()):
-            part = work.part(k if keep else "step")
-            layers = block.layers(u, part)
-            states.append((u, layers if keep else None))
-            out = work.part(k).array("image", u.shape, u.dtype)
-            v, _, tensor = layers
-            u = block.step(u, v, tensor, tau, f, out, work)
-        return states, u
-
-    def _backward(self, states, cotangent, work):
-        """The cotangent of the image for that of the result, and the gradient."""
-        gradient = {name: np.zeros(np.shape(value)) for name, value in self.parameters.items()}
-        own = parameters.of_each_step(self)
-        given = None
-        if self.reaction is not None:
-            given = work.array("given", cotangent.shape, cotangent.dtype)
-            given[:] = 0
-        for k, (block, tau) in reversed(list(enumerate(self.each_step()))):
-            u, layers = states[k]
-            layers = layers or block.layers(u, work.part("step"))
-            out = work.array(f"cotangent {k % 2}", u.shape, u.dtype)
-            derivatives = block.pull_back(u, layers, tau, states[0][0], cotangent, out, given, work)
-            cotangent = out
-            for name, value in derivatives.items():
-                gradient[name][k if name in own else ...] += value
-        if given is not None:
-            cotangent += given
-        return cotangent, {name: value if value.ndim else float(value)
-                           for name, value in gradient.items()}
 
     def energy(self, image, *, channel_axis=None):
         """The energy that the steps descend, for tied steering and gamma = 0.

@@ -105,7 +105,7 @@ def assert_equal(found, expected):
 def test_layers_kept_or_computed_again_are_the_same(monkeypatch):
     cases = list(CASES.values())
     expected = [pull_back(*case) for case in cases]
-    monkeypatch.setattr("pdenet.network.KEPT", 0)
+    monkeypatch.setattr("pdenet.adjoint.KEPT", 0)
     for case, values in zip(cases, expected, strict=True):
         assert_equal(pull_back(*case), values)
 
@@ -246,11 +246,11 @@ MUTANTS = [
      "memory[measure] = number(0.5)"),
     ("operators.py", "self.diffuse(steers, change, 2, False", "self.diffuse(steers, change, 2.002, "
      "False"),
-    ("network.py", "return cotangent, {name: value if", "cotangent[0, 2, 3] *= 1.001\n        "
+    ("adjoint.py", "return cotangent, {name: value if", "cotangent[0, 2, 3] *= 1.001\n    "
      "return cotangent, {name: value if"),
-    ("network.py", "reversed(list(enumerate(self.each_step())))",
-     "reversed(list(enumerate(self.each_step()))[1:])"),
-    ("network.py", "[k if name in own else ...] += value", "[0 if name in own else ...] += value"),
+    ("adjoint.py", "reversed(list(enumerate(network.each_step())))",
+     "reversed(list(enumerate(network.each_step()))[1:])"),
+    ("adjoint.py", "[k if name in own else ...] += value", "[0 if name in own else ...] += value"),
 ]
 CODE = """
 import sys
@@ -292,7 +292,7 @@ def test_every_mutant_is_killed(tmp_path):
 @every_model
 @pytest.mark.parametrize("kept", [0, 2**28])
 def test_peak_memory_is_what_the_docstring_says(case, kept, monkeypatch):
-    monkeypatch.setattr("pdenet.network.KEPT", kept)
+    monkeypatch.setattr("pdenet.adjoint.KEPT", kept)
     steps = 6
     network, u = case.network(30.0, steps=steps), case.image(shape=(150, 170)).astype(np.float32)
 

@@ -7,7 +7,7 @@
 The loss and its gradient for a batch of four images of 256 x 256 in float32, two threads for all
 (JAX uses its own pool). All candidates run in turn in one process, and each must give the
 gradient of pdenet. Each has a call that is not counted before those that are, for caches and
-threads. Most of the time goes by while torch.compile compiles. Memory, of the anisotropic network:
+threads. The three fastest then run in turns by themselves, and longer. Most of the time goes by while torch.compile compiles. Memory, of the anisotropic network:
 the peak beyond that after the imports, each candidate in a process of its own, what it compiles
 included.
 """
@@ -63,8 +63,10 @@ def training_step(coupling, rounds, names):
     wrong = [name for name, value in deviations.items() if not value <= TOLERANCE]
     if wrong:
         raise SystemExit(f"{coupling}: other gradients than pdenet's: {', '.join(wrong)}")
-    seconds = timing.interleave({name: functools.partial(function, *pair)
-                                 for name, function in candidates.items()}, rounds, calls=2)
+    calls = {name: functools.partial(function, *pair) for name, function in candidates.items()}
+    seconds = timing.interleave(calls, rounds, calls=2)
+    close = {name: calls[name] for name in sorted(calls, key=seconds.get)[:3]}
+    seconds |= timing.interleave(close, 5 * rounds, calls=2)
     print(f"\n{coupling}: loss and gradient, {IMAGES} images of {SIZE} x {SIZE}, float32\n"
           f"  {'':34}{'ms/image':>9}{'x pdenet':>10}{'deviation':>11}{'MB':>8}")
     rows = []

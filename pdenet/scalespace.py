@@ -130,12 +130,7 @@ class ScaleSpace:
 
     def symbol(self, frequencies):
         """Factors by which G_l scales cos(frequency (j + 1/2)): shape (L, number of them)."""
-        rows = []
-        for sigma in self.sigmas:
-            half = gaussian(sigma)[_radius(sigma):]
-            offsets = np.arange(1, half.size)
-            rows.append(half[0] + 2 * half[1:] @ np.cos(np.outer(offsets, frequencies)))
-        return np.stack(rows)
+        return np.stack([_symbol(sigma, frequencies.tobytes()) for sigma in self.sigmas])
 
 
 @functools.lru_cache(256)
@@ -148,6 +143,14 @@ def gaussian(sigma):
     weights /= weights.sum()
     weights.flags.writeable = False
     return weights
+
+
+@functools.lru_cache(256)
+def _symbol(sigma, frequencies):
+    """Of one Gaussian. Training asks at each of its updates, mostly for the same frequencies."""
+    half = gaussian(sigma)[_radius(sigma):]
+    angles = np.outer(np.arange(1, half.size), np.frombuffer(frequencies))
+    return half[0] + 2 * half[1:] @ np.cos(angles)
 
 
 def _radius(sigma):

@@ -128,8 +128,7 @@ class DiffusionBlock:
 
     def steers(self, u, work, v=None):
         """The layers that steer; v: those that diffuse, if at hand, which may be the same."""
-        if v is not None and (self.steering is None
-                              or np.array_equal(self.steering.sigmas, self.scales.sigmas)):
+        if v is not None and self._tied:
             return v
         return self._steers.smooth(u, work.part("steering"))
 
@@ -176,6 +175,11 @@ class DiffusionBlock:
     @property
     def _steers(self):
         return self.scales if self.steering is None else self.steering
+
+    @functools.cached_property
+    def _tied(self):
+        """Whether the layers that steer are those that diffuse."""
+        return np.array_equal(self._steers.sigmas, self.scales.sigmas)
 
     @staticmethod
     def _weights(layers, scales):

@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from .rows import from_line
+
 EDGE = 512  # pixels: a halo costs little and the planes of a tile stay in the cache
 HALOS = 8  # the least edge of a tile in halos
 SHARE = 2**16  # pixels for which another thread is worth its start
@@ -45,9 +47,8 @@ def _take(buffers, name, shape, dtype):
     size = math.prod(shape)
     buffer = buffers.get((name, dtype))
     if buffer is None or buffer.size < size:
-        buffer = np.empty(size + 64 // dtype.itemsize, dtype)
-        first = -(buffer.ctypes.data // dtype.itemsize) % (64 // dtype.itemsize)
-        buffer = buffers[name, dtype] = buffer[first:first + size]
+        fresh = np.empty(size + 64 // dtype.itemsize, dtype)
+        buffer = buffers[name, dtype] = from_line(fresh, size)
     return buffer[:size].reshape(shape)
 
 

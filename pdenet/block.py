@@ -12,14 +12,14 @@ The adjoint takes the derivative of a number by the step's result, the cotangent
 derivatives by u and by the parameters. With the layers v_n = G_n u and z_n = G_n cotangent
 
     B = sum_n w_n sym(K z_n (K v_n)')       the cotangent of D, apart from -tau
-    C = g'(J)[B]                            that of J: the derivative of g at J is symmetric
-    cotangent <- cotangent - tau sum_n w_n G_n K' (M(D) K z_n + 2 M(C) K v_n)
+    C = g'(J)[2 B]                          twice that of J: the derivative of g at J is symmetric
+    cotangent <- cotangent - tau sum_n w_n G_n K' (M(D) K z_n + M(C) K v_n)
 
 by the product rule: the first term differentiates the layer that diffuses, the second the
 structure that steers it. Where other layers steer, the second term is theirs, and so is its
 part of the derivatives by the weights
 
-    d/dw_n = -tau sum over cells of (K z_n)' M(D) K v_n + (K v_n)' M(C) K v_n.
+    d/dw_n = -tau sum over cells of (K z_n)' M(D) K v_n + (K v_n)' M(C) K v_n / 2.
 
 The derivative by tau is -sum_n w_n of the first sum; as g is a function of J / contrast^2, that
 by the contrast is 2 tau / contrast sum_n w_n of the second. Multiplying the contrast and all
@@ -212,7 +212,7 @@ class DiffusionBlock:
         if not isinstance(tensor, Response):
             change = self.flux.derivative(
                 functools.partial(self.structure, steers, work),
-                functools.partial(self.operator.correlation, v, z, weights, tensor, work))
+                functools.partial(self.operator.correlation, v, z, 2 * weights, tensor, work))
         steered = v[:0]
         if self.steering is not None:
             steers = steers[:]  # apart, even where they are the layers that diffuse

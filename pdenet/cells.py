@@ -13,13 +13,17 @@ with K u = (p, q, s) and, for D = [[a, b], [b, c]],
 
     M (p, q, s) = (a p + b q, b p + c q, kappa s),  kappa = (1-2 alpha)/4 (a + c - 2 gamma |b|).
 
-In the loops a cell has x = 2 p, y = 2 q and z = s, and symmetric tensors [[m + d, o], [o, m - d]]
-are kept as (m, d, o). They run along rows in whole vectors (see `lanes`), so rows lie in a
-common `memory`, each a `pitch` after the other, where they end with a whole vector, and are
-named by the index at which they begin. A row of pixels has a pixel more at either end, the
-mirror image of the last: slot j holds pixel j - 1, and the cell of slot j the pixels of the
-slots j and j + 1; those of slots 0 and W are the rim, those beyond are computed and never
-used. A pixel's value does not depend on where in a row, a tile or a vector it stands.
+In the loops K u is kept as (x, right, left), x = 2 p, right = D - B, left = C - A, so that
+y = right + left = 2 q and z = right - left = s; a flux (P, Q, S) as (P/2, Q/2 + S, Q/2 - S), of
+which K' takes sums and differences; the product of both is the sum of three products. Symmetric
+tensors [[m + d, o], [o, m - d]] are kept as (m, d, o).
+
+The loops run along rows in whole vectors (see `lanes`), so rows lie in a common `memory`, each a
+`pitch` after the other, where they end with a whole vector, and are named by the index at which
+they begin. A row of pixels has a pixel more at either end, the mirror image of the last: slot j
+holds pixel j - 1, and the cell of slot j the pixels of the slots j and j + 1; those of slots 0
+and W are the rim, those beyond are computed and never used. A pixel's value does not depend on
+where in a row, a tile or a vector it stands.
 """
 
 import math
@@ -85,28 +89,52 @@ def response(rule, factor, x, slope, one):
 
 @inlined
 def _gradient(memory, top, bottom):
-    """K u = (x, y, z) of the cells from these slots of two rows of pixels on."""
+    """K u = (x, right, left) of the cells from these slots of two rows of pixels on."""
     a, b, c, d = (load(memory, top), load(memory, top + 1),
                   load(memory, bottom), load(memory, bottom + 1))
-    left, right = c - a, d - b
-    return (b - a) + (d - c), left + right, right - left
+    return (b - a) + (d - c), d - b, c - a
 
 
 @inlined
-def _add_trace(gradient, other, weight, twist, trace):
-    """trace + the trace of the product of two gradients; of J, if both are the same."""
-    (x, y, z), (X, Y, Z) = gradient, other
-    return fma(twist * z, Z, fma(weight * x, X, fma(weight * y, Y, trace)))
+def _unit_flux(gradient, twist):
+    """The flux M K u for D = I, times four."""
+    x, right, left = gradient
+    y, z = right + left, right - left
+    return x, fma(twist, z, y), fma(-twist, z, y)
+
+
+@inlined
+def _tensor_flux(gradient, tensor, twist, oblique):
+    """The flux M K u for tensor = (m, d, o) = 2 D, times eight."""
+    (x, right, left), (m, d, o) = gradient, tensor
+    y, z = right + left, right - left
+    p, q = fma(o, y, (m + d) * x), fma(o, x, (m - d) * y)
+    s = fma(twist, m, oblique * abs(o))
+    return p, fma(s, z, q), fma(-s, z, q)
+
+
+@inlined
+def _times(g, flux):
+    return g * flux[0], g * flux[1], g * flux[2]
+
+
+@inlined
+def _product(gradient, flux):
+    """The product of a gradient with a flux."""
+    (x, right, left), (p, more, less) = gradient, flux
+    return fma(x, p, fma(right, more, left * less))
 
 
 @inlined
 def _add_tensor(gradient, other, weight, twist, tensor):
-    """(m, d, o) + the symmetric product of two gradients without twists, which stand apart."""
-    (x, y, z), (X, Y, Z) = gradient, other
-    m, d, o, twists = tensor
+    """The symmetric product of two gradients, added to the entries 11, 22, 12 of a tensor and, of
+    the twists, to a number apart."""
+    (x, right, left), (X, Right, Left) = gradient, other
+    xx, yy, xy, twists = tensor
+    y, Y = right + left, Right + Left
     wx, wy = weight * x, weight * y
-    return (fma(wx, X, fma(wy, Y, m)), fma(wx, X, fma(-wy, Y, d)), fma(wx, Y, fma(wy, X, o)),
-            fma(twist * z, Z, twists))
+    return (fma(wx, X, xx), fma(wy, Y, yy), fma(wx, Y, fma(wy, X, xy)),
+            fma(twist * (right - left), Right - Left, twists))
 
 
 @inlined
@@ -145,39 +173,23 @@ def _tensor_slope(rule, factor, tensor, direction, one, near):
 
 
 @inlined
-def _flux(gradient, m, memory, pitch, mixed, g, twist, oblique):
-    """M (p, q, s) as (p, q + s, q - s), times eight for (m, d, o) = 2 D in the row g and the two
-    after it, or times four for D = m I, if mixed is None.
-    """
-    x, y, z = gradient
+def _flux(gradient, memory, pitch, mixed, g, twist, oblique):
+    """`_tensor_flux` for three rows from g on; for one, if mixed is None, g `_unit_flux`."""
     if mixed is None:
-        p, q, s = m * x, m * y, twist * m
-    else:
-        d, o = load(memory, g + pitch), load(memory, g + 2 * pitch)
-        p = fma(d, x, fma(o, y, m * x))
-        q = fma(o, x, fma(-d, y, m * y))
-        s = fma(twist, m, oblique * abs(o))
-    return p, fma(s, z, q), fma(-s, z, q)
-
-
-@inlined
-def _product(gradient, flux):
-    """The product of a gradient with a flux, four and eight times likewise."""
-    x, y, z = gradient
-    p, right, left = flux
-    half = 0.5
-    return fma(x, p, half * fma(y + z, right, (y - z) * left))
+        return _times(load(memory, g), _unit_flux(gradient, twist))
+    return _tensor_flux(gradient, _load_tensor(memory, pitch, g), twist, oblique)
 
 
 @inlined
 def _scatter(memory, before, flux, scale, base, carry, out):
-    """out = base + scale K': a cell gives -p-q+s, p-q-s, -p+q-s, p+q+s to its A, B, C, D.
+    """out = base + scale K' of a flux: P/2 = p, Q/2 = q and S = s give -p-q+s, p-q-s, -p+q-s and
+    p+q+s to the pixels A, B, C, D of their cell.
 
     What belongs to the row of pixels below is carried to the next row of cells.
     """
-    p, left, right = flux
+    p, more, less = flux
     along = preceding(before[0], p) - p
-    across = preceding(before[1], left) + right
+    across = preceding(before[1], more) + less
     above = load(memory, carry) + (along - across)
     store(memory, out, fma(scale, above, load(memory, base)))
     store(memory, carry, along + across)
@@ -194,7 +206,7 @@ def scalar_row(memory, pitch, columns, top, bottom, rule, factor, mixed, weights
         trace = splat(memory, number(0))
         for n in range(weights.size):
             gradient = _gradient(memory, top + n * pitch + j, bottom + n * pitch + j)
-            trace = _add_trace(gradient, gradient, weights[n], weights[n] * twist, trace)
+            trace = fma(weights[n], _product(gradient, _unit_flux(gradient, twist)), trace)
         store(memory, g + j, diffusivity_of(rule, trace, number(1)))
 
 
@@ -211,8 +223,8 @@ def tensor_row(memory, pitch, columns, top, bottom, rule, factor, mixed, weights
         for n in range(weights.size):
             gradient = _gradient(memory, top + n * pitch + j, bottom + n * pitch + j)
             tensor = _add_tensor(gradient, gradient, weights[n], weights[n] * twist, tensor)
-        m, d, o, twists = tensor
-        m, o = m + twists, mixed * o
+        xx, yy, xy, twists = tensor
+        m, d, o = (xx + yy) + twists, xx - yy, mixed * xy
         if rule != NONE:
             m, d, o = _tensor_diffusivity(rule, factor, (m, d, o), number(1))
         _store_tensor(memory, pitch, g + j, (m, d, o))
@@ -239,7 +251,7 @@ def flux_row(memory, pitch, columns, top, bottom, mixed, g, twist, oblique, scal
     before = zero, zero, zero
     for j in range(0, columns + 1, BYTES // memory.itemsize):
         gradient = _gradient(memory, top + j, bottom + j)
-        flux = _flux(gradient, load(memory, g + j), memory, pitch, mixed, g + j, twist, oblique)
+        flux = _flux(gradient, memory, pitch, mixed, g + j, twist, oblique)
         _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
         before = flux
 
@@ -252,9 +264,9 @@ def scalar_step_row(memory, pitch, columns, top, bottom, rule, weight, twist, sc
     before = zero, zero, zero
     for j in range(0, columns + 1, BYTES // memory.itemsize):
         gradient = _gradient(memory, top + j, bottom + j)
-        trace = _add_trace(gradient, gradient, weight, weight * twist, zero)
-        g = diffusivity_of(rule, trace, number(1))
-        flux = _flux(gradient, g, memory, pitch, None, 0, twist, number(0))
+        flux = _unit_flux(gradient, twist)
+        trace = fma(weight, _product(gradient, flux), zero)
+        flux = _times(diffusivity_of(rule, trace, number(1)), flux)
         _scatter(memory, before, flux, scale, top + j, carry + j, out + j)
         before = flux
 
@@ -275,9 +287,9 @@ def scalar_correlation_row(memory, pitch, columns, top, bottom, weights, twist, 
         trace = splat(memory, number(0))
         for n in range(layers):
             v, z = n * pitch + j, (layers + n) * pitch + j
-            trace = _add_trace(_gradient(memory, top + v, bottom + v),
-                               _gradient(memory, top + z, bottom + z),
-                               weights[n], weights[n] * twist, trace)
+            flux = _unit_flux(_gradient(memory, top + z, bottom + z), twist)
+            product = _product(_gradient(memory, top + v, bottom + v), flux)
+            trace = fma(weights[n], product, trace)
         if rule != NONE:
             x = load(memory, d + j)
             store(memory, d + j, response(rule, factor, x, False, one))
@@ -302,13 +314,13 @@ def tensor_correlation_row(memory, pitch, columns, top, bottom, weights, twist, 
             tensor = _add_tensor(_gradient(memory, top + v, bottom + v),
                                  _gradient(memory, top + z, bottom + z),
                                  weights[n], weights[n] * twist, tensor)
-        J = D = (load(memory, d + j), load(memory, d + pitch + j), load(memory, d + 2 * pitch + j))
+        J = D = _load_tensor(memory, pitch, d + j)
         if rule != NONE:
             D = _tensor_diffusivity(rule, factor, J, one)
             _store_tensor(memory, pitch, d + j, D)
-        m, p, q, twists = tensor
+        xx, yy, xy, twists = tensor
         oblique = quotient(D[2], abs(D[2]))
-        B = m + twists, p, mixed * fma(-gamma * oblique, twists, q)
+        B = (xx + yy) + twists, xx - yy, mixed * fma(-gamma * oblique, twists, xy)
         if rule != NONE:
             B = _tensor_slope(rule, factor, J, B, one, number(NEAR[memory.itemsize // 8]))
         _store_tensor(memory, pitch, c + j, B)
@@ -329,6 +341,11 @@ def _choose_correlation(memory, pitch, columns, top, bottom, weights, twist, gam
 
 
 @inlined
+def _load_tensor(memory, pitch, row):
+    return load(memory, row), load(memory, row + pitch), load(memory, row + 2 * pitch)
+
+
+@inlined
 def _store_tensor(memory, pitch, row, tensor):
     for k in range(3):
         store(memory, row + k * pitch, tensor[k])
@@ -337,7 +354,7 @@ def _store_tensor(memory, pitch, row, tensor):
 @kernel
 def pull_row(memory, pitch, columns, top, bottom, mixed, v, z, d, c, twist, oblique, scale, base,
              measure, carry, out, sums):
-    """out = base + scale K' (M(D) K z + 2 M(C) K v), as far as this row of cells completes it.
+    """out = base + scale K' (M(D) K z + M(C) K v), as far as this row of cells completes it.
 
     For rows d and c of tensors as in `flux_row`; where one is missing, d < 0 or c < 0, its term
     is 0. Added to sums, in lanes: (K v)' M(D) K z and (K v)' M(C) K v, as often as `measure` says.
@@ -351,13 +368,12 @@ def pull_row(memory, pitch, columns, top, bottom, mixed, v, z, d, c, twist, obli
         flux = zero, zero, zero
         if d >= 0:
             other = _gradient(memory, top + z + j, bottom + z + j)
-            flux = _flux(other, load(memory, d + j), memory, pitch, mixed, d + j, twist, oblique)
+            flux = _flux(other, memory, pitch, mixed, d + j, twist, oblique)
             along = fma(part, _product(gradient, flux), along)
         if c >= 0:
-            p, right, left = change = _flux(gradient, load(memory, c + j), memory, pitch, mixed,
-                                            c + j, twist, number(0))
+            change = _flux(gradient, memory, pitch, mixed, c + j, twist, number(0))
             across = fma(part, _product(gradient, change), across)
-            flux = flux[0] + (p + p), flux[1] + (right + right), flux[2] + (left + left)
+            flux = flux[0] + change[0], flux[1] + change[1], flux[2] + change[2]
         _scatter(memory, before, flux, scale, base + j, carry + j, out + j)
         before = flux
     store(memory, sums, along)

@@ -110,13 +110,13 @@ def pull(v, z, weights, tensor, change, steers, steering, rule, factor, mixed, a
          across, out, steered):
     """The adjoint of `diffuse` by the layers and by those that steer:
 
-    out_n = K' (M(D) K z_n + 2 M(C) K v_n), where v steers; otherwise the two terms apart, the
+    out_n = K' (M(D) K z_n + M(C) K v_n), where v steers; otherwise the two terms apart, the
     second, of the layers that steer, in `steered`. D and C are given as planes as in `diffuse`, C
-    without gamma, or, where they are None, computed as g(J) and g'(J)[B], see `structure` and
+    without gamma, or, where they are None, computed as g(J) and g'(J)[2 B], see `structure` and
     `correlate`. out may be z.
 
-    along, the sums of (K v_n)' M(D) K z_n over the cells, and across, of (K a_n)' M(C) K a_n for
-    the layers a that steer; cells of the rim are shared with the mirror image, so half of them.
+    along, the sums of (K v_n)' M(D) K z_n over the cells, and across, of (K a_n)' M(C) K a_n / 2
+    for the layers a that steer; cells of the rim are shared with the mirror image, so half of them.
     """
     layers, rows, columns = v.shape
     number, lanes = v.dtype.type, BYTES // v.itemsize
@@ -124,7 +124,7 @@ def pull(v, z, weights, tensor, change, steers, steering, rule, factor, mixed, a
     twist = number(2) * (number(1) - number(2) * alpha)
     oblique = -twist * gamma
     share = number(0.25 if mixed is None else 0.125)
-    scaled, scaling = share * weights, share * steering
+    scaled, scaling = number(2) * share * weights, share * steering
     memory, pitch = make_rows(7 * layers + 5 * apart + 11, columns, v), pitch_of(columns, v)
     half = (2 * layers + apart) * pitch
     carry = 2 * half
@@ -168,7 +168,7 @@ def pull(v, z, weights, tensor, change, steers, steering, rule, factor, mixed, a
         along[n] = share * totals[2 * lanes * n:2 * lanes * n + lanes].sum()
     for n in range(across.size):
         first = 2 * lanes * (layers + n if apart > 0 else n) + lanes
-        across[n] = share * totals[first:first + lanes].sum()
+        across[n] = share / number(2) * totals[first:first + lanes].sum()
 
 
 @kernel

@@ -12,10 +12,10 @@ An operator offers
         its adjoint by D: B, with sum_n w_n (K z_n)' M(D) K v_n = tr(B D) everywhere, in the form
         of a structure: the trace, if D is a multiple of the identity, or (m, d, o)
     pull(v, z, weights, steers, tensor, change, out, steered, work)
-        its adjoint by v, and that of the structure: out_n = K' (M(D) K z_n + 2 M(C) K v_n), M(C)
+        its adjoint by v, and that of the structure: out_n = K' (M(D) K z_n + M(C) K v_n), M(C)
         linear in C, for tensors D and C as planes, or a `Response` and None. Where other layers
-        a_n steer, not v, the second term is theirs: steered_n = 2 K' M(C) K a_n. Returns the
-        sums of (K v_n)' M(D) K z_n and of (K a_n)' M(C) K a_n over the image
+        a_n steer, not v, the second term is theirs: steered_n = K' M(C) K a_n. Returns the
+        sums of (K v_n)' M(D) K z_n and of (K a_n)' M(C) K a_n / 2 over the image
     symbol              of K' K: coefficients c_ji of Y^j X^i, X = sin(xi/2)^2, Y = sin(eta/2)^2
     integrate(density)  the sum over the image of a density given where K lives
     reach               pixels from which K' M K gathers in each direction
@@ -179,7 +179,7 @@ class _SecondOrder:
 
     def pull(self, v, z, weights, steers, tensor, change, out, steered, work):
         term = work.array("term", steers.shape, v.dtype)
-        self.diffuse(steers, change, 2, False, term, work)
+        self.diffuse(steers, change, 1, False, term, work)
         across = (steers * term).sum((1, 2), dtype=np.float64) / 2
         self.diffuse(z.copy(), tensor, 1, False, out, work)
         along = (v * out).sum((1, 2), dtype=np.float64)

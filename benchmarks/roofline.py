@@ -25,7 +25,7 @@ from pdenet.compiling import kernel
 from pdenet.lanes import BYTES, fma, load, splat, store
 from pdenet.tiles import Workers, Workspace
 
-from . import timing
+from . import timing, training_step
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 
@@ -92,7 +92,7 @@ def work(quick):
            256**2 * smoothing, 256**2 * 4 * (1 + 3 * count), "third cache")
     for threads in (1, 2):
         yield ("training step, 256 x 256, 2 images",
-               functools.partial(network.loss_and_gradient, noisy, clean, workers=threads), threads,
+               functools.partial(training_step.own(network, threads), noisy, clean), threads,
                2 * 256**2 * steps * (4 * smoothing + count * (45 + 105) + 60 + 160),
                2 * 256**2 * steps * 2.5 * layers, "third cache")
 

@@ -70,5 +70,6 @@ def kernel(function, **options):
 
 
 def inlined(function):
-    """A scalar formula, compiled into the loops that call it, so that they vectorise."""
-    return kernel(function, forceinline=True)
+    """A formula, written into the loops that call it: compiled by itself it would take as long
+    again, for nothing."""
+    return numba.njit(nogil=True, error_model="numpy", inline="always")(function)

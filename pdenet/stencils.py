@@ -38,7 +38,7 @@ def smooth(v, taps, radii, scales, add, turned, upright, out):
     for n in range(len(radii)):
         half = taps[n, :radii[n] + 1]
         source, (rows, columns) = v[n if len(v) > 1 else 0], v.shape[1:]
-        target, adding = turned, False
+        target = turned
         for second in range(2):
             kept = second == 0 and len(out) > 1
             for top in range(0, rows, lanes):
@@ -46,8 +46,9 @@ def smooth(v, taps, radii, scales, add, turned, upright, out):
                 if not kept or n == 0:
                     radius = margin if kept else radii[n]
                     _stand_up(source, top, rows, columns, margin, radius, strip)
-                _smooth_strip(strip, margin, half, top, rows, columns, adding, rest, target)
-            source, target, adding = turned, out[n if len(out) > 1 else 0], add
+                _smooth_strip(strip, margin, half, top, rows, columns, add and second == 1, rest,
+                              target)
+            source, target = turned, out[n if len(out) > 1 else 0]
             half, rows, columns = scales[n] * half, columns, rows
 
 

@@ -58,7 +58,7 @@ def tensor_driven(size, threads, rounds):
 
 
 def compare(what, size, threads, steps, candidates, found, rounds):
-    seconds = timing.interleave(candidates, rounds)
+    seconds = timing.interleave(candidates, rounds, calls=5 if size < 512 else 1)
     scale = 1e9 / (size**2 * steps)
     fastest = min((seconds[name], name) for name in found) if found else (np.nan, "none found")
     print(f"\n{what}, {steps} explicit steps, {size} x {size}, float32, {threads} "

@@ -5,11 +5,12 @@
     python -m benchmarks.training_step --quick    few rounds, the anisotropic network only
 
 The loss and its gradient for a batch of four images of 256 x 256 in float32, two threads for all
-(JAX uses its own pool); pdenet as `fit` calls it, with threads that keep their work arrays. All candidates run in turn in one process, and each must give the
-gradient of pdenet. Each has a call that is not counted before those that are, for caches and
-threads. The three fastest then run in turns by themselves, and longer. Most of the time goes by
-while torch.compile compiles. Memory, of the anisotropic network: the peak beyond that after the
-imports, each candidate in a process of its own, what it compiles included.
+(JAX uses its own pool); pdenet as `fit` calls it, with threads that keep their work arrays. All
+candidates run in turn in one process, and each must give the gradient of pdenet. Each has a call
+that is not counted before those that are, for caches and threads. The three fastest then run in
+turns by themselves, and longer. Most of the time goes by while torch.compile compiles. Memory, of
+the anisotropic network: the peak beyond that after the imports, each candidate in a process of its
+own, what it compiles included.
 """
 
 import argparse

@@ -285,8 +285,8 @@ class DiffusionBlock:
     def tau_max_slopes(self):
         """The derivatives of log(tau_max) by beta, and by the reaction if there is one."""
         _, xi, eta = self._radius
-        by_weight = np.array([_symbol(self.operator, ScaleSpace([sigma]), xi, eta)[0, 0]
-                              for sigma in self.scales.sigmas])
+        smoothing = self.scales.symbol(xi) * self.scales.symbol(eta)
+        by_weight = smoothing[:, 0]**2 * _symbol(self.operator, ScaleSpace([0.0]), xi, eta)[0]
         half = self.tau_max / 2
         slopes = {"beta": -half * 2 * self.scales.omega * self.scales.weights * by_weight}
         return slopes if self.reaction is None else slopes | {"reaction": -half}

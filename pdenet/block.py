@@ -304,7 +304,7 @@ class DiffusionBlock:
 
 
 def _symbol(operator, scales, xi, eta):
-    """sum_lij w_l c_ji (G_l^2 X^i) (G_l^2 Y^j), a product of two matrices."""
+    """sum_lij w_l c_ji (G_l^2 X^i) (G_l^2 Y^j), the product of two matrices."""
     along = scales.symbol(xi)**2
     across = along if np.array_equal(xi, eta) else scales.symbol(eta)**2
     coefficients = operator.symbol
@@ -312,7 +312,13 @@ def _symbol(operator, scales, xi, eta):
     X, Y = np.sin(xi / 2)**(2 * degrees), np.sin(eta / 2)**(2 * degrees)
     left = (scales.measure[:, np.newaxis] * across) * (coefficients.T @ Y)[:, np.newaxis]
     right = along * X[:, np.newaxis]
-    return left.reshape(-1, eta.size).T @ right.reshape(-1, xi.size)
+    left, right = left.reshape(-1, eta.size).T, right.reshape(-1, xi.size)
+    # As products too small for threads of BLAS, which would stay awake long after them and take
+    # the processors from the workers: training asks between its batches.
+    out, rows = np.empty((eta.size, xi.size)), max(1, 2**18 // right.size)
+    for first in range(0, eta.size, rows):
+        np.matmul(left[first:first + rows], right, out=out[first:first + rows])
+    return out
 
 
 @functools.lru_cache(64)

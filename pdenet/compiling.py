@@ -61,9 +61,9 @@ def cache_state(compiled):
     return f"{count} compiled kernels in {path}"
 
 
-def kernel(function, **options):
+def kernel(function):
     """Compile at the first call, without the interpreter lock, cached on disk."""
-    compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
     if not numba.config.DISABLE_JIT:
         compiled._cache = _ForgivingCache(function)
     return compiled

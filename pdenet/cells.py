@@ -265,7 +265,7 @@ def scalar_step_row(memory, pitch, columns, top, bottom, rule, weight, twist, sc
     for j in range(0, columns + 1, BYTES // memory.itemsize):
         gradient = _gradient(memory, top + j, bottom + j)
         flux = _unit_flux(gradient, twist)
-        trace = fma(weight, _product(gradient, flux), zero)
+        trace = weight * _product(gradient, flux)
         flux = _times(diffusivity_of(rule, trace, number(1)), flux)
         _scatter(memory, before, flux, scale, top + j, carry + j, out + j)
         before = flux

@@ -72,4 +72,4 @@ def kernel(function):
 def inlined(function):
     """A formula, written into the loops that call it: compiled by itself it would take as long
     again, for nothing."""
-    return numba.njit(nogil=True, error_model="numpy", inline="always")(function)
+    return numba.njit(inline="always")(function)

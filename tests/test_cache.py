@@ -9,7 +9,7 @@ import sys
 import pdenet
 
 CODE = ("import numpy, pdenet, sys; u = numpy.arange(12.).reshape(3, 4); "
-        "v = pdenet.perona_malik(u, contrast=1, time=1); "
+        "v = pdenet.eed(u, contrast=1, time=5); "
         "assert abs(v.mean() - u.mean()) < 1e-9; print(pdenet.compiling.cache_state("
         "pdenet.stencils.smooth))")
 
@@ -35,7 +35,7 @@ def test_cache_is_used_and_damage_does_not_matter(tmp_path):
     out, err = run(folder, NUMBA_CACHE_DIR=str(cache))
     assert str(cache) in out and err == ""
     indices = list(cache.rglob("*.nbi"))
-    assert len(indices) >= 3
+    assert len(indices) > 3
     for k, index in enumerate(indices):  # truncated, overwritten, emptied
         index.write_bytes([index.read_bytes()[:40], b"nonsense" * 9, b""][k % 3])
     out, err = run(folder, NUMBA_CACHE_DIR=str(cache))

@@ -32,10 +32,12 @@ def _on_array(planes, f, cycles, workers, progress=None):
     first = cycles[0][0]
     stream = (first.compiled and first.steering is None
               and all(block is first and len(taus) == 1 for block, taus in cycles))
-    # In one pass only a few rows are in use at a time: larger tiles, more steps for each.
-    most, edge = (20, 2 * tiles.EDGE) if stream else (10, tiles.EDGE)
+    # In one pass only a few rows are in use at a time: larger tiles and more steps for each, whose
+    # halos are fewer, so that a smaller share is worth a thread.
+    most, edge, share = ((20, 2 * tiles.EDGE, tiles.SHARE) if stream else
+                         (10, tiles.EDGE, 2 * tiles.SHARE))
     reach = max(block.reach(len(taus)) for block, taus in cycles)
-    boxes = list(tiles.tile_boxes(planes.shape[1:], reach, workers, edge))
+    boxes = list(tiles.tile_boxes(planes.shape[1:], reach, workers, edge, share))
     if len(boxes) == 1 and not stream and progress is None:
         most = math.inf  # a single tile has no halo
     source, target = planes, None
@@ -44,7 +46,7 @@ def _on_array(planes, f, cycles, workers, progress=None):
             # Two arrays in turn, and never the caller's.
             target = np.empty_like(planes) if target is None else target
             function = functools.partial(_in_one_pass if stream else _cycles, batch, f)
-            team.map_tiles(function, source, target, halo, edge)
+            team.map_tiles(function, source, target, halo, edge, share)
             source, target = target, (None if source is planes else source)
             if progress is not None:
                 progress(done, len(cycles))

@@ -1,7 +1,10 @@
-"""Threads that share tasks: order, errors, own workspaces."""
+"""Threads that share tasks: order, errors, own workspaces, and how long they live."""
 
+import concurrent.futures
+import multiprocessing
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -44,10 +47,75 @@ def test_an_error_ends_the_work_and_reaches_the_caller(count):
     assert len(begun) < 1000
 
 
+def together(count):
+    """The threads of a team of which all have to work at once."""
+    barrier = threading.Barrier(count, timeout=20)
+
+    def task(k, work):
+        barrier.wait()
+        return threading.current_thread()
+
+    with Workers(count) as team:
+        return set(team.map(task, range(count)))
+
+
+def count_together(count):
+    return len(together(count))
+
+
+def test_threads_are_kept_for_the_next_team():
+    helpers = together(3) - {threading.current_thread()}
+    assert len(helpers) == 2
+    for _ in range(100):
+        assert together(3) - {threading.current_thread()} == helpers
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork")
+def test_a_forked_process_has_threads_of_its_own():
+    assert len(together(2)) == 2
+    with concurrent.futures.ProcessPoolExecutor(
+            1, mp_context=multiprocessing.get_context("fork")) as pool:
+        assert pool.submit(count_together, 2).result(timeout=60) == 2
+
+
+def test_teams_within_teams_wait_for_nobody():
+    """Even while all threads that help are busy."""
+    barrier = threading.Barrier(4, timeout=20)
+
+    def outer(k, work):
+        barrier.wait()
+        return together(3)
+
+    assert [len(team) for team in Workers(4).map(outer, range(4))] == [3] * 4
+    assert Workers(4).map(lambda k, work: Workers(3).map(lambda n, work: n, range(3)),
+                          range(40)) == [[0, 1, 2]] * 40
+
+
+def test_a_team_has_no_more_work_arrays_than_threads():
+    """Whichever thread helps: one that is not back yet is replaced by another."""
+    with Workers(2) as team:
+        found = [team.map(lambda k, work: work, range(4)) for _ in range(100)]
+    assert len({id(work) for works in found for work in works}) <= 2
+
+
+def test_work_arrays_end_with_the_team():
+    kept = []
+    with Workers(2) as team:
+        barrier = threading.Barrier(2, timeout=20)
+
+        def task(k, work):
+            barrier.wait()
+            kept.append(weakref.ref(work))
+
+        team.map(task, range(2))
+        assert all(work() is not None for work in kept)
+    assert len(kept) == 2 and all(work() is None for work in kept)
+
+
 def test_boxes_partition_the_image():
     for shape in [(7, 9), (700, 1100), (2000, 30)]:
         for workers in (1, 2, 5):
-            boxes = list(tile_boxes(shape, 3, workers, 256))
+            boxes = list(tile_boxes(shape, 3, workers, 256, 1000))
             area = sum((b - t) * (r - left) for t, b, left, r in boxes)
             assert area == shape[0] * shape[1]
             assert all(t < b and left < r for t, b, left, r in boxes)

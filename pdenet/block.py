@@ -298,9 +298,14 @@ class DiffusionBlock:
 
     def reach(self, steps):
         """Pixels on which a pixel depends after a cycle of this many steps."""
+        a_step, steering = self._reach
+        return steps * a_step + steering
+
+    @functools.cached_property
+    def _reach(self):
+        """Pixels of a step, and of what steers beyond the first."""
         smoothing = self.scales.reach
-        return (steps * (2 * smoothing + self.operator.reach)
-                + max(0, self._steers.reach - smoothing))
+        return 2 * smoothing + self.operator.reach, max(0, self._steers.reach - smoothing)
 
 
 def _symbol(operator, scales, xi, eta):

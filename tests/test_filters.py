@@ -205,6 +205,7 @@ def run_eed(image):
     return pdenet.eed(image, contrast=5.0, time=2.0)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_many_threads_and_processes_at_once():
     image = np.tile(GREY, (5, 5)).astype(np.float32)
     expected = run_eed(image)

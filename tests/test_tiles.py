@@ -71,6 +71,7 @@ def test_threads_are_kept_for_the_next_team():
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_forked_process_has_threads_of_its_own():
     assert len(together(2)) == 2
     with concurrent.futures.ProcessPoolExecutor(
@@ -92,7 +93,7 @@ def test_teams_within_teams_wait_for_nobody():
 
 
 def test_a_team_has_no_more_work_arrays_than_threads():
-    """Whichever thread helps: one that is not back yet is replaced by another."""
+    """Whichever threads help, and however many tasks there are."""
     with Workers(2) as team:
         found = [team.map(lambda k, work: work, range(4)) for _ in range(100)]
     assert len({id(work) for works in found for work in works}) <= 2

@@ -17,9 +17,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio
 
-from pdenet import audit, datasets, figure4
+from pdenet.experiments import audit, rectangles as datasets, figure4
 from pdenet.checks import check_workers
-from pdenet.tiles import Workers
+from pdenet.execution.tiles import Workers
 
 from . import timing
 

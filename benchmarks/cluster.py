@@ -18,7 +18,7 @@ import numpy as np
 from distributed import Client, LocalCluster
 
 import pdenet
-from pdenet import figure4
+from pdenet.experiments import figure4
 
 from . import timing
 

@@ -13,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 import pdenet
 from pdenet import models
-from pdenet.tiles import Workspace
+from pdenet.execution.tiles import Workspace
 
 QUANTILES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 TIMES = (0.5, 1, 2, 4, 8, 16, 32, 64)

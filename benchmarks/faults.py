@@ -28,8 +28,10 @@ import time
 import numpy as np
 
 import pdenet
-from pdenet import cli, denoising, parameterfiles
-from pdenet.checkpoints import Checkpoint
+from pdenet import denoising
+from pdenet.commands import main as cli
+from pdenet.network import saved as parameterfiles
+from pdenet.learning.checkpoints import Checkpoint
 
 from . import timing
 

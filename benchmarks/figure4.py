@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from pdenet.experiments import MODELS
+from pdenet.commands.train import MODELS
 
 
 def pdenet(*arguments):

@@ -18,8 +18,8 @@ that of `pdenet.block`. Layers v have shape (images, scales, rows, columns).
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from pdenet.fluxes import Anisotropic
-from pdenet.scalespace import gaussian
+from pdenet.scheme.fluxes import Anisotropic
+from pdenet.scheme.scales import gaussian
 
 
 # Formulas ------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ import pathlib
 
 import numpy as np
 
-from pdenet import figure4, models
+from pdenet import models
+from pdenet.experiments import figure4
 
 from . import timing
 

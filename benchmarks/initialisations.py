@@ -15,7 +15,7 @@ import csv
 import numpy as np
 
 import pdenet
-from pdenet import figure4
+from pdenet.experiments import figure4
 
 from . import invariance, timing
 

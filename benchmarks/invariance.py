@@ -21,7 +21,7 @@ import numpy as np
 from skimage import measure
 
 import pdenet
-from pdenet import audit, datasets, figure4
+from pdenet.experiments import audit, rectangles as datasets, figure4
 
 from . import timing
 

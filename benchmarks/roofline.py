@@ -20,10 +20,11 @@ import pathlib
 
 import numpy as np
 
-from pdenet import ScaleSpace, figure4, models
-from pdenet.compiling import kernel
-from pdenet.lanes import BYTES, fma, load, splat, store
-from pdenet.tiles import Workers, Workspace
+from pdenet import ScaleSpace, models
+from pdenet.experiments import figure4
+from pdenet.kernels.compiler import kernel
+from pdenet.kernels.vectors import BYTES, fma, load, splat, store
+from pdenet.execution.tiles import Workers, Workspace
 
 from . import timing, training_step
 

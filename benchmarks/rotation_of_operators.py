@@ -11,7 +11,7 @@ in grey levels. Printed beside the longest stable time step.
 import numpy as np
 
 from pdenet import models
-from pdenet.operators import Hessian, Laplacian
+from pdenet.scheme.operators import Hessian, Laplacian
 
 
 def variation(operator, wavelength):

@@ -18,10 +18,11 @@ import numpy as np
 from scipy import fft, ndimage
 from threadpoolctl import threadpool_limits
 
-from pdenet import ScaleSpace, figure4
-from pdenet.compiling import kernel
-from pdenet.scalespace import gaussian
-from pdenet.tiles import Workspace
+from pdenet import ScaleSpace
+from pdenet.experiments import figure4
+from pdenet.kernels.compiler import kernel
+from pdenet.scheme.scales import gaussian
+from pdenet.execution.tiles import Workspace
 
 from . import timing
 

@@ -23,11 +23,11 @@ from skimage import data
 import pdenet
 from pdenet import denoising
 from pdenet.checks import check_workers, to_planes
-from pdenet.descent import descend
+from pdenet.learning.training_loop import descend
 from pdenet.estimates import range_of
-from pdenet.losses import Levels
-from pdenet.parameterfiles import write
-from pdenet.tiles import Workers
+from pdenet.learning.losses import Levels
+from pdenet.network.saved import write
+from pdenet.execution.tiles import Workers
 
 COLOUR = ("astronaut", "cat", "hubble_deep_field", "retina", "rocket")
 GREY = (*COLOUR, "brick", "clock", "grass", "gravel", "microaneurysms", "text")

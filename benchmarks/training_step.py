@@ -24,8 +24,9 @@ import time
 
 import numpy as np
 
-from pdenet import figure4, losses
-from pdenet.tiles import Workers
+from pdenet.experiments import figure4
+from pdenet.learning import losses
+from pdenet.execution.tiles import Workers
 
 from . import frameworks, timing
 

@@ -13,7 +13,7 @@ import pathlib
 import tempfile
 import time
 
-from pdenet import figure4
+from pdenet.experiments import figure4
 
 from . import timing
 

@@ -8,17 +8,17 @@ _HOME = {name: module for module, names in {
     "filters": ("perona_malik you_kaveh lysaker_lundervold_tai gerig weickert_brox eed "
                 "weickert_1994 multiscale"),
     "estimates": "estimate_contrast estimate_time",
-    "block": "DiffusionBlock",
-    "network": "DiffusionNetwork",
-    "operators": "Gradient Laplacian Hessian",
-    "scalespace": "ScaleSpace",
-    "fluxes": "Isotropic Anisotropic Uncoupled Orientations",
-    "diffusivities": "Exponential Rational Charbonnier Weickert",
-    "parameterfiles": "load pretrained FormatError",
-    "training": "fit fit_noisy Adam",
-    "datasets": "rectangles add_noise",
+    "scheme.block": "DiffusionBlock",
+    "network.network": "DiffusionNetwork",
+    "scheme.operators": "Gradient Laplacian Hessian",
+    "scheme.scales": "ScaleSpace",
+    "scheme.fluxes": "Isotropic Anisotropic Uncoupled Orientations",
+    "scheme.diffusivities": "Exponential Rational Charbonnier Weickert",
+    "network.saved": "load pretrained FormatError",
+    "learning.fit": "fit fit_noisy Adam",
+    "experiments.rectangles": "rectangles add_noise",
     "denoising": "denoise denoiser",
-    "audit": "rotation_audit",
+    "experiments.audit": "rotation_audit",
 }.items() for name in names.split()}
 _MODULES = ("filters", "models")
 

@@ -8,7 +8,7 @@ import reprlib
 
 import numpy as np
 
-from . import lazy
+from .execution import chunks as lazy
 
 
 def check_number(name, value, *, above=None, least=None, most=None):

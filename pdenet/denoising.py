@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import parameterfiles
+from .network import saved as parameterfiles
 from .checks import check_count, check_number, check_workers, from_planes, to_planes
-from .coordinates import from_coordinates, gradient_in_coordinates, project, split, to_coordinates
+from .learning.unconstrained import from_coordinates, gradient_in_coordinates, project, split, to_coordinates
 from .estimates import estimate_noise, range_of, sample
-from .network import DiffusionNetwork
-from .parameters import of_each_step
-from .parameterfiles import FormatError, check_header, check_keys
+from .network.network import DiffusionNetwork
+from .network.parameters import of_each_step
+from .network.saved import FormatError, check_header, check_keys
 
 __all__ = ["denoise", "denoiser"]
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from .checks import check_number, to_planes
-from .network import check_network
-from .scalespace import ScaleSpace
-from .tiles import Workspace
+from .network.network import check_network
+from .scheme.scales import ScaleSpace
+from .execution.tiles import Workspace
 
 __all__ = ["estimate_contrast", "estimate_time"]
 

@@ -7,11 +7,11 @@ and potential, which then holds its own contrast (contrast=None). Further option
 """
 
 from .checks import check_choice, check_number
-from .diffusivities import build_diffusivity
-from .fluxes import Anisotropic, Isotropic, Orientations, Uncoupled
-from .network import DiffusionNetwork
-from .operators import Hessian, Laplacian
-from .scalespace import ScaleSpace
+from .scheme.diffusivities import build_diffusivity
+from .scheme.fluxes import Anisotropic, Isotropic, Orientations, Uncoupled
+from .network.network import DiffusionNetwork
+from .scheme.operators import Hessian, Laplacian
+from .scheme.scales import ScaleSpace
 
 COUPLINGS = {"isotropic": Isotropic, "anisotropic": Anisotropic, "uncoupled": Uncoupled}
 

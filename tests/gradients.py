@@ -7,8 +7,8 @@ import numpy as np
 
 from pdenet import (DiffusionNetwork, Exponential, Gradient, Hessian, Laplacian, ScaleSpace,
                     cells, fluxes)
-from pdenet.diffusivities import DIFFUSIVITIES
-from pdenet.rows import make_rows, pitch_of
+from pdenet.scheme.diffusivities import DIFFUSIVITIES
+from pdenet.kernels.row_memory import make_rows, pitch_of
 
 SHAPE = (9, 11)
 

@@ -105,7 +105,7 @@ def assert_equal(found, expected):
 def test_layers_kept_or_computed_again_are_the_same(monkeypatch):
     cases = list(CASES.values())
     expected = [pull_back(*case) for case in cases]
-    monkeypatch.setattr("pdenet.adjoint.KEPT", 0)
+    monkeypatch.setattr("pdenet.network.adjoint.KEPT", 0)
     for case, values in zip(cases, expected, strict=True):
         assert_equal(pull_back(*case), values)
 
@@ -113,7 +113,7 @@ def test_layers_kept_or_computed_again_are_the_same(monkeypatch):
 @pytest.mark.parametrize("name", [name for name in CASES if "same-sigmas" in name])
 def test_layers_that_diffuse_and_steer_are_smoothed_once(name, monkeypatch):
     expected = pull_back(*CASES[name])
-    monkeypatch.setattr("pdenet.block.np.array_equal", lambda *arrays: False)
+    monkeypatch.setattr("pdenet.scheme.block.np.array_equal", lambda *arrays: False)
     assert_equal(pull_back(*CASES[name]), expected)
 
 
@@ -292,7 +292,7 @@ def test_every_mutant_is_killed(tmp_path):
 @every_model
 @pytest.mark.parametrize("kept", [0, 2**28])
 def test_peak_memory_is_what_the_docstring_says(case, kept, monkeypatch):
-    monkeypatch.setattr("pdenet.adjoint.KEPT", kept)
+    monkeypatch.setattr("pdenet.network.adjoint.KEPT", kept)
     steps = 6
     network, u = case.network(30.0, steps=steps), case.image(shape=(150, 170)).astype(np.float32)
 

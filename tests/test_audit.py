@@ -7,7 +7,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 import pdenet
-from pdenet import audit, peers
+from pdenet.experiments import audit, peers
 
 
 def identity(image):

@@ -11,7 +11,7 @@ import pdenet
 CODE = ("import numpy, pdenet, sys; u = numpy.arange(12.).reshape(3, 4); "
         "v = pdenet.eed(u, contrast=1, time=5); "
         "assert abs(v.mean() - u.mean()) < 1e-9; print(pdenet.compiling.cache_state("
-        "pdenet.stencils.smooth))")
+        "pdenet.kernels.gaussian.smooth))")
 
 
 def run(folder, **environment):

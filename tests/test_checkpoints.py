@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import pdenet
-from pdenet.checkpoints import Checkpoint
+from pdenet.learning.checkpoints import Checkpoint
 
 from .test_training import data, network, steered
 

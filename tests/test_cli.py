@@ -22,7 +22,8 @@ from PIL import Image
 from skimage import data
 
 import pdenet
-from pdenet import cli, filter_command, imagefiles
+from pdenet.commands import main as cli, filter as filter_command
+from pdenet.files import images as imagefiles
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(40, 200, (20, 26)).astype(np.uint8)

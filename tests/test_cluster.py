@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pdenet
-from pdenet import cli
+from pdenet.commands import main as cli
 
 from .test_cli import GREY, here
 

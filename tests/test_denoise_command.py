@@ -10,7 +10,7 @@ import tifffile
 from skimage import data
 
 import pdenet
-from pdenet import cli
+from pdenet.commands import main as cli
 
 from .test_cli import COLOUR, GREY, fails, here, run
 

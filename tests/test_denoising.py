@@ -8,9 +8,9 @@ from skimage import data, restoration
 
 import pdenet
 from pdenet import denoising, estimates
-from pdenet.losses import Levels
-from pdenet.parameterfiles import FormatError
-from pdenet.tiles import Workers
+from pdenet.learning.losses import Levels
+from pdenet.network.saved import FormatError
+from pdenet.execution.tiles import Workers
 
 CLEAN = data.camera()[140:268, 180:300].astype(float)
 COLOUR = data.coffee()[100:200, 250:380].astype(float)

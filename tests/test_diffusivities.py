@@ -3,7 +3,7 @@ import pytest
 from scipy import integrate
 
 import pdenet
-from pdenet.diffusivities import DIFFUSIVITIES
+from pdenet.scheme.diffusivities import DIFFUSIVITIES
 
 FORMULAS = {
     "exponential": lambda y: np.exp(-y / 2), "rational": lambda y: 1 / (1 + y),

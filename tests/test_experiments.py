@@ -11,8 +11,10 @@ import time
 import pytest
 
 import pdenet
-from pdenet import experiments, parameterfiles, peers
-from pdenet.cli import main
+from pdenet.commands import train as experiments
+from pdenet.network import saved as parameterfiles
+from pdenet.experiments import peers
+from pdenet.commands.main import main
 
 SMALL = ["--images", "2", "--batch-size", "1", "--quiet"]
 

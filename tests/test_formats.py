@@ -8,7 +8,8 @@ import tifffile
 from PIL import Image
 
 import pdenet
-from pdenet import cli, imagefiles
+from pdenet.commands import main as cli
+from pdenet.files import images as imagefiles
 
 from .test_cli import COLOUR, GREY, RNG, fails, here
 

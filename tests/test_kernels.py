@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from pdenet import (Anisotropic, Gradient, Hessian, Isotropic, Laplacian, Rational, ScaleSpace,
                     Uncoupled, cells, kernels)
-from pdenet.diffusivities import DIFFUSIVITIES
-from pdenet.operators import Response
-from pdenet.tiles import Workspace
+from pdenet.scheme.diffusivities import DIFFUSIVITIES
+from pdenet.scheme.operators import Response
+from pdenet.execution.tiles import Workspace
 
 from . import naive
 

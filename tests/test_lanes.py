@@ -5,9 +5,9 @@ import operator
 import numpy as np
 import pytest
 
-from pdenet import lanes
-from pdenet.compiling import kernel
-from pdenet.lanes import BYTES, load, store
+from pdenet.kernels import vectors as lanes
+from pdenet.kernels.compiler import kernel
+from pdenet.kernels.vectors import BYTES, load, store
 
 ONE = {"neg": operator.neg, "abs": abs, "sqrt": np.sqrt, "exp2": lanes.exp2}
 TWO = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,

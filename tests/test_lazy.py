@@ -11,7 +11,8 @@ import pytest
 import tifffile
 
 import pdenet
-from pdenet import big, cli
+from pdenet.files import zarr_arrays as big
+from pdenet.commands import main as cli
 
 from .test_cli import fails, here
 from .test_properties import every_model
@@ -23,8 +24,8 @@ assert here  # a fixture
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
-    monkeypatch.setattr("pdenet.lazy.TILE", 30)
-    monkeypatch.setattr("pdenet.lazy.HALOS", 2)
+    monkeypatch.setattr("pdenet.execution.chunks.TILE", 30)
+    monkeypatch.setattr("pdenet.execution.chunks.HALOS", 2)
 
 
 def image(shape=(170, 131), dtype=np.float32, seed=0):
@@ -94,7 +95,7 @@ def test_tasks_are_single_threads(workers, expected, monkeypatch):
     """As dask runs as many at once as there are processors; unless one asks for more."""
     counts = []
     monkeypatch.setenv("PDENET_NUM_THREADS", "7")
-    monkeypatch.setattr("pdenet.sweeps.Workers", lambda count: (
+    monkeypatch.setattr("pdenet.execution.passes.Workers", lambda count: (
         counts.append(count), pdenet.tiles.Workers(count))[1])
     pdenet.eed(dask_array.from_array(image()), contrast=5, time=2, workers=workers).compute()
     assert set(counts) == {expected}

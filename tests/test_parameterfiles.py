@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pdenet
-from pdenet import parameterfiles
+from pdenet.network import saved as parameterfiles
 
 from .test_properties import every_model
 

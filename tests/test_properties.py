@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pdenet
-from pdenet import DiffusionNetwork, models, sweeps
-from pdenet.tiles import Workspace
-from pdenet.timesteps import schedule
+from pdenet import DiffusionNetwork, models
+from pdenet.execution import passes as sweeps
+from pdenet.execution.tiles import Workspace
+from pdenet.network.timesteps import schedule
 
 from . import naive
 from .table import ALL_MODELS
@@ -157,9 +158,9 @@ def test_workers_and_tiles_change_no_bit(case, dtype, monkeypatch):
     whole = case.run(network, image, workers=1)
     evolved = network.evolve(image, 3.0, channel_axis=case.channel_axis, workers=1)
     for edge, workers in [(512, 2), (40, 1), (40, 2), (57, 3), (64, 7)]:
-        monkeypatch.setattr("pdenet.tiles.EDGE", edge)
-        monkeypatch.setattr("pdenet.tiles.HALOS", 1)
-        monkeypatch.setattr("pdenet.tiles.SHARE", 1)
+        monkeypatch.setattr("pdenet.execution.tiles.EDGE", edge)
+        monkeypatch.setattr("pdenet.execution.tiles.HALOS", 1)
+        monkeypatch.setattr("pdenet.execution.tiles.SHARE", 1)
         np.testing.assert_array_equal(case.run(network, image, workers=workers), whole)
         again = network.evolve(image, 3.0, channel_axis=case.channel_axis, workers=workers)
         np.testing.assert_array_equal(again, evolved)
@@ -245,8 +246,8 @@ def test_networks_cannot_be_changed():
     ("weickert_brox", "fed", 3 * 3 + 3), ("multiscale-anisotropic", "fed", 3 + 2 * 3 + 3 + 2)])
 def test_peak_memory_of_filters_is_what_the_docstring_says(name, scheme, planes, monkeypatch):
     """Beyond the image and the result: an array of their size, and planes of a tile."""
-    monkeypatch.setattr("pdenet.tiles.EDGE", 100)
-    monkeypatch.setattr("pdenet.tiles.HALOS", 1)
+    monkeypatch.setattr("pdenet.execution.tiles.EDGE", 100)
+    monkeypatch.setattr("pdenet.execution.tiles.HALOS", 1)
     case = ALL_MODELS[name]
     network, u = case.network(30.0), case.image(shape=(300, 300)).astype(np.float32)
     cycles = [(network.block, taus) for taus in schedule(9.0, network.tau_max, scheme)]

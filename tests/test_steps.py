@@ -55,8 +55,8 @@ def test_workers_and_tiles_do_not_change_a_bit(name, monkeypatch):
     u = image(OWN[name][0], (150, 140))
     expected = run(name, u, workers=1)
     np.testing.assert_array_equal(run(name, u, workers=3), expected)
-    monkeypatch.setattr("pdenet.tiles.EDGE", 32)
-    monkeypatch.setattr("pdenet.tiles.HALOS", 1)
+    monkeypatch.setattr("pdenet.execution.tiles.EDGE", 32)
+    monkeypatch.setattr("pdenet.execution.tiles.HALOS", 1)
     np.testing.assert_array_equal(run(name, u, workers=2), expected)
 
 

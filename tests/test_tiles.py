@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from pdenet.tiles import Workers, tile_boxes
+from pdenet.execution.tiles import Workers, tile_boxes
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])

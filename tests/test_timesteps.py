@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdenet import Gradient, Hessian, Laplacian, models
-from pdenet.timesteps import fed_cycle, schedule
+from pdenet.network.timesteps import fed_cycle, schedule
 
 
 def polynomial(taus, mu):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pdenet
-from pdenet import coordinates
+from pdenet.learning import unconstrained as coordinates
 
 from .test_adjoint import Own
 
@@ -265,7 +265,7 @@ def test_divergence_says_where(rate):
 
 def test_a_validation_loss_that_is_not_finite(tmp_path, monkeypatch):
     path = tmp_path / "state.json"
-    monkeypatch.setattr("pdenet.losses._evaluate", lambda network, task, work: np.nan)
+    monkeypatch.setattr("pdenet.learning.losses._evaluate", lambda network, task, work: np.nan)
     with pytest.raises(FloatingPointError, match="validation images is nan after epoch 1, with"):
         pdenet.fit(network(), *data(2), epochs=3, validation=data(1), checkpoint=path)
     assert not path.exists()

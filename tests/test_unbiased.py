@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import pdenet
-from pdenet.losses import Unbiased
-from pdenet.tiles import Workers
+from pdenet.learning.losses import Unbiased
+from pdenet.execution.tiles import Workers
 
 SIGMA = 30.0
 

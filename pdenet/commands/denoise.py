@@ -1,0 +1,99 @@
+"""The command pdenet denoise: an image, a stack of pages, or a folder of them."""
+
+import argparse
+
+import numpy as np
+
+from . import inputs as runs
+
+HELP = """\
+INPUT is a PNG, JPEG or TIFF file, a TIFF file with several pages, which are denoised one by one, a
+folder of such files, a zarr array, or example:NAME. OUTPUT is a folder if INPUT is one; files that
+are in it already are kept, so that the same command goes on after an interruption. So it does where
+OUTPUT is a zarr array, from one or from a large TIFF file, which is written tile by tile.
+
+The noise is taken to be white, of one standard deviation sigma in all of an image. Without --sigma
+it is estimated for each image (which needs PyWavelets). Grey levels are never rescaled. The output
+has the type of the input; integers are rounded to nearest and clipped to their range.
+
+examples:
+  pdenet denoise example:camera --noise 40 out.png
+  pdenet denoise photo.jpg clean.jpg
+  pdenet denoise scans/ denoised/ --sigma 12
+  pdenet denoise stack.tif clean.tif --parameters mine.json
+"""
+
+
+def add_command(commands):
+    """Add the parser to those of the other commands."""
+    command = commands.add_parser(
+        "denoise", help="remove noise from images", usage="pdenet denoise INPUT OUTPUT [options]",
+        description="Remove noise from images by learned diffusion networks.", epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.add_argument("input", metavar="INPUT", help="see below")
+    command.add_argument("output", metavar="OUTPUT", help="file, or folder")
+    command.add_argument("--sigma", type=float,
+                         help="standard deviation of the noise, grey levels (default: estimated)")
+    command.add_argument("--noise", type=float, metavar="SIGMA",
+                         help="add noise first, and print the PSNR before and after")
+    command.add_argument("--seed", type=int, default=0,
+                         help="of the noise added (default: %(default)s)")
+    command.add_argument("--shared", action="store_true",
+                         help="the network with the same 18 parameters in all steps")
+    command.add_argument("--parameters", metavar="FILE",
+                         help="a network of your own, as written by pdenet train")
+    runs.add_options(command)
+    command.set_defaults(run=run)
+
+
+def run(options):
+    from ..network import saved as parameterfiles
+    from ..checks import check_count, check_number
+    from ..files.images import UsageError
+
+    for name in ("sigma", "noise"):
+        if getattr(options, name) is not None:
+            check_number(f"--{name}", getattr(options, name), above=0.0)
+    check_count("--seed", options.seed, least=0)
+    for name in ("sigma", "shared"):
+        if options.parameters and getattr(options, name):
+            raise UsageError(f"--{name} does not apply with --parameters, which holds the network")
+    options.network = options.parameters and parameterfiles.load(options.parameters)
+    return runs.run(options, denoise_pixels, ("sigma", "shared", "parameters"),
+                    alone=options.noise is not None and "--noise")
+
+
+def denoise_pixels(pixels, channel_axis, options, progress):
+    """The denoised pixels, and what was done."""
+    if options.noise is None:
+        return _denoise(pixels, channel_axis, options)
+    from ..experiments.rectangles import add_noise
+
+    noisy = add_noise(pixels.astype(np.float64), options.noise, options.seed)
+    result, report = _denoise(noisy, channel_axis, options)
+    before, after = (_psnr(pixels, image) for image in (noisy, result))
+    return result, f"{report}, PSNR {before:.2f} dB before and {after:.2f} dB after"
+
+
+def _denoise(pixels, channel_axis, options):
+    from ..checks import to_planes
+    from ..denoising import denoise
+    from ..estimates import estimate_noise
+
+    if options.network is not None:
+        result = options.network(pixels, channel_axis=channel_axis, workers=options.workers)
+        return result, f"by {options.parameters}"
+    sigma, how = options.sigma or options.noise, "noise"
+    if sigma is None:
+        sigma, how = estimate_noise(to_planes(pixels, channel_axis)), "estimated noise"
+    result = denoise(pixels, sigma, channel_axis=channel_axis, shared=options.shared,
+                     workers=options.workers)
+    return result, f"{how} {sigma:.4g}"
+
+
+def _psnr(clean, image):
+    from skimage.metrics import peak_signal_noise_ratio
+
+    limits = np.iinfo(clean.dtype) if clean.dtype.kind in "ui" else None
+    data_range = float(limits.max - limits.min) if limits else float(np.ptp(clean)) or 1.0
+    return peak_signal_noise_ratio(clean.astype(np.float64), image, data_range=data_range)

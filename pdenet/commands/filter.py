@@ -1,0 +1,104 @@
+"""The command pdenet filter: the filters of the package on files."""
+
+import argparse
+import functools
+import inspect
+
+from . import inputs as runs
+
+MODELS = ("perona-malik", "you-kaveh", "lysaker-lundervold-tai", "gerig", "weickert-brox",
+          "eed", "weickert-1994", "multiscale")
+PARTS = ("sigma", "sigmas", "weights", "coupling")  # which some of the models have
+
+HELP = """\
+models:
+  perona-malik            isotropic, eq. (7)
+  you-kaveh               fourth order, Laplacian, eq. (11)
+  lysaker-lundervold-tai  fourth order, Hessian, eq. (13)
+  gerig                   isotropic, all channels coupled, eq. (21)
+  weickert-brox           anisotropic, all channels coupled, eq. (26)
+  eed                     edge-enhancing diffusion, eq. (2)
+  weickert-1994           all orientations integrated, eq. (1)
+  multiscale              eq. (32) with --coupling isotropic, eq. (34) anisotropic
+
+Grey levels are never rescaled: contrast and time are in those of the file, and estimated for each
+image and page where they are not given. The output has the type of the input; integers are rounded
+to nearest and clipped to their range. The channels of a colour image are coupled; transparency is
+kept as it is.
+
+INPUT is a PNG, JPEG or TIFF file, a TIFF file with several pages, which are filtered one by one, a
+folder of such files, a zarr array, or example:NAME. OUTPUT is a folder if INPUT is one; files that
+are in it already are kept, so that the same command goes on after an interruption. So it does where
+OUTPUT is a zarr array, from one or from a large TIFF file, which is written tile by tile, so that
+memory does not grow with the image.
+
+examples:
+  pdenet filter eed example:camera eed.png
+  pdenet filter gerig photo.jpg smooth.jpg --contrast 8 --time 5
+  pdenet filter weickert-brox scans/ smooth/ --contrast 8 --time 5
+  pdenet filter eed slide.zarr smooth.zarr --contrast 4 --time 10
+  pdenet filter multiscale cells.tif out.tif --coupling isotropic --dtype float32
+"""
+
+
+def add_command(commands):
+    """Add the parser to those of the other commands."""
+    command = commands.add_parser(
+        "filter", help="filter images", description="Filter images by a diffusion model.",
+        usage="pdenet filter MODEL INPUT OUTPUT [options]",
+        epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.add_argument("model", metavar="MODEL", choices=MODELS, help="see below")
+    command.add_argument("input", metavar="INPUT", help="see below")
+    command.add_argument("output", metavar="OUTPUT", help="file, or folder")
+    command.add_argument("--contrast", type=float, metavar="LAMBDA",
+                         help="contrast parameter, grey levels per pixel (default: estimated)")
+    command.add_argument("--time", type=float, metavar="T",
+                         help="diffusion time, pixels squared, for fourth order to the fourth "
+                              "power (default: estimated)")
+    command.add_argument("--sigma", type=float,
+                         help="presmoothing of eed and weickert-1994, pixels (default: 1)")
+    command.add_argument("--sigmas", type=float, nargs="+", metavar="SIGMA",
+                         help="scales of multiscale, pixels (default: eight from 0.4 to 10)")
+    command.add_argument("--weights", type=float, nargs="+", metavar="BETA",
+                         help="weights of the scales of multiscale (default: all 1)")
+    command.add_argument("--coupling", choices=("anisotropic", "isotropic", "uncoupled"),
+                         help="coupling of multiscale (default: anisotropic)")
+    command.add_argument("--diffusivity", default="exponential",
+                         choices=("exponential", "rational", "charbonnier", "weickert"),
+                         help="(default: %(default)s)")
+    command.add_argument("--scheme", default="fed", choices=("fed", "explicit"),
+                         help="how the time is reached (default: %(default)s)")
+    runs.add_options(command)
+    command.set_defaults(run=run)
+
+
+def run(options):
+    from ..files.images import UsageError
+
+    parameters = inspect.signature(_model(options)).parameters
+    for name in PARTS:
+        if getattr(options, name) is not None and name not in parameters:
+            raise UsageError(f"--{name} does not apply to {options.model}")
+    return runs.run(options, filter_pixels, (
+        "model", "contrast", "time", *PARTS, "diffusivity", "scheme"))
+
+
+def filter_pixels(pixels, channel_axis, options, progress):
+    """The filtered pixels, and what was done."""
+    from .. import estimates
+    from ..checks import from_planes, to_planes
+
+    planes = to_planes(pixels, channel_axis)
+    parts = {name: getattr(options, name) for name in PARTS if getattr(options, name) is not None}
+    network, time = estimates.prepare(planes, functools.partial(_model(options), **parts),
+                                      options.contrast, options.time, options.diffusivity)
+    planes = network.evolve_planes(planes, time, scheme=options.scheme, workers=options.workers,
+                                   progress=progress)
+    return (from_planes(planes, channel_axis), f"{options.model}, contrast "
+            f"{network.flux.diffusivity.contrast:.4g}, time {time:.4g}")
+
+
+def _model(options):
+    from .. import models
+
+    return getattr(models, options.model.replace("-", "_"))

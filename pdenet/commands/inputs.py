@@ -1,0 +1,207 @@
+"""What a command does with an image, a stack of pages, a folder, or an array larger than memory.
+
+A command is a function process(pixels, channel_axis, options, progress) that returns the new pixels
+and a line about them. `pixels` may be an array of zarr, `progress` is None or a function of what is
+done and of all there is to do. Files are written whole or not at all; what a folder or an array has
+already is kept, so that the same command goes on after an interruption.
+"""
+
+import argparse
+import contextlib
+import functools
+import os
+import sys
+
+
+def add_options(command):
+    """Add what all such commands have in common."""
+    command.add_argument("--dtype", choices=("uint8", "uint16", "float32", "float64"),
+                         help="type of the output (default: that of the input)")
+    command.add_argument("--workers", type=int, metavar="N",
+                         help="threads (default: PDENET_NUM_THREADS or all processors)")
+    command.add_argument("--scheduler", metavar="ADDRESS",
+                         help="of a dask cluster whose workers do the files of a folder, which "
+                              "they must see, too, such as tcp://host:8786")
+    command.add_argument("--max-pixels", type=int, metavar="N",
+                         help="refuse larger images (default: 2**28)")
+    command.add_argument("--overwrite", action="store_true", help="replace existing files")
+    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def run(options, process, settings, alone=None):
+    """Process options.input to options.output; returns 1 if a file of a folder failed.
+
+    settings: names of the options on which the pixels depend; alone: an option that was given and
+    is for a single image.
+    """
+    from ..files import zarr_arrays as big, images as imagefiles
+    from ..checks import check_count, check_workers
+
+    options.workers = check_workers(options.workers)
+    options.max_pixels = (imagefiles.MAX_PIXELS if options.max_pixels is None
+                          else check_count("--max-pixels", options.max_pixels, least=1))
+    array = big.is_big(options.input, options.output)
+    folder = os.path.isdir(options.input) and not array
+    if options.scheduler and not folder:
+        raise imagefiles.UsageError("--scheduler is for the files of a folder")
+    if alone and (array or folder):
+        raise imagefiles.UsageError(f"{alone} is for a single image")
+    if folder:
+        return _run_folder(options, process)
+    check = big.check_target if array else imagefiles.check_target
+    check(options.output, options.overwrite)
+    with bar(options, "tile" if array else "cycle") as shown:
+        report = (_run_array(options, process, settings, shown) if array else
+                  _run_file(options.input, options.output, options, process, alone, shown))
+    if not options.quiet:
+        print(f"{printable(options.output)}: {report}", flush=True)
+    return 0
+
+
+def _run_file(source, target, options, process, alone=None, shown=None):
+    """Read, process and write one file; returns a line about it."""
+    from ..files import images as imagefiles, tiff_stacks as stacks
+
+    stack = stacks.open_stack(source, options.max_pixels)
+    if stack is not None:
+        with stack:
+            if alone:
+                raise imagefiles.UsageError(f"{alone} is for a single image")
+            return _run_stack(stack, target, options, process, shown)
+    image = imagefiles.read(source, options.max_pixels)
+    imagefiles.check_fit(target, image, options.dtype or image.pixels.dtype)
+    image.with_result(image.pixels[:0], options.dtype)  # refuse now what cannot be written later
+    progress = None if shown is None or shown.disable else functools.partial(_advance, shown)
+    result, report = process(image.pixels, image.channel_axis, options, progress)
+    imagefiles.write(target, image.with_result(result, options.dtype), options.overwrite)
+    return report
+
+
+def _run_stack(stack, target, options, process, shown):
+    """Page by page, so that memory does not grow with their number."""
+    from ..files import tiff_stacks as stacks
+
+    def pages():
+        for k, image in enumerate(stack.pages()):
+            result, _ = process(image.pixels, image.channel_axis, options, None)
+            yield image.with_result(result, options.dtype).pixels
+            if shown is not None:
+                shown.unit = "page"
+                _advance(shown, k + 1, stack.count)
+
+    stacks.write_stack(target, stack, pages(), options.dtype, options.overwrite)
+    return f"{stack.count} pages"
+
+
+def _run_array(options, process, settings, shown):
+    """A zarr array or a large TIFF file, tile by tile."""
+    from ..files import zarr_arrays as big
+
+    report = []
+
+    def lazily(array, axis):
+        result, line = process(array, axis, options, None)
+        report.append(line)
+        return result
+
+    tiles = big.run(options.input, options.output, lazily,
+                    {name: getattr(options, name) for name in settings}, options.dtype,
+                    options.overwrite, shown)
+    return f"{tiles} tiles, {report[0]}"
+
+
+def _run_folder(options, process):
+    """Each image file of a folder; a line for each that fails, and a summary."""
+    from ..files.images import SUFFIXES, UsageError
+
+    names = sorted(name for name in os.listdir(options.input) if not name.startswith(".")
+                   and os.path.splitext(name)[1].lower() in SUFFIXES)
+    if not names:
+        raise UsageError(f"{options.input}: holds no files that end in one of "
+                         f"{', '.join(SUFFIXES)}")
+    if os.path.exists(options.output) and os.path.samefile(options.input, options.output):
+        raise UsageError(f"{options.output}: is the input, too; write to another folder")
+    if os.path.lexists(options.output) and not os.path.isdir(options.output):
+        raise UsageError(f"{options.output}: must be a folder, as {options.input} is one")
+    os.makedirs(options.output, exist_ok=True)
+    tasks = [tuple(os.path.join(path, name) for path in (options.input, options.output))
+             for name in names]
+    missing = [task for task in tasks if options.overwrite or not os.path.exists(task[1])]
+    done, kept, failed = 0, len(tasks) - len(missing), 0
+    with bar(options, "file", len(tasks)) as files:
+        files.update(kept)
+        for error in _each(missing, options, process):
+            if error is None:
+                done += 1
+            else:
+                failed += 1
+                print(f"pdenet: {error}", file=sys.stderr)
+            files.update()
+    if not options.quiet:
+        print(f"{printable(options.output)}: {done} written, {kept} there already, "
+              f"{failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+def _each(tasks, options, process):
+    """For each (source, target) None, or why it failed; here or by the workers of a cluster."""
+    if options.scheduler is None:
+        yield from (_try(*task, options, process) for task in tasks)
+        return
+    from ..execution import cluster
+
+    # The workers run tasks at once, so each task is one thread.
+    options = argparse.Namespace(**vars(options) | {
+        "run": None, "workers": 1, "input": None, "output": None})
+    with cluster.connect(options.scheduler) as client:
+        futures = [client.submit(_try, *map(os.path.abspath, task), options, process, pure=False)
+                   for task in tasks]
+        for (source, _), future in zip(tasks, futures, strict=True):
+            error = future.result()
+            yield error and error.replace(os.path.abspath(source), source)
+
+
+def _try(source, target, options, process):
+    """Process one file; why it failed, or None."""
+    from ..files.images import ImageFileError
+
+    try:
+        _run_file(source, target, options, process)
+        return None
+    except (ImageFileError, OSError, ValueError, TypeError, MemoryError) as error:
+        text = " ".join((str(error) or "not enough memory").split())
+        return text if source in text else f"{source}: {text}"
+
+
+# On the terminal --------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def bar(options, unit, total=None):
+    """A progress bar on standard error, where that is a terminal and tqdm is installed."""
+    try:
+        import tqdm
+    except ImportError:
+        yield _Silent()
+        return
+    silent = options.quiet or not sys.stderr.isatty()
+    with tqdm.tqdm(total=total, unit=unit, leave=False, disable=silent) as shown:
+        yield shown
+
+
+class _Silent:
+    total = unit = None
+    disable = True
+
+    def update(self, count=1):
+        pass
+
+
+def _advance(shown, done, total):
+    if not shown.disable:
+        shown.total = total
+        shown.update(done - shown.n)
+
+
+def printable(text):
+    return text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)

@@ -1,0 +1,75 @@
+"""The command line. Its commands: `filter_command`, `denoise_command`, `experiments`; here info."""
+
+import argparse
+import os
+import sys
+
+from .. import __version__
+from . import denoise as denoise_command, train as experiments, filter as filter_command
+
+INFO_HELP = """\
+example:
+  pdenet info
+"""
+
+
+def main(arguments=None):
+    """Run the command line; returns 0 (done), 1 (failed), 2 (wrong usage) or 130 (Ctrl-C)."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    from ..files.images import ImageFileError, UsageError
+    try:
+        return options.run(options) or 0
+    except (UsageError, TypeError, ValueError) as error:
+        return _fail(2, error)
+    except (ImageFileError, FloatingPointError, ImportError) as error:
+        return _fail(1, error)
+    except MemoryError:
+        return _fail(1, "not enough memory for an image of this size")
+    except KeyboardInterrupt as error:
+        return _fail(130, str(error) or "interrupted; nothing was written")
+    except OSError as error:  # of standard output
+        return _fail(1, error)
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        prog="pdenet", description="Diffusion filters for images.",
+        epilog="example:\n  pdenet filter eed example:camera eed.png",
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"pdenet {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    filter_command.add_command(commands)
+    denoise_command.add_command(commands)
+    experiments.add_commands(commands)
+
+    command = commands.add_parser(
+        "info", help="show versions, threads and the state of the cache",
+        description="Show versions, threads and the state of the compiled kernels' cache.",
+        epilog=INFO_HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.set_defaults(run=run_info)
+    return parser
+
+
+def run_info(options):
+    import platform
+    from importlib import metadata
+
+    from ..kernels import compiler as compiling, gaussian as stencils
+    from ..checks import check_workers
+
+    threads = check_workers(None)
+    versions = {"pdenet": __version__, "Python": platform.python_version()}
+    for package in ("numpy", "numba", "scipy", "scikit-image", "imageio", "tifffile"):
+        versions[package] = metadata.version(package)
+    for name, version in versions.items():
+        print(f"{name:14}{version}")
+    print(f"{'threads':14}{threads} of {os.cpu_count()} processors; PDENET_NUM_THREADS "
+          f"is {os.environ.get('PDENET_NUM_THREADS') or 'not set'}")
+    print(f"{'cache':14}{compiling.cache_state(stencils.smooth)}")
+
+
+def _fail(status, error):
+    print("pdenet: " + " ".join(str(error).split()), file=sys.stderr)
+    return status

@@ -1,0 +1,85 @@
+"""Diffusion blocks one after the other on planes (M, H, W), whole or tile by tile."""
+
+import functools
+import math
+
+import numpy as np
+
+from . import chunks as lazy, tiles
+from ..checks import check_workers
+from .tiles import Workers
+
+
+def sweep(planes, cycles, workers, progress=None):
+    """What cycles (block, step sizes) make of planes; progress(done, total) counts cycles."""
+    if not cycles:
+        return planes.copy()
+    if lazy.is_lazy(planes):
+        # Tasks of dask are parallel themselves.
+        function = functools.partial(_on_chunk, workers=1 if workers is None else workers)
+        grouped = [(halo, batch) for _, halo, batch in batches(cycles, lazy.widest_halo())]
+        return lazy.sweep(planes, grouped, function)
+    return _on_array(planes, planes, cycles, workers, progress)
+
+
+def _on_chunk(planes, f, cycles, workers):
+    return _on_array(np.ascontiguousarray(planes), f, cycles, workers)
+
+
+def _on_array(planes, f, cycles, workers, progress=None):
+    """The same for the image f given at first, on an array in memory."""
+    workers = check_workers(workers)
+    first = cycles[0][0]
+    stream = (first.compiled and first.steering is None
+              and all(block is first and len(taus) == 1 for block, taus in cycles))
+    # In one pass only a few rows are in use at a time: larger tiles and more steps for each, whose
+    # halos are fewer, so that a smaller share is worth a thread.
+    most, edge, share = ((20, 2 * tiles.EDGE, tiles.SHARE) if stream else
+                         (10, tiles.EDGE, 2 * tiles.SHARE))
+    reach = max(block.reach(len(taus)) for block, taus in cycles)
+    boxes = list(tiles.tile_boxes(planes.shape[1:], reach, workers, edge, share))
+    if len(boxes) == 1 and not stream and progress is None:
+        most = math.inf  # a single tile has no halo
+    source, target = planes, None
+    with Workers(workers) as team:
+        for done, halo, batch in batches(cycles, most):
+            # Two arrays in turn, and never the caller's.
+            target = np.empty_like(planes) if target is None else target
+            function = functools.partial(_in_one_pass if stream else _cycles, batch, f)
+            team.map_tiles(function, source, target, halo, edge, share)
+            source, target = target, (None if source is planes else source)
+            if progress is not None:
+                progress(done, len(cycles))
+    return source
+
+
+def batches(cycles, most):
+    """Group cycles whose halos add up to at most `most` pixels: (cycles done, halo, group)."""
+    group, total = [], 0
+    for done, (block, taus) in enumerate(cycles):
+        halo = block.reach(len(taus))
+        if group and total + halo > most:
+            yield done, total, group
+            group, total = [], 0
+        group.append((block, taus))
+        total += halo
+    if group:
+        yield len(cycles), total, group
+
+
+def _in_one_pass(cycles, f, u, tile, inner, out, work):
+    """Explicit steps of one block, which needs no image given at first."""
+    block = cycles[0][0]
+    block.explicit_steps(np.concatenate([taus for _, taus in cycles]), u, u[:0], tile, inner, out)
+
+
+def _cycles(cycles, f, u, tile, inner, out, work):
+    """The cycles on a tile as on an image of its own; f is the image given at first."""
+    top, bottom, left, right = tile
+    given, part = f[:, top:bottom, left:right], u[:, top:bottom, left:right]
+    values = work.array("tile", part.shape, part.dtype)
+    np.copyto(values, part)
+    for block, taus in cycles:
+        values = block.cycle(values, taus, given, work)
+    out[:, inner[0]:inner[1], inner[2]:inner[3]] = \
+        values[:, inner[0] - top:inner[1] - top, inner[2] - left:inner[3] - left]

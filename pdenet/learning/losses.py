@@ -1,0 +1,196 @@
+"""What training minimises: a number for what a network makes of images, with its derivative.
+
+A loss offers
+    tasks(batch)   for the images of these numbers: arrays, the first planes for the network,
+                   and a function of its result and them that gives a share of the loss
+                   and its derivatives by the result
+    len            the number of images
+    unit           the loss of images that are left as they are, by which the optimiser divides
+    psnr(loss)     the same in dB, None if there is no such
+    digest         of all data, to recognise them
+
+The arrays of a task may be a future of them: see `pdenet.cluster`.
+"""
+
+import functools
+import hashlib
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..network import adjoint
+
+
+class Task(NamedTuple):
+    """Arrays, the first planes (M, H, W), and loss(result, *arrays) -> (number, derivatives)."""
+
+    arrays: Any
+    loss: Any
+    level: Any = None  # of the noise, for a `Denoiser`
+
+
+class Statistics(NamedTuple):
+    """What is known of a pair of images without it."""
+
+    size: int
+    square: float  # sum of (noisy - clean)^2
+    low: float
+    high: float
+    digest: str
+
+
+def statistics(noisy, clean):
+    """The statistics of planes (M, H, W) and their targets."""
+    square = float(np.sum(np.square(noisy - clean), dtype=np.float64))
+    return Statistics(clean.size, square, float(clean.min()), float(clean.max()),
+                      digest(noisy, clean))
+
+
+def supervised(pairs, size):
+    """Tasks that share the mean of (network(noisy) - clean)^2 over so many values."""
+    return [Task(pair, functools.partial(_square, size)) for pair in pairs]
+
+
+class Supervised:
+    """The mean of (network(noisy) - clean)^2, for pairs of planes (M, H, W)."""
+
+    def __init__(self, pairs, known=None):
+        self.pairs = pairs
+        self.known = known or [statistics(*pair) for pair in pairs]
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def tasks(self, batch):
+        return supervised([self.pairs[i] for i in batch], sum(self.known[i].size for i in batch))
+
+    def value(self, network, team):
+        """The loss of all images."""
+        tasks = self.tasks(range(len(self)))
+        return sum(team.map(functools.partial(_evaluate, network), tasks))
+
+    @property
+    def unit(self):
+        return (sum(pair.square for pair in self.known)
+                / sum(pair.size for pair in self.known))
+
+    def psnr(self, loss):
+        """For the range of the clean images."""
+        values = (max(pair.high for pair in self.known) - min(pair.low for pair in self.known))
+        if values == 0:
+            return None
+        return 10 * math.log10(values**2 / max(loss, np.finfo(float).tiny))
+
+    @property
+    def digest(self):
+        return combine(pair.digest for pair in self.known)
+
+
+def _evaluate(network, task, work):
+    return task.loss(adjoint.forward(network, task.arrays[0], work)[1], *task.arrays)[0]
+
+
+class Unbiased:
+    """Stein's unbiased estimate of the mean squared error, without clean images.
+
+    The mean over the images of |f(y) - y|^2 / N - sigma^2 + 2 sigma^2 / N div f(y), with the
+    divergence from fixed probes b, see `pdenet.fit_noisy`: one loss of f(y), and one of
+    f(y + epsilon b) for each.
+    """
+
+    def __init__(self, noisy, sigmas, seed, probes=1):
+        self.noisy, self.sigmas, rng = noisy, sigmas, np.random.default_rng(seed)
+        self.probes = [(2 * rng.integers(0, 2, (probes, *planes.shape)) - 1).astype(planes.dtype)
+                       for planes in noisy]
+
+    def __len__(self):
+        return len(self.noisy)
+
+    def tasks(self, batch):
+        size, tasks = sum(self.noisy[i].size for i in batch), []
+        for i in batch:
+            planes, probes, sigma = self.noisy[i], self.probes[i], self.sigmas[i]
+            epsilon = planes.dtype.type(sigma / 20)
+            rate = 2 * sigma**2 / (float(epsilon) * size * len(probes))
+            tasks.append(Task((planes, probes.sum(axis=0)),
+                              functools.partial(_residual, size, sigma**2, rate)))
+            tasks += [Task((planes + epsilon * probe, probe),
+                           functools.partial(_correlation, rate)) for probe in probes]
+        return tasks
+
+    def psnr(self, loss):
+        """Not known, as the range of the clean images."""
+
+    @property
+    def unit(self):
+        return float(np.mean(np.square(self.sigmas)))
+
+    @property
+    def digest(self):
+        return combine([digest(planes, np.array(sigma), probes) for planes, sigma, probes
+                        in zip(self.noisy, self.sigmas, self.probes, strict=True)])
+
+
+def _residual(size, variance, rate, result, planes, probes):
+    """(|f(y) - y|^2 - N sigma^2) / size - rate b' f(y), b the sum of all probes."""
+    number, cotangent = _square(size, result, planes, planes)
+    along, by_result = _correlation(rate, result, planes, probes)
+    cotangent -= by_result
+    return number - variance * planes.size / size - along, cotangent
+
+
+def _correlation(rate, result, planes, probe):
+    """rate b' f(y)."""
+    return (rate * float(np.sum(probe * result, dtype=np.float64)),
+            result.dtype.type(rate) * probe)
+
+
+class Levels(Supervised):
+    """The mean over the images of log((network(noisy) - clean)^2): minus the PSNR, but for a
+    factor. Images of all noise levels count the same.
+    """
+
+    unit = 1.0
+
+    def __init__(self, pairs, sigmas, data_range):
+        super().__init__(pairs)
+        self.sigmas, self.data_range = sigmas, data_range
+
+    def psnr(self, loss):
+        """The mean over the images."""
+        return 20 * math.log10(self.data_range) - 10 * loss / math.log(10)
+
+    def tasks(self, batch):
+        loss = functools.partial(_log_square, len(batch))
+        return [Task(self.pairs[i], loss, self.sigmas[i]) for i in batch]
+
+    @property
+    def digest(self):
+        return combine([super().digest, digest(np.array(self.sigmas))])
+
+
+def _log_square(count, result, noisy, clean):
+    square, cotangent = _square(clean.size, result, noisy, clean)
+    cotangent /= count * square
+    return np.log(square) / count, cotangent
+
+
+def _square(size, result, noisy, clean):
+    difference = result - clean
+    loss = np.sum(difference * difference, dtype=np.float64) / size
+    difference *= 2 / size
+    return loss, difference
+
+
+def digest(*arrays):
+    """A number for the contents of arrays."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(f"{array.shape} {array.dtype}".encode())
+        found.update(np.ascontiguousarray(array))
+    return found.hexdigest()
+
+
+def combine(digests):
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()

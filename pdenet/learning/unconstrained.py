@@ -1,0 +1,105 @@
+"""What an optimiser sees of a network: its parameters as one vector without units.
+
+In these coordinates a learning rate of 0.001 is a small step whatever the grey levels: the contrast
+by its logarithm, which keeps it positive, tau by the logarithm of its share of `tau_max`, all
+others as they are. beta counts squared, so its sign has no meaning, and it may cross 0; cut off
+there, it would have no gradient any more. The reaction counts plainly and is cut at 0, as is the
+logarithm of tau's share: where tau is at its bound, beta still feels what it does to the bound.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from ..network import saved as parameterfiles
+from ..network.parameters import of_each_step
+
+
+def to_coordinates(network):
+    """The parameters as one vector without units."""
+    parts = network.parameters
+    if "contrast" in parts:
+        parts["contrast"] = np.log(parts["contrast"])
+    parts["tau"] = np.log(np.divide(parts["tau"], _limit(network)))
+    return np.concatenate([np.ravel(value) for value in parts.values()])
+
+
+def from_coordinates(network, x):
+    """The network with the parameters of a vector; a tau above tau_max if it may be unstable."""
+    parts = split(network.parameters, x)
+    # Far beyond what is allowed the exponential need not be exact.
+    for name in ("contrast", "tau"):
+        if name in parts:
+            parts[name] = np.exp(np.minimum(parts[name], 700.0))
+    parts = {name: part if part.ndim else float(part) for name, part in parts.items()}
+    tau = parts.pop("tau")
+    network = dataclasses.replace(network, tau=1e-300).with_parameters(parts)
+    return network.with_parameters({"tau": tau * _limit(network, np.ndim(tau))})
+
+
+def gradient_in_coordinates(network, gradient):
+    """The chain rule: d/d log c = c d/dc; tau = share tau_max depends on beta and the reaction."""
+    own, parameters = of_each_step(network), network.parameters
+    gradient = {name: np.array(value) for name, value in gradient.items()}
+    gradient["tau"] *= parameters["tau"]
+    if "contrast" in gradient:
+        gradient["contrast"] *= parameters["contrast"]
+    limits = np.broadcast_to(network.tau_max, network.steps)
+    for k, (block, _) in enumerate(network.each_step()):
+        # A tau for all steps depends on the bound of the step with the least.
+        by_limit = (gradient["tau"][k] if "tau" in own
+                    else gradient["tau"] if k == limits.argmin() else 0.0)
+        for name, slope in block.tau_max_slopes.items():
+            gradient[name][k if name in own else ...] += by_limit * slope
+    return np.concatenate([np.ravel(value) for value in gradient.values()])
+
+
+def project(network, x):
+    """The vector with the reaction, and the logarithm of tau's share of tau_max, cut at 0."""
+    x = x.copy()
+    parts = split(network.parameters, x)
+    np.minimum(parts["tau"], 0, out=parts["tau"])
+    if "reaction" in parts:
+        np.maximum(parts["reaction"], 0, out=parts["reaction"])
+    return x
+
+
+def split(parameters, x):
+    """The vector's parts under the names of the parameters, as views of it."""
+    parts, first = {}, 0
+    for name, value in parameters.items():
+        size = np.size(value)
+        parts[name] = x[first:first + size].reshape(np.shape(value))
+        first += size
+    return parts
+
+
+def _limit(network, ndim=None):
+    """What tau is a share of: tau_max, the least of all steps where they have one tau."""
+    ndim = np.ndim(network.parameters["tau"]) if ndim is None else ndim
+    return network.tau_max if ndim else float(np.min(network.tau_max))
+
+
+class Coordinates:
+    """A network as a function of the vector that an optimiser changes."""
+
+    def __init__(self, network):
+        self.network, self.start = network, to_coordinates(network)
+
+    def at(self, x):
+        """The network with the parameters of a vector."""
+        return from_coordinates(self.network, x)
+
+    def gradient(self, x, tasks, team):
+        """The sum of losses and its derivatives by the vector."""
+        network = self.at(x)
+        loss, gradient = network.batch_gradient(tasks, team)
+        return loss, gradient_in_coordinates(network, gradient)
+
+    def project(self, x):
+        """The nearest vector that is allowed."""
+        return x if self.network.allow_unstable else project(self.network, x)
+
+    def describe(self):
+        """What a checkpoint must agree with."""
+        return parameterfiles.describe(self.network)

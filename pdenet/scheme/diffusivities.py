@@ -1,0 +1,253 @@
+"""Diffusivities g(x) of the squared gradient x, with g' and the regulariser Psi, Psi' = g.
+
+A diffusivity is any object with three methods `g(x)`, `derivative(x)` and `potential(x)`
+that map an array of non-negative squared gradients to an array of the same shape and
+type; g must lie in [0, 1], because the step bound of a network rests on it. A network's
+`contrast` parameter is the attribute of that name, where the object has one; g is then a
+function of x / contrast**2.
+"""
+
+import copy
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..kernels import cell_rows as cells, planes as kernels
+from ..checks import check_number
+
+__all__ = ["Exponential", "Rational", "Charbonnier", "Weickert", "DIFFUSIVITIES"]
+
+
+def _floating(x):
+    return np.asarray(x, dtype=np.result_type(x, np.float32))
+
+
+@dataclass(frozen=True)
+class _Diffusivity:
+    """A function of x / contrast**2, the contrast in grey levels per pixel."""
+
+    contrast: float
+
+    def __post_init__(self):
+        contrast = check_number("contrast", self.contrast, above=0.0)
+        if not 1e-15 <= contrast <= 1e15:  # its square and the inverse fit into float32
+            raise ValueError(f"contrast must be from 1e-15 to 1e15; got {self.contrast!r}")
+        object.__setattr__(self, "contrast", contrast)
+
+    def g(self, x):
+        """The diffusivity of squared gradients x, in x's floating type."""
+        x = np.array(_floating(x), order="C")
+        self.respond(x)
+        return x
+
+    def derivative(self, x):
+        """g', likewise."""
+        x = np.array(_floating(x), order="C")
+        self.respond(x, slope=True)
+        return x
+
+    def respond(self, x, slope=False):
+        """x <- g(x), or g'(x), for a C-contiguous array."""
+        kernels.respond(self.rule, x.dtype.type(self.factor), slope, x.reshape(-1))
+
+    @property
+    def factor(self):
+        """What x is multiplied by before the compiled rule."""
+        return 1 / self.contrast**2
+
+    def _relative(self, x):
+        return x / x.dtype.type(self.contrast**2)
+
+
+class Exponential(_Diffusivity):
+    """g(x) = exp(-x / (2 contrast**2)), after Perona and Malik (1990).
+
+    The diffusivity of the paper's experiments. The flux g(s**2) s grows up to the gradient
+    magnitude s = contrast and falls beyond.
+
+    Parameters
+    ----------
+    contrast : float
+        Contrast parameter in grey levels per pixel, > 0.
+
+    Raises
+    ------
+    ValueError
+        If the contrast is not a positive finite number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pdenet
+    >>> pdenet.Exponential(10.0).g(np.array([0.0, 200.0])).round(3)
+    array([1.   , 0.368])
+    """
+
+    rule = cells.EXPONENTIAL
+
+    @property
+    def factor(self):
+        return -1 / (2 * self.contrast**2 * math.log(2))
+
+    def potential(self, x):
+        x = _floating(x)
+        scale = x.dtype.type(2 * self.contrast**2)
+        return -scale * np.expm1(-x / scale)
+
+
+class Rational(_Diffusivity):
+    """g(x) = 1 / (1 + x / contrast**2), after Perona and Malik (1990).
+
+    Parameters
+    ----------
+    contrast : float
+        Contrast parameter in grey levels per pixel, > 0.
+
+    Raises
+    ------
+    ValueError
+        If the contrast is not a positive finite number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pdenet
+    >>> pdenet.Rational(10.0).g(np.array([0.0, 100.0]))
+    array([1. , 0.5])
+    """
+
+    rule = cells.RATIONAL
+
+    def potential(self, x):
+        x = _floating(x)
+        return x.dtype.type(self.contrast**2) * np.log1p(self._relative(x))
+
+
+class Charbonnier(_Diffusivity):
+    """g(x) = 1 / sqrt(1 + x / contrast**2), after Charbonnier et al. (1994).
+
+    Its energy is convex: the regularised total variation.
+
+    Parameters
+    ----------
+    contrast : float
+        Contrast parameter in grey levels per pixel, > 0.
+
+    Raises
+    ------
+    ValueError
+        If the contrast is not a positive finite number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pdenet
+    >>> pdenet.Charbonnier(1.0).g(np.array([0.0, 3.0]))
+    array([1. , 0.5])
+    """
+
+    rule = cells.CHARBONNIER
+
+    def potential(self, x):
+        x = _floating(x)
+        y = self._relative(x)
+        return x.dtype.type(2 * self.contrast**2) * (y / (1 + np.sqrt(1 + y)))
+
+
+class Weickert(_Diffusivity):
+    """g(x) = 1 - exp(-3.31488 / (x / contrast**2)**4), after Weickert (1998).
+
+    Steeper than the others: the flux changes from smoothing to enhancing at the contrast,
+    which is why the constant is what it is.
+
+    Parameters
+    ----------
+    contrast : float
+        Contrast parameter in grey levels per pixel, > 0.
+
+    Raises
+    ------
+    ValueError
+        If the contrast is not a positive finite number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pdenet
+    >>> pdenet.Weickert(10.0).g(np.array([0.0, 100.0])).round(3)
+    array([1.   , 0.964])
+    """
+
+    rule = cells.WEICKERT
+    _constant = 3.31488
+
+    @property
+    def factor(self):
+        return (math.log(2) / self._constant)**0.25 / self.contrast**2
+
+    def potential(self, x):
+        x = _floating(x)
+        from scipy import special  # only here, for a quick start
+
+        with np.errstate(divide="ignore", over="ignore"):
+            s = self._constant / self._relative(x)**4
+        tail = special.gamma(0.75) * special.gammaincc(0.75, s) * self._constant**0.25
+        return (x * self.g(x) + self.contrast**2 * tail).astype(x.dtype)
+
+
+DIFFUSIVITIES = {"exponential": Exponential, "rational": Rational,
+                 "charbonnier": Charbonnier, "weickert": Weickert}
+
+
+def is_compiled(diffusivity):
+    """Whether kernels know it by its rule; a subclass may have another g."""
+    return type(diffusivity) in DIFFUSIVITIES.values()
+
+
+def build_diffusivity(diffusivity, contrast):
+    """The named diffusivity with this contrast, or the object itself, checked."""
+    if isinstance(diffusivity, str):
+        if diffusivity not in DIFFUSIVITIES:
+            raise ValueError(f"diffusivity must be one of {', '.join(DIFFUSIVITIES)} or an object "
+                             f"with g, derivative and potential; got {diffusivity!r}")
+        return DIFFUSIVITIES[diffusivity](contrast)
+    if contrast is not None:
+        raise ValueError(f"contrast must be omitted where diffusivity is an object, which "
+                         f"holds its own; got contrast={contrast!r}")
+    return check_diffusivity(diffusivity)
+
+
+def with_contrast(diffusivity, contrast):
+    """The same diffusivity with another contrast."""
+    if dataclasses.is_dataclass(diffusivity):
+        return dataclasses.replace(diffusivity, contrast=contrast)
+    changed = copy.copy(diffusivity)
+    changed.contrast = check_number("contrast", contrast, above=0.0)
+    return changed
+
+
+def check_diffusivity(diffusivity):
+    """Raise unless the object has the three methods and 0 <= g <= 1 on sample values."""
+    missing = [name for name in ("g", "derivative", "potential")
+               if not callable(getattr(diffusivity, name, None))]
+    if missing:
+        raise TypeError(f"diffusivity must have the methods g, derivative and potential; "
+                        f"{type(diffusivity).__name__} has no {', '.join(missing)}")
+    if not is_compiled(diffusivity):
+        x = np.concatenate([[0.0], np.geomspace(1e-6, 1e10, 33)])
+        values = np.asarray(diffusivity.g(x))
+        if values.shape != x.shape:
+            raise ValueError(f"diffusivity.g must keep the shape of its argument; "
+                             f"got {values.shape} from {x.shape}")
+        wrong = ~((values >= 0) & (values <= 1))
+        if wrong.any():
+            raise ValueError(f"diffusivity.g must lie in [0, 1] (rescale time instead); "
+                             f"got g({x[wrong][0]:g}) = {values[wrong][0]:g}")
+        if hasattr(diffusivity, "contrast"):
+            doubled = with_contrast(diffusivity, 2 * diffusivity.contrast).g(4 * x)
+            if not np.allclose(doubled, values, rtol=1e-6, atol=1e-9):
+                raise ValueError("diffusivity.g with an attribute contrast must be a function of "
+                                 "x / contrast**2, on which the derivative by the contrast rests")
+    return diffusivity

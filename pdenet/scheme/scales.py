@@ -1,0 +1,176 @@
+"""The scales of a model: Gaussian smoothing G_l, trainable weights beta_l, measure omega_l."""
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..kernels import gaussian as stencils
+from ..checks import check_count, check_number
+
+__all__ = ["ScaleSpace"]
+
+LARGEST = 1000.0  # pixels, of a sigma
+TRUNCATE = 4.0  # standard deviations after which the sampled Gaussian ends
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleSpace:
+    """Discrete scales sigma_l with weights beta_l: the operators beta_l G_l, l = 1, ..., L.
+
+    The integral over scales in eq. (32) and eq. (34) becomes a sum with the measure
+    omega_l = sigma_{l+1} - sigma_l of eq. (36), so that scale l counts with
+    w_l = omega_l beta_l**2. The printed scheme has omega_l in the outer sum alone; here it
+    stands in both sums, as in the integrals, because only then the step descends an energy.
+
+    Parameters
+    ----------
+    sigmas : sequence of float
+        Standard deviations of the Gaussians in pixels, increasing, >= 0. sigma = 0 does not
+        smooth. Gaussians are sampled and cut off after four standard deviations; the
+        image continues mirrored (half-sample symmetric).
+    weights : sequence of float, optional
+        beta_l, one per scale. All one by default.
+
+    Attributes
+    ----------
+    sigmas, weights, omega : ndarray of shape (L,)
+        omega of the last scale continues the ratio of the last two sigmas (their
+        difference, where the last but one is 0); a single scale has omega = 1.
+
+    Raises
+    ------
+    ValueError
+        If the sigmas are not increasing, finite and >= 0, or the weights not finite or not
+        as many.
+
+    Examples
+    --------
+    >>> import pdenet
+    >>> scales = pdenet.ScaleSpace([1.0, 2.0, 4.0])
+    >>> scales.omega
+    array([1., 2., 4.])
+    >>> pdenet.ScaleSpace.exponential(0.4, 10.0, 8).sigmas.round(2)
+    array([ 0.4 ,  0.63,  1.  ,  1.59,  2.52,  3.99,  6.31, 10.  ])
+    """
+
+    sigmas: Any
+    weights: Any = None
+    omega: np.ndarray = field(init=False)
+
+    def __post_init__(self):
+        sigmas = _vector("sigmas", self.sigmas)
+        if (sigmas < 0).any() or (np.diff(sigmas) <= 0).any():
+            raise ValueError(f"sigmas must be increasing and >= 0; got {sigmas.tolist()}")
+        if sigmas[-1] > LARGEST:
+            raise ValueError(f"sigmas must be at most {LARGEST:g} pixels; got {sigmas[-1]:g}")
+        weights = np.ones(sigmas.size) if self.weights is None else _vector("weights", self.weights)
+        if weights.size != sigmas.size:
+            raise ValueError(f"weights must be as many as sigmas, {sigmas.size}; "
+                             f"got {weights.size}")
+        squares = np.square(weights[np.abs(weights) < 1e15])
+        if squares.size < weights.size or squares.max() < 1e-30:
+            raise ValueError(f"weights must be at most 1e15 and not all below 1e-15; got "
+                             f"{weights.tolist()}")
+        for name, value in [("sigmas", sigmas), ("weights", weights), ("omega", _measure(sigmas))]:
+            value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def exponential(cls, smallest, largest, count, weights=None):
+        """`count` scales from `smallest` to `largest` (pixels, > 0) in constant ratio."""
+        count = check_count("count", count, least=1)
+        smallest = check_number("smallest", smallest, above=0.0)
+        largest = check_number("largest", largest, least=smallest)
+        if count > 1 and largest == smallest:
+            raise ValueError(f"largest must be above smallest, {smallest:g}, for {count} scales; "
+                             f"got {largest:g}")
+        return cls(np.geomspace(smallest, largest, count), weights)
+
+    @functools.cached_property
+    def measure(self):
+        """w_l = omega_l beta_l**2, shape (L,)."""
+        return self.omega * self.weights**2
+
+    @functools.cached_property
+    def reach(self):
+        """Radius of the largest smoothing kernel in pixels."""
+        return max(map(_radius, self.sigmas))
+
+    def smooth(self, u, work):
+        """v_n = G_l u_m for all channels m and scales l: (M, H, W) to layers (M L, H, W)."""
+        if self.sigmas.size == 1 and self.reach == 0:
+            return u
+        v = work.array("layers", (u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
+        for channel, scales in zip(u, v, strict=True):
+            self._apply(channel[np.newaxis], np.ones(self.sigmas.size), False, scales, work)
+        return v.reshape((-1,) + u.shape[1:])
+
+    def add_adjoint(self, layers, scale, out, work):
+        """out_m += scale sum_l w_l G_l v_ml, as G_l is its own transpose, for layers v_n."""
+        for target, scales in zip(out, layers.reshape(len(out), -1, *out.shape[1:]), strict=True):
+            self._apply(scales, scale * self.measure, True, target[np.newaxis], work)
+
+    def _apply(self, v, factors, add, out, work):
+        stencils.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype), add,
+                        *stencils.scratch_for(v, out, self.reach, work), out)
+
+    @functools.cached_property
+    def _radii(self):
+        return np.array([_radius(sigma) for sigma in self.sigmas])
+
+    @functools.cached_property
+    def _taps(self):
+        """The sampled Gaussians from their centres to one side: shape (L, reach + 1)."""
+        taps = np.zeros((self.sigmas.size, self.reach + 1))
+        for row, sigma, radius in zip(taps, self.sigmas, self._radii, strict=True):
+            row[:radius + 1] = gaussian(sigma)[radius:]
+        return taps
+
+    def symbol(self, frequencies):
+        """Factors by which G_l scales cos(frequency (j + 1/2)): shape (L, number of them)."""
+        return np.stack([_symbol(sigma, frequencies.tobytes()) for sigma in self.sigmas])
+
+
+@functools.lru_cache(256)
+def gaussian(sigma):
+    """The sampled Gaussian of standard deviation sigma, cut off and normalised to sum 1."""
+    radius = _radius(sigma)
+    if radius == 0:
+        return np.ones(1)
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma)**2)
+    weights /= weights.sum()
+    weights.flags.writeable = False
+    return weights
+
+
+@functools.lru_cache(256)
+def _symbol(sigma, frequencies):
+    """Of one Gaussian. Training asks at each of its updates, mostly for the same frequencies."""
+    half = gaussian(sigma)[_radius(sigma):]
+    angles = np.outer(np.arange(1, half.size), np.frombuffer(frequencies))
+    return half[0] + 2 * half[1:] @ np.cos(angles)
+
+
+def _radius(sigma):
+    return int(TRUNCATE * sigma + 0.5)
+
+
+def _measure(sigmas):
+    """omega_l = sigma_{l+1} - sigma_l, the sequence continued by one."""
+    if sigmas.size == 1:
+        return np.ones(1)
+    last, previous = sigmas[-1], sigmas[-2]
+    following = last * last / previous if previous > 0 else last + last - previous
+    return np.diff(np.append(sigmas, following))
+
+
+def _vector(name, values):
+    try:
+        vector = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        vector = np.empty(0)
+    if vector.ndim != 1 or vector.size == 0 or not np.isfinite(vector).all():
+        raise ValueError(f"{name} must be a sequence of finite numbers; got {values!r}")
+    return vector

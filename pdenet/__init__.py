@@ -4,23 +4,27 @@ import importlib
 
 __version__ = "0.1.0"
 
-_HOME = {name: module for module, names in {
+# Every public name, by the module that it comes from; `__init__.pyi` shows them to editors.
+NAMES = {module: tuple(names.split()) for module, names in {
     "filters": ("perona_malik you_kaveh lysaker_lundervold_tai gerig weickert_brox eed "
                 "weickert_1994 multiscale"),
+    "denoising": "denoise denoiser",
     "estimates": "estimate_contrast estimate_time",
-    "scheme.block": "DiffusionBlock",
     "network.network": "DiffusionNetwork",
+    "network.saved": "load pretrained",
+    "files.document": "FormatError",
+    "scheme.block": "DiffusionBlock",
     "scheme.operators": "Gradient Laplacian Hessian",
     "scheme.scales": "ScaleSpace",
     "scheme.fluxes": "Isotropic Anisotropic Uncoupled Orientations",
     "scheme.diffusivities": "Exponential Rational Charbonnier Weickert",
-    "network.saved": "load pretrained FormatError",
-    "learning.fit": "fit fit_noisy Adam",
+    "learning.fit": "fit fit_noisy",
+    "learning.optimizers": "Adam",
     "experiments.rectangles": "rectangles add_noise",
-    "denoising": "denoise denoiser",
     "experiments.audit": "rotation_audit",
-}.items() for name in names.split()}
-_MODULES = ("filters", "models")
+}.items()}
+_HOME = {name: module for module, names in NAMES.items() for name in names}
+_MODULES = ("filters", "models", "testing")
 
 __all__ = sorted([*_HOME, *_MODULES])
 

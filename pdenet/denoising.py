@@ -1,7 +1,7 @@
 """Denoising in one line: networks whose parameters are smooth functions of the noise level.
 
-In the coordinates x of `pdenet.coordinates` the parameters are polynomials of the logarithm of the
-noise's standard deviation sigma, in grey levels of images with a range of 255:
+In the coordinates x of `pdenet.learning.unconstrained` the parameters are polynomials of the
+logarithm of the noise's standard deviation sigma, in grey levels of images with a range of 255:
 
     x(sigma) = sum_j c_j t^j,      t = log(sigma / 20) / log 4,      |t| <= 1 for 5 <= sigma <= 80
 
@@ -14,14 +14,17 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from .network import saved as parameterfiles
-from .checks import check_count, check_number, check_workers, from_planes, to_planes
-from .learning.unconstrained import from_coordinates, gradient_in_coordinates, project, split, to_coordinates
+from .checks import check_count, check_number, check_workers
 from .estimates import estimate_noise, range_of, sample
+from .files.document import FormatError, check_header, check_keys
+from .images import from_planes, to_planes
+from .learning.unconstrained import (from_coordinates, gradient_in_coordinates, project, split,
+                                     to_coordinates)
+from .network import adjoint, catalogue, saved
 from .network.network import DiffusionNetwork
 from .network.parameters import of_each_step
-from .network.saved import FormatError, check_header, check_keys
 
 __all__ = ["denoise", "denoiser"]
 
@@ -77,16 +80,16 @@ class Denoiser:
     def describe(self):
         """As a dict, which `build` reads: the coefficients of each parameter by its name."""
         parts = [split(self.network.parameters, row) for row in self.coefficients]
-        return {"network": parameterfiles.describe(self.network),
+        return {"network": catalogue.describe(self.network),
                 "coefficients": {name: [part[name].tolist() for part in parts]
                                  for name in parts[0]}}
 
 
 def build(document):
     """The denoiser that `describe` has described, or a file that is parsed."""
-    check_header(document, FORMAT, ("network", "coefficients"))
-    check_keys("network", document["network"], parameterfiles.NETWORK)
-    network = parameterfiles.build_network(document["network"])
+    check_header(document, FORMAT, catalogue.VERSION, ("network", "coefficients"))
+    check_keys("network", document["network"], catalogue.KEYS)
+    network = saved.build_network(document["network"])
     parameters, parts = network.parameters, []
     check_keys("coefficients", document["coefficients"], parameters)
     degrees = np.size(document["coefficients"]["tau"]) // np.size(parameters["tau"])
@@ -107,7 +110,7 @@ def build(document):
 def shipped(grey, shared):
     """A denoiser that comes with the package."""
     name = f"denoiser-{'grey' if grey else 'colour'}{'-shared' if shared else ''}"
-    return build(parameterfiles.shipped(name))
+    return build(saved.shipped(name))
 
 
 class Polynomials:
@@ -121,13 +124,14 @@ class Polynomials:
         return Denoiser(self.network, x.reshape(self.shape))
 
     def gradient(self, x, tasks, team):
-        """The sum of losses and its derivatives by the vector, for tasks with levels."""
+        """The sum of losses and its derivatives with respect to the vector, for tasks with
+        levels."""
         denoiser, total = self.at(x), 0.0
         gradient = np.zeros(self.shape)
         for sigma in sorted({task.level for task in tasks}):
             network = denoiser.unscaled(sigma)
-            loss, by_name = network.batch_gradient(
-                [task for task in tasks if task.level == sigma], team)
+            loss, by_name = adjoint.batch_gradient(
+                network, [task for task in tasks if task.level == sigma], team)
             total += loss
             by_coordinate = gradient_in_coordinates(network, by_name)
             by_coordinate[denoiser.cut(sigma)] = 0
@@ -156,12 +160,13 @@ def _with_contrast_times(factor, network):
     return network.with_parameters({"contrast": factor * network.parameters["contrast"]})
 
 
-def denoiser(sigma, *, data_range=RANGE, channels=1, shared=False):
+def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
+             shared: bool = False) -> DiffusionNetwork:
     """The network that `denoise` applies for a noise level.
 
     Ten steps of the anisotropic model with eight scales, steered by weights of their own,
     trained at noise levels from 5 to 80 on photographs, textures and micrographs that come with
-    scikit-image: see the provenance in the files in pdenet/pretrained.
+    scikit-image: see the provenance in the files in pdenet/network/pretrained.
 
     Parameters
     ----------
@@ -201,7 +206,9 @@ def denoiser(sigma, *, data_range=RANGE, channels=1, shared=False):
     return _with_contrast_times(factor, family.at(sigma * RANGE / data_range))
 
 
-def denoise(image, sigma=None, *, data_range=None, channel_axis=None, shared=False, workers=None):
+def denoise(image: npt.ArrayLike, sigma: float | None = None, *, data_range: float | None = None,
+            channel_axis: int | None = None, shared: bool = False,
+            workers: int | None = None) -> np.ndarray:
     """Remove white noise from an image by a diffusion network trained for it.
 
     u <- u - tau_k sum_l w_l G_l K' g(J) K G_l u for ten steps k, eq. (36) with eq. (40), with

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from .checks import check_number, to_planes
+from .checks import check_number, needs
+from .images import to_planes
+from .kernels.workspace import Workspace
 from .network.network import check_network
 from .scheme.scales import ScaleSpace
-from .execution.tiles import Workspace
 
 __all__ = ["estimate_contrast", "estimate_time"]
 
@@ -105,7 +106,7 @@ def contrast_of(network, planes):
     block, squares = network.block, []
     for part in sample(planes):
         work = Workspace()
-        squares.append(block.trace(block.steers(part, work), work).ravel())
+        squares.append(block.trace(block.steering_layers(part, work), work).ravel())
     squares = np.concatenate(squares)
     squares = squares[squares > 0]
     return float(np.sqrt(np.median(squares))) if squares.size else 1.0
@@ -130,12 +131,9 @@ def estimate_noise(planes):
     """The standard deviation of white noise, by scikit-image; the mean over planes (M, H, W)."""
     from skimage.restoration import estimate_sigma
 
+    needs("pywt", "estimating sigma, which may be given instead,")
     planes = np.concatenate(list(sample(planes)))
-    try:
-        return float(estimate_sigma(planes, channel_axis=0, average_sigmas=True))
-    except ImportError:
-        raise ImportError("estimating sigma needs PyWavelets: python -m pip install PyWavelets; "
-                          "or give sigma") from None
+    return float(estimate_sigma(planes, channel_axis=0, average_sigmas=True))
 
 
 def range_of(planes):

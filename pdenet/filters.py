@@ -9,7 +9,7 @@ rescaled. float32 stays float32, every other real type becomes float64. `contras
 import functools
 
 from . import estimates, models
-from .checks import from_planes, to_planes
+from .images import from_planes, to_planes
 
 
 def perona_malik(image, *, contrast=None, time=None, diffusivity="exponential",

@@ -8,12 +8,10 @@ and potential, which then holds its own contrast (contrast=None). Further option
 
 from .checks import check_choice, check_number
 from .scheme.diffusivities import build_diffusivity
-from .scheme.fluxes import Anisotropic, Isotropic, Orientations, Uncoupled
+from .scheme.fluxes import COUPLINGS, Anisotropic, Isotropic, Orientations
 from .network.network import DiffusionNetwork
 from .scheme.operators import Hessian, Laplacian
 from .scheme.scales import ScaleSpace
-
-COUPLINGS = {"isotropic": Isotropic, "anisotropic": Anisotropic, "uncoupled": Uncoupled}
 
 
 def perona_malik(contrast, *, diffusivity="exponential", **options):

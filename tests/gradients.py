@@ -5,10 +5,13 @@ import itertools
 
 import numpy as np
 
-from pdenet import (DiffusionNetwork, Exponential, Gradient, Hessian, Laplacian, ScaleSpace,
-                    cells, fluxes)
+from pdenet import DiffusionNetwork, Exponential, Gradient, Hessian, Laplacian, ScaleSpace
+from pdenet.kernels.cell_formulas import Stencil
+from pdenet.kernels.cell_rows import correlation_row
+from pdenet.kernels.laws import NONE, Law
+from pdenet.kernels.row_memory import Pixels, make_rows
+from pdenet.scheme import fluxes
 from pdenet.scheme.diffusivities import DIFFUSIVITIES
-from pdenet.kernels.row_memory import make_rows, pitch_of
 
 SHAPE = (9, 11)
 
@@ -93,19 +96,17 @@ def check_close_eigenvalues(diffusivity, dtype):
     angle = np.linspace(0, 6, r.size)
     structure = np.stack([1 + 0 * r, r * np.cos(angle), r * np.sin(angle)]).astype(dtype)
 
-    def correlation(rule=cells.NONE, factor=1.0):
-        memory, pitch = make_rows(9, v.size, v), pitch_of(v.size, v)
-        rows = memory.reshape(9, pitch)
+    def correlation(law):
+        block = make_rows(9, v.size, v)
+        rows = block.memory.reshape(9, block.pitch)
         rows[0, 1:v.size + 1], rows[1, 1:v.size + 1], rows[2:5, :r.size] = v, z, structure
-        cells.tensor_correlation_row(memory, pitch, v.size, 0, 0, np.full(1, 0.125, dtype),
-                                     dtype(0.36), dtype(0), rule, dtype(factor), dtype(1),
-                                     2 * pitch, 6 * pitch)
+        correlation_row(block, Pixels(0, 0), law, dtype(1), np.full(1, 0.125, dtype),
+                        Stencil(dtype(0.36), dtype(0)), 2 * block.pitch, 6 * block.pitch)
         return rows[6:, :r.size].copy()
 
-    direction = correlation()
-    found = [correlation(g.rule, g.factor),
-             fluxes._Directional.derivative(fluxes.Anisotropic(g), lambda: structure,
-                                            lambda: direction.copy())]
+    direction = correlation(Law(NONE, dtype(1)))
+    found = [correlation(g.law(structure.dtype)),
+             fluxes.Anisotropic(g).derivative(structure.copy(), direction.copy())]
     m, d, o = structure.astype(np.longdouble)
     radius = np.sqrt(d * d + o * o)
     slope = SLOPES[diffusivity]
@@ -118,7 +119,7 @@ def check_close_eigenvalues(diffusivity, dtype):
     first, second = slope(m + radius) * (b + parallel), slope(m - radius) * (b - parallel)
     expected = np.array([first + second,
                          (first - second) * n - 2 * quotient * mixed * t,
-                         (first - second) * t + 2 * quotient * mixed * n], float)
+                         (first - second) * t + 2 * quotient * mixed * n], float) / 2
     for result in found:
         error = np.abs(result - expected).max()
         assert error <= (6e-6 if structure.dtype == np.float32 else 2e-12), error

@@ -1,6 +1,7 @@
 """denoise: networks as functions of the noise level, and images of any type and range."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from skimage import data, restoration
 import pdenet
 from pdenet import denoising, estimates
 from pdenet.learning.losses import Levels
-from pdenet.network.saved import FormatError
-from pdenet.execution.tiles import Workers
+from pdenet.execution.workers import Workers
+from pdenet.files.document import FormatError
 
 CLEAN = data.camera()[140:268, 180:300].astype(float)
 COLOUR = data.coffee()[100:200, 250:380].astype(float)
@@ -84,10 +85,9 @@ def test_the_noise_is_estimated():
 
 
 def test_without_pywavelets_sigma_must_be_given(monkeypatch):
-    def refuse(*arguments, **options):
-        raise ImportError("PyWavelets is not installed")
-    monkeypatch.setattr("skimage.restoration.estimate_sigma", refuse)
-    with pytest.raises(ImportError, match="python -m pip install PyWavelets; or give sigma"):
+    monkeypatch.setitem(sys.modules, "pywt", None)
+    with pytest.raises(ImportError, match="^estimating sigma, which may be given instead, needs "
+                       "PyWavelets: python -m pip install PyWavelets$"):
         pdenet.denoise(CLEAN)
     pdenet.denoise(CLEAN, 10)
 

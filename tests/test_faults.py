@@ -27,7 +27,6 @@ def test_counting_notices_what_is_lost(tmp_path, monkeypatch):
             file.write(b"half of it")
             raise OSError(27, "File too large")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pdenet.network.saved.write", write)
     with open("old.json", "wb") as file:
         file.write(b"old")
     monkeypatch.setattr("pdenet.DiffusionNetwork.save", lambda self, path, calls=[]: (

@@ -16,6 +16,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 import pdenet
 from pdenet import models
+from pdenet.kernels.workspace import Workspace
 
 FILTERS = {"perona_malik": pdenet.perona_malik, "you_kaveh": pdenet.you_kaveh,
            "lysaker_lundervold_tai": pdenet.lysaker_lundervold_tai, "gerig": pdenet.gerig,
@@ -260,8 +261,8 @@ def test_estimated_time_removes_the_share_of_noise_it_promises(build):
 def test_large_images_are_estimated_on_a_sample():
     image = np.random.default_rng(0).normal(0, 10, (1500, 1200)).astype(np.float32)
     network = models.eed(1.0)
-    block, work = network.block, pdenet.tiles.Workspace()
-    whole = np.sqrt(np.median(block.trace(block.steers(image[np.newaxis], work), work)))
+    block, work = network.block, Workspace()
+    whole = np.sqrt(np.median(block.trace(block.steering_layers(image[np.newaxis], work), work)))
     assert pdenet.estimate_contrast(network, image) == pytest.approx(whole, rel=0.02)
     assert pdenet.estimate_time(network, image) > 0
 
@@ -349,8 +350,10 @@ def test_large_scales_have_a_bound():
 
 
 @pytest.mark.parametrize("parts, message", [
-    ({"flux": None}, "flux must be Isotropic, Anisotropic, Uncoupled or Orientations; got None"),
-    ({"operator": "gradient"}, "operator must be Gradient, Laplacian or Hessian; got 'gradient'"),
+    ({"flux": None}, "flux must be Isotropic, Anisotropic, Uncoupled, Orientations or another Flux; "
+     "got None"),
+    ({"operator": "gradient"}, "operator must be Gradient, Laplacian, Hessian or another "
+     "Operator; got 'gradient'"),
     ({"scales": 1.0}, "scales must be ScaleSpace; got 1.0")])
 def test_wrong_parts(parts, message):
     with pytest.raises(TypeError, match=message):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import pdenet
 from pdenet import DiffusionNetwork, models
-from pdenet.execution import passes as sweeps
-from pdenet.execution.tiles import Workspace
+from pdenet.execution import passes
+from pdenet.kernels.workspace import Workspace
 from pdenet.network.timesteps import schedule
 
 from . import naive
@@ -226,7 +226,7 @@ def test_one_scale_and_one_channel_are_the_limits(name):
 def test_sigma_larger_than_the_image():
     image = ALL_MODELS["eed"].image(shape=(4, 5))
     network = models.eed(1.0, sigma=3.0, steps=1)  # a Gaussian of 25 samples
-    assert network.block.trace(network.block.steers(image[np.newaxis], Workspace()),
+    assert network.block.trace(network.block.steering_layers(image[np.newaxis], Workspace()),
                                Workspace()).max() > 1
     expected = naive.step(network, image[np.newaxis])[0]
     np.testing.assert_allclose(network(image), expected, atol=1e-11)
@@ -251,7 +251,7 @@ def test_peak_memory_of_filters_is_what_the_docstring_says(name, scheme, planes,
     case = ALL_MODELS[name]
     network, u = case.network(30.0), case.image(shape=(300, 300)).astype(np.float32)
     cycles = [(network.block, taus) for taus in schedule(9.0, network.tau_max, scheme)]
-    halo = max(halo for _, halo, _ in sweeps.batches(cycles, 10))
+    halo = max(halo for _, halo, _ in passes.passes(cycles, 10))
 
     def run():
         network.evolve(u, 9.0, scheme=scheme, workers=1, channel_axis=case.channel_axis)

@@ -4,7 +4,11 @@ import argparse
 
 import numpy as np
 
-from . import inputs as runs
+from ..checks import check_count, check_number
+from ..experiments.rectangles import add_noise
+from ..files.images import UsageError
+from ..images import to_planes
+from . import inputs
 
 HELP = """\
 INPUT is a PNG, JPEG or TIFF file, a TIFF file with several pages, which are denoised one by one, a
@@ -42,15 +46,11 @@ def add_command(commands):
                          help="the network with the same 18 parameters in all steps")
     command.add_argument("--parameters", metavar="FILE",
                          help="a network of your own, as written by pdenet train")
-    runs.add_options(command)
+    inputs.add_options(command)
     command.set_defaults(run=run)
 
 
 def run(options):
-    from ..network import saved as parameterfiles
-    from ..checks import check_count, check_number
-    from ..files.images import UsageError
-
     for name in ("sigma", "noise"):
         if getattr(options, name) is not None:
             check_number(f"--{name}", getattr(options, name), above=0.0)
@@ -58,17 +58,19 @@ def run(options):
     for name in ("sigma", "shared"):
         if options.parameters and getattr(options, name):
             raise UsageError(f"--{name} does not apply with --parameters, which holds the network")
-    options.network = options.parameters and parameterfiles.load(options.parameters)
-    return runs.run(options, denoise_pixels, ("sigma", "shared", "parameters"),
-                    alone=options.noise is not None and "--noise")
+    options.network = None
+    if options.parameters:
+        from ..network.saved import load
+
+        options.network = load(options.parameters)
+    return inputs.run(options, denoise_pixels, ("sigma", "shared", "parameters"),
+                      alone=options.noise is not None and "--noise")
 
 
 def denoise_pixels(pixels, channel_axis, options, progress):
     """The denoised pixels, and what was done."""
     if options.noise is None:
         return _denoise(pixels, channel_axis, options)
-    from ..experiments.rectangles import add_noise
-
     noisy = add_noise(pixels.astype(np.float64), options.noise, options.seed)
     result, report = _denoise(noisy, channel_axis, options)
     before, after = (_psnr(pixels, image) for image in (noisy, result))
@@ -76,7 +78,6 @@ def denoise_pixels(pixels, channel_axis, options, progress):
 
 
 def _denoise(pixels, channel_axis, options):
-    from ..checks import to_planes
     from ..denoising import denoise
     from ..estimates import estimate_noise
 

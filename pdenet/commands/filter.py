@@ -4,10 +4,14 @@ import argparse
 import functools
 import inspect
 
-from . import inputs as runs
+from .. import NAMES
+from ..files.images import UsageError
+from ..images import from_planes, to_planes
+from ..scheme.diffusivities import DIFFUSIVITIES
+from ..scheme.fluxes import COUPLINGS
+from . import inputs
 
-MODELS = ("perona-malik", "you-kaveh", "lysaker-lundervold-tai", "gerig", "weickert-brox",
-          "eed", "weickert-1994", "multiscale")
+MODELS = tuple(name.replace("_", "-") for name in NAMES["filters"])
 PARTS = ("sigma", "sigmas", "weights", "coupling")  # which some of the models have
 
 HELP = """\
@@ -61,32 +65,29 @@ def add_command(commands):
                          help="scales of multiscale, pixels (default: eight from 0.4 to 10)")
     command.add_argument("--weights", type=float, nargs="+", metavar="BETA",
                          help="weights of the scales of multiscale (default: all 1)")
-    command.add_argument("--coupling", choices=("anisotropic", "isotropic", "uncoupled"),
+    command.add_argument("--coupling", choices=tuple(COUPLINGS),
                          help="coupling of multiscale (default: anisotropic)")
     command.add_argument("--diffusivity", default="exponential",
-                         choices=("exponential", "rational", "charbonnier", "weickert"),
+                         choices=tuple(DIFFUSIVITIES),
                          help="(default: %(default)s)")
     command.add_argument("--scheme", default="fed", choices=("fed", "explicit"),
                          help="how the time is reached (default: %(default)s)")
-    runs.add_options(command)
+    inputs.add_options(command)
     command.set_defaults(run=run)
 
 
 def run(options):
-    from ..files.images import UsageError
-
     parameters = inspect.signature(_model(options)).parameters
     for name in PARTS:
         if getattr(options, name) is not None and name not in parameters:
             raise UsageError(f"--{name} does not apply to {options.model}")
-    return runs.run(options, filter_pixels, (
+    return inputs.run(options, filter_pixels, (
         "model", "contrast", "time", *PARTS, "diffusivity", "scheme"))
 
 
 def filter_pixels(pixels, channel_axis, options, progress):
     """The filtered pixels, and what was done."""
     from .. import estimates
-    from ..checks import from_planes, to_planes
 
     planes = to_planes(pixels, channel_axis)
     parts = {name: getattr(options, name) for name in PARTS if getattr(options, name) is not None}

@@ -7,10 +7,13 @@ already is kept, so that the same command goes on after an interruption.
 """
 
 import argparse
-import contextlib
-import functools
 import os
 import sys
+
+from ..checks import check_count, check_workers, needs
+from ..files import images, tiff_stacks, zarr_arrays
+from ..files.images import ImageFileError, UsageError
+from ..progress import Progress
 
 
 def add_options(command):
@@ -34,23 +37,20 @@ def run(options, process, settings, alone=None):
     settings: names of the options on which the pixels depend; alone: an option that was given and
     is for a single image.
     """
-    from ..files import zarr_arrays as big, images as imagefiles
-    from ..checks import check_count, check_workers
-
     options.workers = check_workers(options.workers)
-    options.max_pixels = (imagefiles.MAX_PIXELS if options.max_pixels is None
+    options.max_pixels = (images.MAX_PIXELS if options.max_pixels is None
                           else check_count("--max-pixels", options.max_pixels, least=1))
-    array = big.is_big(options.input, options.output)
+    array = zarr_arrays.is_big(options.input, options.output)
     folder = os.path.isdir(options.input) and not array
     if options.scheduler and not folder:
-        raise imagefiles.UsageError("--scheduler is for the files of a folder")
+        raise UsageError("--scheduler is for the files of a folder")
     if alone and (array or folder):
-        raise imagefiles.UsageError(f"{alone} is for a single image")
+        raise UsageError(f"{alone} is for a single image")
     if folder:
         return _run_folder(options, process)
-    check = big.check_target if array else imagefiles.check_target
+    check = zarr_arrays.check_target if array else images.check_target
     check(options.output, options.overwrite)
-    with bar(options, "tile" if array else "cycle") as shown:
+    with _progress(options, "tile" if array else "cycle") as shown:
         report = (_run_array(options, process, settings, shown) if array else
                   _run_file(options.input, options.output, options, process, alone, shown))
     if not options.quiet:
@@ -60,43 +60,36 @@ def run(options, process, settings, alone=None):
 
 def _run_file(source, target, options, process, alone=None, shown=None):
     """Read, process and write one file; returns a line about it."""
-    from ..files import images as imagefiles, tiff_stacks as stacks
-
-    stack = stacks.open_stack(source, options.max_pixels)
+    stack = tiff_stacks.open_stack(source, options.max_pixels)
     if stack is not None:
         with stack:
             if alone:
-                raise imagefiles.UsageError(f"{alone} is for a single image")
+                raise UsageError(f"{alone} is for a single image")
             return _run_stack(stack, target, options, process, shown)
-    image = imagefiles.read(source, options.max_pixels)
-    imagefiles.check_fit(target, image, options.dtype or image.pixels.dtype)
+    image = images.read(source, options.max_pixels)
+    images.check_fit(target, image, options.dtype or image.pixels.dtype)
     image.with_result(image.pixels[:0], options.dtype)  # refuse now what cannot be written later
-    progress = None if shown is None or shown.disable else functools.partial(_advance, shown)
+    progress = shown.move if shown is not None and shown.shown else None
     result, report = process(image.pixels, image.channel_axis, options, progress)
-    imagefiles.write(target, image.with_result(result, options.dtype), options.overwrite)
+    images.write(target, image.with_result(result, options.dtype), options.overwrite)
     return report
 
 
 def _run_stack(stack, target, options, process, shown):
     """Page by page, so that memory does not grow with their number."""
-    from ..files import tiff_stacks as stacks
-
     def pages():
         for k, image in enumerate(stack.pages()):
             result, _ = process(image.pixels, image.channel_axis, options, None)
             yield image.with_result(result, options.dtype).pixels
             if shown is not None:
-                shown.unit = "page"
-                _advance(shown, k + 1, stack.count)
+                shown.move(k + 1, stack.count, "page")
 
-    stacks.write_stack(target, stack, pages(), options.dtype, options.overwrite)
+    tiff_stacks.write_stack(target, stack, pages(), options.dtype, options.overwrite)
     return f"{stack.count} pages"
 
 
 def _run_array(options, process, settings, shown):
     """A zarr array or a large TIFF file, tile by tile."""
-    from ..files import zarr_arrays as big
-
     report = []
 
     def lazily(array, axis):
@@ -104,21 +97,19 @@ def _run_array(options, process, settings, shown):
         report.append(line)
         return result
 
-    tiles = big.run(options.input, options.output, lazily,
-                    {name: getattr(options, name) for name in settings}, options.dtype,
-                    options.overwrite, shown)
+    tiles = zarr_arrays.run(
+        options.input, options.output, lazily, {name: getattr(options, name) for name in settings},
+        options.dtype, options.overwrite, shown)
     return f"{tiles} tiles, {report[0]}"
 
 
 def _run_folder(options, process):
     """Each image file of a folder; a line for each that fails, and a summary."""
-    from ..files.images import SUFFIXES, UsageError
-
     names = sorted(name for name in os.listdir(options.input) if not name.startswith(".")
-                   and os.path.splitext(name)[1].lower() in SUFFIXES)
+                   and os.path.splitext(name)[1].lower() in images.SUFFIXES)
     if not names:
         raise UsageError(f"{options.input}: holds no files that end in one of "
-                         f"{', '.join(SUFFIXES)}")
+                         f"{', '.join(images.SUFFIXES)}")
     if os.path.exists(options.output) and os.path.samefile(options.input, options.output):
         raise UsageError(f"{options.output}: is the input, too; write to another folder")
     if os.path.lexists(options.output) and not os.path.isdir(options.output):
@@ -128,15 +119,15 @@ def _run_folder(options, process):
              for name in names]
     missing = [task for task in tasks if options.overwrite or not os.path.exists(task[1])]
     done, kept, failed = 0, len(tasks) - len(missing), 0
-    with bar(options, "file", len(tasks)) as files:
-        files.update(kept)
+    with _progress(options, "file", len(tasks)) as files:
+        files.move(kept)
         for error in _each(missing, options, process):
             if error is None:
                 done += 1
             else:
                 failed += 1
                 print(f"pdenet: {error}", file=sys.stderr)
-            files.update()
+            files.move(kept + done + failed)
     if not options.quiet:
         print(f"{printable(options.output)}: {done} written, {kept} there already, "
               f"{failed} failed", flush=True)
@@ -148,12 +139,10 @@ def _each(tasks, options, process):
     if options.scheduler is None:
         yield from (_try(*task, options, process) for task in tasks)
         return
-    from ..execution import cluster
-
     # The workers run tasks at once, so each task is one thread.
     options = argparse.Namespace(**vars(options) | {
         "run": None, "workers": 1, "input": None, "output": None})
-    with cluster.connect(options.scheduler) as client:
+    with connect(options.scheduler) as client:
         futures = [client.submit(_try, *map(os.path.abspath, task), options, process, pure=False)
                    for task in tasks]
         for (source, _), future in zip(tasks, futures, strict=True):
@@ -163,8 +152,6 @@ def _each(tasks, options, process):
 
 def _try(source, target, options, process):
     """Process one file; why it failed, or None."""
-    from ..files.images import ImageFileError
-
     try:
         _run_file(source, target, options, process)
         return None
@@ -173,35 +160,22 @@ def _try(source, target, options, process):
         return text if source in text else f"{source}: {text}"
 
 
+def connect(address, timeout=10):
+    """A client of the scheduler at an address such as tcp://10.0.0.1:8786."""
+    distributed = needs("distributed", "--scheduler")
+    try:
+        return distributed.Client(address, timeout=timeout, set_as_default=False)
+    except (OSError, ValueError, TimeoutError):
+        raise ImageFileError(f"no scheduler answers at {address}") from None
+
+
 # On the terminal --------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def bar(options, unit, total=None):
-    """A progress bar on standard error, where that is a terminal and tqdm is installed."""
-    try:
-        import tqdm
-    except ImportError:
-        yield _Silent()
-        return
-    silent = options.quiet or not sys.stderr.isatty()
-    with tqdm.tqdm(total=total, unit=unit, leave=False, disable=silent) as shown:
-        yield shown
-
-
-class _Silent:
-    total = unit = None
-    disable = True
-
-    def update(self, count=1):
-        pass
-
-
-def _advance(shown, done, total):
-    if not shown.disable:
-        shown.total = total
-        shown.update(done - shown.n)
+def _progress(options, unit, total=None):
+    return Progress(unit, total, shown=False if options.quiet else None)
 
 
 def printable(text):
+    """A text in which what the terminal cannot show is escaped."""
     return text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)

@@ -1,11 +1,12 @@
-"""The command line. Its commands: `filter_command`, `denoise_command`, `experiments`; here info."""
+"""The command line: its parser, and what a command's errors become. `pdenet info` is here, too."""
 
 import argparse
 import os
 import sys
 
 from .. import __version__
-from . import denoise as denoise_command, train as experiments, filter as filter_command
+from ..files.images import ImageFileError, UsageError
+from . import audit, denoise, figure4, filter, train
 
 INFO_HELP = """\
 example:
@@ -17,7 +18,6 @@ def main(arguments=None):
     """Run the command line; returns 0 (done), 1 (failed), 2 (wrong usage) or 130 (Ctrl-C)."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    from ..files.images import ImageFileError, UsageError
     try:
         return options.run(options) or 0
     except (UsageError, TypeError, ValueError) as error:
@@ -39,11 +39,8 @@ def build_parser():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"pdenet {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    filter_command.add_command(commands)
-    denoise_command.add_command(commands)
-    experiments.add_commands(commands)
-
+    for module in (filter, denoise, train, figure4, audit):
+        module.add_command(commands)
     command = commands.add_parser(
         "info", help="show versions, threads and the state of the cache",
         description="Show versions, threads and the state of the compiled kernels' cache.",
@@ -56,8 +53,8 @@ def run_info(options):
     import platform
     from importlib import metadata
 
-    from ..kernels import compiler as compiling, gaussian as stencils
     from ..checks import check_workers
+    from ..kernels import compiler, gaussian
 
     threads = check_workers(None)
     versions = {"pdenet": __version__, "Python": platform.python_version()}
@@ -67,7 +64,7 @@ def run_info(options):
         print(f"{name:14}{version}")
     print(f"{'threads':14}{threads} of {os.cpu_count()} processors; PDENET_NUM_THREADS "
           f"is {os.environ.get('PDENET_NUM_THREADS') or 'not set'}")
-    print(f"{'cache':14}{compiling.cache_state(stencils.smooth)}")
+    print(f"{'cache':14}{compiler.cache_state(gaussian.smooth)}")
 
 
 def _fail(status, error):

@@ -4,7 +4,7 @@ A chunk extended by the pixels on which its result depends gives, bit for bit, w
 gives there; beyond the image's true edge there is nothing to extend. Nothing is computed before the
 result is asked for, and then only what it needs.
 
-A chunk of M channels has at most TILE x TILE pixels, or HALOS halos in each direction where that is
+A chunk of M channels has at most TILE x TILE pixels, or eight halos in each direction where that is
 more. A task holds its chunk with its halo, four arrays of this size at most, and the work arrays
 of one tile, whatever the size of the image. Steps are made in several passes over all chunks, so
 that halos stay narrow; where chunks are computed one by one and share nothing, in a single pass
@@ -18,8 +18,10 @@ import math
 
 import numpy as np
 
+from . import tiles
+from ..checks import needs
+
 TILE = 2048  # pixels
-HALOS = 8  # the least width of a chunk in halos
 _single = contextvars.ContextVar("single", default=False)
 
 
@@ -35,7 +37,7 @@ def one_by_one():
 
 def widest_halo():
     """The most pixels that a pass over the chunks may need beside a chunk."""
-    return math.inf if _single.get() else TILE // HALOS
+    return math.inf if _single.get() else TILE // tiles.HALOS
 
 
 def is_lazy(image):
@@ -45,15 +47,11 @@ def is_lazy(image):
 
 def as_dask(image):
     """An array of zarr as one of dask, which reads it where it is needed."""
-    try:
-        import dask.array
-    except ImportError:
-        raise ImportError("arrays of zarr and dask need dask: python -m pip install "
-                          "'dask[array]'") from None
+    array = needs("dask.array", "an array of zarr or dask")
     if hasattr(image, "__dask_graph__"):
         return image
     # Several of its chunks at a time, where they are small, but no more than are needed.
-    return dask.array.from_array(image, chunks=tuple(
+    return array.from_array(image, chunks=tuple(
         min(size, width * max(1, TILE // width))
         for size, width in zip(image.shape, image.chunks, strict=True)))
 
@@ -68,16 +66,16 @@ def check_values(planes, check):
     return planes.map_blocks(inspect, dtype=planes.dtype, meta=np.empty((0, 0, 0), planes.dtype))
 
 
-def sweep(planes, batches, function):
-    """function(planes, first planes, cycles) for batches (halo, cycles), chunk by chunk."""
+def run_passes(planes, passes, function):
+    """function(planes, first planes, cycles) for passes (halo, cycles), chunk by chunk."""
     import dask.array
 
     if _single.get():
-        return _sweep_once(planes, *batches[0], function)
-    width = max(TILE, HALOS * max(halo for halo, _ in batches))
+        return _run_once(planes, *passes[0], function)
+    width = max(TILE, tiles.HALOS * max(halo for halo, _ in passes))
     first = planes = planes.rechunk({0: -1} | {
         axis: _chunks(planes.shape[axis], width) for axis in (1, 2)})
-    for halo, cycles in batches:
+    for halo, cycles in passes:
         depth = {axis: halo if len(planes.chunks[axis]) > 1 else 0 for axis in range(3)}
         planes = dask.array.map_overlap(
             function, planes, first, depth=depth, boundary="none",
@@ -85,8 +83,8 @@ def sweep(planes, batches, function):
     return planes
 
 
-def _sweep_once(planes, halo, cycles, function):
-    """The same for one batch."""
+def _run_once(planes, halo, cycles, function):
+    """A single pass over chunks that are each cut out of the image with their halo."""
     import dask.array
 
     def run(values):
@@ -98,8 +96,9 @@ def _sweep_once(planes, halo, cycles, function):
         part = part.map_blocks(run, dtype=part.dtype, meta=np.empty((0, 0, 0), part.dtype))
         return part[:, above:above + bottom - top, before:before + right - left]
 
-    rows, columns = (list(itertools.pairwise(itertools.accumulate(
-        _chunks(size, max(2 * TILE, HALOS * halo // 2)), initial=0))) for size in planes.shape[1:])
+    width = max(2 * TILE, tiles.HALOS * halo // 2)
+    rows, columns = (list(itertools.pairwise(itertools.accumulate(_chunks(size, width), initial=0)))
+                     for size in planes.shape[1:])
     return dask.array.block([[chunk(*row, *column) for column in columns] for row in rows])
 
 

@@ -1,7 +1,7 @@
-"""Training on many machines: the gradients of images computed by the workers of dask.distributed.
+"""Work on many machines: tasks on the workers of dask.distributed, in training those of its images.
 
 An image's part of the gradient is one task, which runs where its data is; the parts are summed
-here in the order of the images, as `Workers` does with threads. So the parameters are, bit for bit,
+in the order of the images, as those of `Workers` are. So the parameters are, bit for bit,
 those of one machine for any number of workers (of the same kind of processor), also if some are
 lost: what they held and were doing is done again by others.
 """
@@ -10,24 +10,10 @@ import threading
 
 import numpy as np
 
-from ..files.images import ImageFileError
+from ..kernels.workspace import Workspace
 from .chunks import is_lazy
-from ..learning.losses import Supervised, Task, statistics
-from .tiles import Workspace
 
 _local = threading.local()  # the work arrays of a worker's thread
-
-
-def connect(address, timeout=10):
-    """A client of the scheduler at an address such as tcp://10.0.0.1:8786."""
-    try:
-        import distributed
-    except ImportError:
-        raise ImportError("--scheduler needs dask: python -m pip install distributed") from None
-    try:
-        return distributed.Client(address, timeout=timeout, set_as_default=False)
-    except (OSError, ValueError, TimeoutError):
-        raise ImageFileError(f"no scheduler answers at {address}") from None
 
 
 class Cluster:
@@ -46,32 +32,33 @@ class Cluster:
 
     def map(self, function, tasks):
         """[function(task, workspace) for all tasks], wherever their arrays are."""
-        futures = [self.client.submit(_run, function, *task, pure=False) for task in tasks]
+        futures = [self.client.submit(_run, function, type(task), *task, pure=False)
+                   for task in tasks]
         return self.client.gather(futures)
 
-    def place(self, pairs):
-        """A `Supervised` loss of pairs of planes that the workers hold.
+    def hold(self, arrays):
+        """A future of a tuple of arrays on a worker: it computes those of dask there itself, and is
+        sent those of NumPy. What is lost is computed or sent again."""
+        return self.client.submit(_hold, *[
+            self.client.compute(planes) if is_lazy(planes) else planes for planes in arrays],
+            pure=False)
 
-        What they lose they get again from where it came: arrays of dask load their part of
-        the data on a worker, arrays of NumPy are sent from here.
-        """
-        held = [self.client.submit(_hold, *[
-            self.client.compute(planes) if is_lazy(planes) else planes for planes in pair],
-            pure=False) for pair in pairs]
-        known = self.client.gather([self.client.submit(_describe, pair, pure=False)
-                                    for pair in held])
-        return Supervised(held, known)
+    def apply(self, function, futures):
+        """[function(*arrays) for the futures of arrays], on the workers that hold them."""
+        return self.client.gather([self.client.submit(_apply, function, future, pure=False)
+                                   for future in futures])
 
 
-def _run(function, *task):
+def _run(function, kind, *task):
+    """One task, a NamedTuple of this kind, whose futures dask has replaced by what they hold."""
     if not hasattr(_local, "workspace"):
         _local.workspace = Workspace()
-    return function(Task(*task), _local.workspace)
+    return function(kind(*task), _local.workspace)
 
 
 def _hold(*pair):
     return tuple(map(np.ascontiguousarray, pair))
 
 
-def _describe(pair):
-    return statistics(*pair)
+def _apply(function, arrays):
+    return function(*arrays)

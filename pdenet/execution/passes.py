@@ -1,33 +1,38 @@
-"""Diffusion blocks one after the other on planes (M, H, W), whole or tile by tile."""
+"""Diffusion blocks one after the other on planes (M, H, W): whole, tile by tile, or chunk by chunk.
+
+A *cycle* is a block with the sizes of the steps that it makes with one tensor; a *pass* is as many
+cycles as a tile or a chunk is given at once.
+"""
 
 import functools
 import math
 
 import numpy as np
 
-from . import chunks as lazy, tiles
+from . import chunks, tiles
 from ..checks import check_workers
-from .tiles import Workers
+from .workers import Workers
 
 
-def sweep(planes, cycles, workers, progress=None):
+def run_cycles(planes, cycles, workers, progress=None):
     """What cycles (block, step sizes) make of planes; progress(done, total) counts cycles."""
     if not cycles:
         return planes.copy()
-    if lazy.is_lazy(planes):
+    if chunks.is_lazy(planes):
         # Tasks of dask are parallel themselves.
         function = functools.partial(_on_chunk, workers=1 if workers is None else workers)
-        grouped = [(halo, batch) for _, halo, batch in batches(cycles, lazy.widest_halo())]
-        return lazy.sweep(planes, grouped, function)
+        grouped = [(halo, group) for _, halo, group in passes(cycles, chunks.widest_halo())]
+        return chunks.run_passes(planes, grouped, function)
     return _on_array(planes, planes, cycles, workers, progress)
 
 
 def _on_chunk(planes, f, cycles, workers):
+    """A pass on a chunk of an image, and of the image f given at first."""
     return _on_array(np.ascontiguousarray(planes), f, cycles, workers)
 
 
 def _on_array(planes, f, cycles, workers, progress=None):
-    """The same for the image f given at first, on an array in memory."""
+    """`run_cycles` on an array in memory, beside that of the image f given at first."""
     workers = check_workers(workers)
     first = cycles[0][0]
     stream = (first.compiled and first.steering is None
@@ -42,18 +47,18 @@ def _on_array(planes, f, cycles, workers, progress=None):
         most = math.inf  # a single tile has no halo
     source, target = planes, None
     with Workers(workers) as team:
-        for done, halo, batch in batches(cycles, most):
+        for done, halo, group in passes(cycles, most):
             # Two arrays in turn, and never the caller's.
             target = np.empty_like(planes) if target is None else target
-            function = functools.partial(_in_one_pass if stream else _cycles, batch, f)
-            team.map_tiles(function, source, target, halo, edge, share)
+            function = functools.partial(_steps_at_once if stream else _cycle_by_cycle, group, f)
+            tiles.map_tiles(team, function, source, target, halo, edge, share)
             source, target = target, (None if source is planes else source)
             if progress is not None:
                 progress(done, len(cycles))
     return source
 
 
-def batches(cycles, most):
+def passes(cycles, most):
     """Group cycles whose halos add up to at most `most` pixels: (cycles done, halo, group)."""
     group, total = [], 0
     for done, (block, taus) in enumerate(cycles):
@@ -67,14 +72,14 @@ def batches(cycles, most):
         yield len(cycles), total, group
 
 
-def _in_one_pass(cycles, f, u, tile, inner, out, work):
-    """Explicit steps of one block, which needs no image given at first."""
+def _steps_at_once(cycles, f, u, tile, inner, out, work):
+    """Explicit steps of one block on a tile; they need no image f given at first."""
     block = cycles[0][0]
     block.explicit_steps(np.concatenate([taus for _, taus in cycles]), u, u[:0], tile, inner, out)
 
 
-def _cycles(cycles, f, u, tile, inner, out, work):
-    """The cycles on a tile as on an image of its own; f is the image given at first."""
+def _cycle_by_cycle(cycles, f, u, tile, inner, out, work):
+    """The cycles on a tile as on an image of its own, beside that of the image f given at first."""
     top, bottom, left, right = tile
     given, part = f[:, top:bottom, left:right], u[:, top:bottom, left:right]
     values = work.array("tile", part.shape, part.dtype)

@@ -7,126 +7,26 @@ tile's artificial borders reach into the halo only. So tiles keep the work in th
 the memory, and are what several workers share.
 """
 
-import collections
-import concurrent.futures
-import math
-import os
-from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
-
-from ..kernels.row_memory import from_line
-
 EDGE = 512  # pixels: a halo costs little and the planes of a tile stay in the cache
-HALOS = 8  # the least edge of a tile in halos
+HALOS = 8  # the least edge of a tile, or of a chunk, in halos
 SHARE = 2**15  # pixels for which another thread is worth its waking
 
 
-class Workspace:
-    """Work arrays by name, allocated once: fresh memory costs more than a step in it."""
+def map_tiles(team, function, u, out, halo, edge, share):
+    """function(u, tile, inner, out, workspace) for all tiles, by a team of `Workers`; u and out
+    must not overlap.
 
-    def __init__(self, common=None):
-        self._buffers, self._parts = {}, {}
-        self._common = {} if common is None else common  # with the parts
+    The function writes the inner part of each tile. Both are (top, bottom, left, right).
+    """
+    rows, columns = u.shape[1:]
 
-    def part(self, name):
-        """A workspace within this one, whose arrays stay as they are while others are used."""
-        return self._parts.setdefault(name, Workspace(self._common))
+    def work(inner, workspace):
+        top, bottom, left, right = inner
+        tile = (max(top - halo, 0), min(bottom + halo, rows),
+                max(left - halo, 0), min(right + halo, columns))
+        function(u, tile, inner, out, workspace)
 
-    def array(self, name, shape, dtype):
-        """An array of this shape with arbitrary contents; the last one of the name is void."""
-        return _take(self._buffers, name, shape, dtype)
-
-    def scratch(self, name, shape, dtype):
-        """Likewise for a kernel, the same for all parts; void at the next call of a kernel."""
-        return _take(self._common, name, shape, dtype)
-
-
-def _take(buffers, name, shape, dtype):
-    """An array that begins at a multiple of 64 bytes."""
-    size = math.prod(shape)
-    buffer = buffers.get((name, dtype))
-    if buffer is None or buffer.size < size:
-        fresh = np.empty(size + 64 // dtype.itemsize, dtype)
-        buffer = buffers[name, dtype] = from_line(fresh, size)
-    return buffer[:size].reshape(shape)
-
-
-# Threads that help callers and are kept for the next, as to begin and end one takes a fifth of the
-# time of 20 steps on 256 x 256 pixels. Each is an executor of its own, which a caller takes and
-# returns: an executor of many would begin another one whenever the last is not quite back.
-_idle: collections.deque = collections.deque()  # its methods are safe among threads
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_idle.clear)  # no thread survives a fork
-
-
-def _helper():
-    try:
-        return _idle.pop()
-    except IndexError:
-        return ThreadPoolExecutor(1, "pdenet")
-
-
-class Workers:
-    """Threads that share tasks, the caller's among them, each with a workspace, which lasts as long
-    as the context."""
-
-    def __init__(self, count):
-        self.count = count
-        self._workspaces = [Workspace() for _ in range(count)]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self._workspaces.clear()
-
-    def map(self, function, tasks):
-        """[function(task, workspace) for all tasks]; after an error no further task begins."""
-        waiting = collections.deque(enumerate(tasks))
-        results = [None] * len(waiting)
-
-        def work(workspace):
-            try:
-                while True:
-                    try:
-                        k, task = waiting.popleft()
-                    except IndexError:
-                        return
-                    results[k] = function(task, workspace)
-            except BaseException:  # Ctrl-C, too
-                waiting.clear()
-                raise
-
-        own, *others = self._workspaces[:max(1, len(results))]
-        helpers = [_helper() for _ in others]
-        futures = [helper.submit(work, workspace)
-                   for helper, workspace in zip(helpers, others, strict=True)]
-        try:
-            work(own)
-        finally:  # those that have not begun are not needed any more
-            futures = [future for future in futures if not future.cancel()]
-            concurrent.futures.wait(futures)
-            _idle.extend(helpers)
-        for future in futures:
-            future.result()
-        return results
-
-    def map_tiles(self, function, u, out, halo, edge, share):
-        """function(u, tile, inner, out, workspace) for all tiles; u and out must not overlap.
-
-        The function writes the inner part of each tile. Both are (top, bottom, left, right).
-        """
-        rows, columns = u.shape[1:]
-
-        def work(inner, workspace):
-            top, bottom, left, right = inner
-            tile = (max(top - halo, 0), min(bottom + halo, rows),
-                    max(left - halo, 0), min(right + halo, columns))
-            function(u, tile, inner, out, workspace)
-
-        self.map(work, tile_boxes((rows, columns), halo, self.count, edge, share))
+    team.map(work, tile_boxes((rows, columns), halo, team.count, edge, share))
 
 
 def tile_boxes(shape, halo, workers, edge, share):

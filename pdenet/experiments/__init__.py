@@ -1,0 +1,1 @@
+"""The paper's experiment, Section 6: its images, its training, its measurement, and its peers."""

@@ -3,13 +3,15 @@
 import csv
 import io
 from dataclasses import dataclass
+from typing import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
+from ..checks import check_count, check_number, check_workers, needs
+from ..execution.workers import Workers
 from ..files.atomic import atomic_file
-from ..checks import check_count, check_number, check_workers
 from .rectangles import add_noise, rectangles
-from ..execution.tiles import Workers
 
 __all__ = ["rotation_audit", "RotationAudit"]
 
@@ -38,16 +40,16 @@ class RotationAudit:
     psnr: np.ndarray
 
     @property
-    def curve(self):
+    def curve(self) -> np.ndarray:
         """PSNR per angle, the mean over the images, shape (A,), dB."""
         return self.psnr.mean(axis=1)
 
     @property
-    def mean(self):
+    def mean(self) -> float:
         return float(self.curve.mean())
 
     @property
-    def variance(self):
+    def variance(self) -> float:
         return float(self.curve.var())
 
     def __str__(self):
@@ -57,8 +59,10 @@ class RotationAudit:
                                   f"{self.variance:.4f} dB^2"])
 
 
-def rotation_audit(denoise, angles=ANGLES, *, count=10, sigma=60.0, size=256, samples=4,
-                   workers=1):
+def rotation_audit(denoise: Callable[[np.ndarray], npt.ArrayLike],
+                   angles: float | Sequence[float] = ANGLES, *, count: int = 10,
+                   sigma: float = 60.0, size: int = 256, samples: int = 4,
+                   workers: int | None = 1) -> RotationAudit:
     """PSNR of a denoiser for rotated versions of the same images, and its variance.
 
     Parameters
@@ -143,11 +147,8 @@ def write_table(path, audits):
 
 def draw(path, audits):
     """The curves as a picture, PSNR over the angle."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError("drawing needs matplotlib: python -m pip install matplotlib") from None
-    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    pictures = needs("matplotlib.figure", f"drawing {path}")
+    figure = pictures.Figure(figsize=(6.4, 5.2), layout="constrained")
     axes = figure.subplots()
     for name, audit in audits.items():
         axes.plot(audit.angles, audit.curve, marker="o", markersize=3.5,

@@ -7,12 +7,14 @@ import numpy as np
 from . import audit
 from .. import models
 from ..checks import check_choice
-from .rectangles import add_noise, rectangles
+from ..learning.fit import fit
+from ..learning.optimizers import Adam
 from ..network.network import DiffusionNetwork
+from ..network.pretrained import PRETRAINED
+from ..network.saved import pretrained
 from ..scheme.operators import Gradient
-from ..network.saved import PRETRAINED, pretrained
 from ..scheme.scales import ScaleSpace
-from ..learning.fit import Adam, fit
+from .rectangles import add_noise, rectangles
 
 ANGLE, SIGMA = 30, 60.0
 LAYOUTS, NOISE = 0, 1  # seeds of the training images

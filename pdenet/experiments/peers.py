@@ -4,31 +4,30 @@ import importlib.util
 import itertools
 
 import numpy as np
-from skimage import restoration
-from skimage.metrics import peak_signal_noise_ratio
+
+from ..checks import needs
 
 SIGMA = 60.0  # of the noise, which all of them may know
 
 
-def _tv(image, weight):
+def _tv(restoration, image, weight):
     # Until it has converged, which by default it has not for grey levels up to 255.
     return restoration.denoise_tv_chambolle(image, weight=weight, eps=1e-9, max_num_iter=2000)
 
 
-def _non_local_means(image, h, patch_size, patch_distance):
+def _non_local_means(restoration, image, h, patch_size, patch_distance):
     return restoration.denoise_nl_means(image, h=h * SIGMA, sigma=SIGMA, patch_size=patch_size,
                                         patch_distance=patch_distance)
 
 
-def _wavelet(image, wavelet, method, wavelet_levels):
-    import pywt
-
+def _wavelet(restoration, image, wavelet, method, wavelet_levels):
+    pywt = needs("pywt", "the wavelet denoiser")
     levels = min(wavelet_levels, pywt.dwtn_max_level(image.shape, wavelet))
     return restoration.denoise_wavelet(image, sigma=SIGMA, wavelet=wavelet, method=method,
                                        wavelet_levels=levels)
 
 
-def _bilateral(image, sigma_color, sigma_spatial, win_size):
+def _bilateral(restoration, image, sigma_color, sigma_spatial, win_size):
     low = min(image.min(), 0.0)  # it refuses negative grey levels
     return restoration.denoise_bilateral(image - low, win_size=win_size, sigma_color=sigma_color,
                                          sigma_spatial=sigma_spatial) + low
@@ -58,6 +57,8 @@ def available(name):
 
 def tune(name, noisy, clean):
     """The highest mean PSNR on these images, dB, and its parameters."""
+    from skimage.metrics import peak_signal_noise_ratio
+
     _, grid, _ = PEERS[name]
     found = []
     for values in itertools.product(*grid.values()):
@@ -70,5 +71,7 @@ def tune(name, noisy, clean):
 
 def peer(name, parameters=None):
     """The peer as a function of an image, by default with the parameters in the table."""
+    from skimage import restoration  # only here, so that the names are had without it
+
     function, _, best = PEERS[name]
-    return lambda image: function(image.astype(np.float64), **(parameters or best))
+    return lambda image: function(restoration, image.astype(np.float64), **(parameters or best))

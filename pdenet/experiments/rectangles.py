@@ -1,6 +1,7 @@
 """The images of Section 6: rotated rectangles, and noise."""
 
 import numpy as np
+import numpy.typing as npt
 
 from ..checks import check_count, check_number
 
@@ -9,7 +10,8 @@ __all__ = ["rectangles", "add_noise"]
 RECTANGLES, LENGTH, WIDTH = 20, 140.0, 70.0  # per image; pixels
 
 
-def rectangles(count, angle, size=256, rng=0, *, samples=4):
+def rectangles(count: int, angle: float, size: int = 256, rng: int | np.random.Generator = 0, *,
+               samples: int = 4) -> np.ndarray:
     """White rectangles of 140 x 70 pixels on black, all at one angle: the images of Section 6.
 
     Each image has 20 of them, whose centres are uniform in the image.
@@ -80,7 +82,8 @@ def _inside(centres, theta, count, spacing):
     return np.cumsum(changes[:, :-1], axis=1, dtype=np.int8) > 0
 
 
-def add_noise(images, sigma=60.0, rng=0):
+def add_noise(images: npt.ArrayLike, sigma: float = 60.0,
+              rng: int | np.random.Generator = 0) -> np.ndarray:
     """Images plus Gaussian noise: images + sigma * N(0, 1), not clipped.
 
     Parameters
@@ -99,6 +102,8 @@ def add_noise(images, sigma=60.0, rng=0):
 
     Raises
     ------
+    TypeError
+        If the images hold no real numbers, or are a masked array.
     ValueError
         If sigma is not a finite number >= 0.
 

@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 
-from .images import (Image, ImageFileError, UsageError, check_pixels, check_size, check_target,
-                         format_of, one_line)
 from .atomic import atomic_file
+from .images import (Image, ImageFileError, UsageError, check_pixels, check_size, check_target,
+                     format_of, one_line)
 
 
 class Stack:

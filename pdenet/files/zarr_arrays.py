@@ -12,7 +12,8 @@ import shutil
 
 import numpy as np
 
-from ..execution import chunks as lazy
+from ..checks import needs
+from ..execution import chunks
 from .atomic import atomic_file
 from .images import Image, ImageFileError, UsageError, check_new, one_line
 
@@ -30,17 +31,15 @@ def open_array(name):
     if not os.path.exists(name):
         raise UsageError(f"{name}: no such file")
     with contextlib.ExitStack() as files:
+        zarr = needs("zarr", "a zarr array")
+        needs("dask.array", "a zarr array")
         try:
-            import zarr
             store = name
             if not is_big(name):
                 import tifffile
                 file = files.enter_context(tifffile.TiffFile(name))
                 store = files.enter_context(file.series[0].aszarr(level=0))
             array = zarr.open_array(store, mode="r")
-        except ImportError:
-            raise ImageFileError("zarr arrays need dask and zarr: python -m pip install "
-                                 "'dask[array]' zarr") from None
         except Exception as error:  # zarr and decoders raise whatever they like
             raise ImageFileError(f"{name}: not a readable array ({one_line(error)})") from None
         axes = [None] if array.ndim == 2 else [
@@ -64,7 +63,7 @@ def run(source, target, process, settings, dtype, overwrite, bar):
     settings: of the command, which the tiles of an interrupted run must agree with.
     """
     partial = target.rstrip("/") + ".partial"
-    with open_array(source) as (array, axis), lazy.one_by_one():
+    with open_array(source) as (array, axis), chunks.one_by_one():
         dtype = np.dtype(dtype or array.dtype)
         result = process(array, axis)
         settings = {"source": os.path.abspath(source), "shape": list(array.shape),
@@ -87,8 +86,7 @@ def _write(partial, result, settings, dtype, bar):
     output = zarr.open_array(partial, mode="a", shape=result.shape, chunks=tile, dtype=dtype,
                              fill_value=0)
     blocks = list(np.ndindex(*result.numblocks))
-    bar.total = len(blocks)
-    bar.update(len(done))
+    bar.move(len(done), len(blocks))
     for block in blocks:
         if block in done:
             continue
@@ -98,7 +96,7 @@ def _write(partial, result, settings, dtype, bar):
         output[place] = Image(values).with_result(values, dtype).pixels
         done.add(block)
         _record(partial, settings, done)
-        bar.update()
+        bar.move(len(done))
     return len(blocks)
 
 

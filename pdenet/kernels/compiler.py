@@ -1,23 +1,44 @@
 """How kernels are compiled: just in time by Numba, cached on disk, and vectorised."""
 
+import hashlib
 import pathlib
 import warnings
 
 import numba
+from numba import types
 from numba.core.caching import FunctionCache
+from numba.extending import typeof_impl
+
+from . import vectors_llvm  # noqa: F401  (Numba knows vectors from here on)
+from .formulas import FOLDER, check_calls, formula
+
+OPTIONS = {"nogil": True, "error_model": "numpy"}  # without the second no division is vectorised
 
 
-SOURCES = sorted(pathlib.Path(__file__).parent.glob("*.py"))
+@typeof_impl.register(formula)
+def _type_of_formula(value, context):
+    """After a formula was written into its callers, its name is left without a use."""
+    return types.Dummy("formula")
+
+
+def stamp(folder):
+    """A number for the contents of all files of a folder with kernels.
+
+    Kernels call each other across its files, so compiled code is void as soon as one of them
+    changes, while Numba itself looks at the file of a function alone.
+    """
+    found = hashlib.sha256()
+    for source in sorted(pathlib.Path(folder).glob("*.py")):
+        content = source.read_bytes()
+        found.update(f"{source.name} {len(content)} ".encode() + content)
+    return found.hexdigest()
 
 
 class _ForgivingCache:
-    """Numba's disk cache, where a cache that cannot be used costs time, never the result.
-
-    Numba looks at the file of a function only; here compiled code is void as soon as any of
-    the files with kernels changes, because kernels call each other across them.
-    """
+    """Numba's disk cache, where a cache that cannot be used costs time, never the result."""
 
     warned = False
+    stamp = None  # read once
 
     def __init__(self, function):
         self._cache = self._try(self._open, function)
@@ -25,8 +46,9 @@ class _ForgivingCache:
     @staticmethod
     def _open(function):
         cache = FunctionCache(function)
-        cache._cache_file._source_stamp = tuple(
-            (source.stat().st_mtime, source.stat().st_size) for source in SOURCES)
+        if _ForgivingCache.stamp is None:
+            _ForgivingCache.stamp = stamp(FOLDER)
+        cache._cache_file._source_stamp = _ForgivingCache.stamp
         return cache
 
     def _try(self, action, *arguments):
@@ -60,14 +82,17 @@ def cache_state(compiled):
 
 
 def kernel(function):
-    """Compile at the first call, without the interpreter lock, cached on disk."""
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    """Compile a function of this folder at its first call, without the interpreter lock, and keep
+    the compiled code on disk.
+
+    Raises
+    ------
+    TypeError
+        If it calls a function from outside the folder, a change of which would go unnoticed, or
+        one that is defined below it.
+    """
+    check_calls(function)
+    compiled = numba.njit(**OPTIONS)(function)
     if not numba.config.DISABLE_JIT:
         compiled._cache = _ForgivingCache(function)
     return compiled
-
-
-def inlined(function):
-    """A formula, written into the loops that call it: compiled by itself it would take as long
-    again, for nothing."""
-    return numba.njit(inline="always")(function)

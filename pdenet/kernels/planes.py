@@ -1,254 +1,213 @@
-"""The compiled loops over planes of cells: arrays and scalars in, the last argument is written.
+"""The compiled loops over an image, row by row: arrays and numbers in, the last arguments are
+written.
 
 Every kernel works on planes (H, W) of float32 or float64, C-contiguous, and keeps that type
-throughout. What a cell is, and how rows lie in `memory`, says `cells`.
+throughout; numbers have it, too. D, given or written, has one plane g of cells, for D = g I, where
+`mixed` is None, else the three planes (m, d, o) of [[m + d, o], [o, m - d]].
 """
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .cell_rows import (NONE, correlation_row, diffusivity_row, flux_row, pull_row, response,
-                    scalar_step_row)
+from .cell_rows import Given, Target, adjoint_row, correlation_row, flux_row, tensor_row
 from .compiler import kernel
+from .formulas import formula
+from .laws import NONE, Law, response, slope
+from .row_memory import (Pixels, copy, copy_layers, copy_pixels, copy_tensor, make_rows)
 from .vectors import BYTES, load, store
-from .row_memory import copy, copy_in, copy_layers, copy_tensor, make_rows, mirror_ends, pitch_of
 
-# Planes ---------------------------------------------------------------------------------
+
+class Source(NamedTuple):
+    """What D = g(sum_n w_n J(v_n)) is computed from: layers v (N, H, W), w (N,), and g.
+
+    Without layers, N = 0, they are those that diffuse.
+    """
+
+    layers: Any
+    strength: Any
+    law: Any
+
+
+@formula
+def scaled_for_tensor(strength, law, mixed):
+    """w_n times what turns four times a gradient into (m, d, o), or into the scaled trace."""
+    number = strength.dtype.type
+    share = number(0.25) * law.factor if mixed is None else number(0.125)
+    return share * strength
+
+
+@formula
+def around(i, rows, size):
+    """Where the rows of pixels above and below the row i of cells lie: rows of an image of `rows`
+    rows take turns in two places, the second `size` behind the first."""
+    return Pixels(max(i - 1, 0) % 2 * size, min(i, rows - 1) % 2 * size)
 
 
 @kernel
-def structure(v, weights, rule, factor, mixed, alpha, out):
-    """Of J = sum_n w_n J(v_n), J(v) = [[p^2 + k s^2, p q], [p q, q^2 + k s^2]], k = (1-2 alpha)/4:
-
-    out (3, H+1, W+1) = (m, d, o) of 2 g(J), or, if mixed is None, out (1, H+1, W+1) = g(tr J); with
-    the rule NONE J and tr J themselves. mixed = 0 drops J's mixed entry, so that each of the others
-    is by itself.
+def tensor(v, strength, law, mixed, twist, out):
+    """out = D = g(J) with J = sum_n w_n J(v_n), J(v) = [[p^2 + k s^2, p q], [p q, q^2 + k s^2]] and
+    k = (1-2 alpha)/4; out has 1 or 3 planes (H+1, W+1). The law NONE gives J itself, or its trace.
     """
     layers, rows, columns = v.shape
-    number = v.dtype.type
-    twist = number(2) * (number(1) - number(2) * alpha)
-    share = number(0.25) * factor if mixed is None else number(0.125)
-    scaled = share * weights
-    memory, pitch = make_rows(2 * layers + 3, columns, v), pitch_of(columns, v)
-    half = layers * pitch  # the rows of all layers above the cells, or below
-    g = 2 * half
+    scaled = scaled_for_tensor(strength, law, mixed)
+    block = make_rows(2 * layers + 3, columns, v)
+    half = layers * block.pitch  # the rows of all layers above the cells, or below
+    first = 2 * half
     for i in range(rows + 1):
-        top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
+        pixels = around(i, rows, half)
         if i < rows:
-            copy_layers(v, i, memory, bottom, pitch)
-        diffusivity_row(memory, pitch, columns, top, bottom, rule, factor, mixed, scaled, twist, g)
+            copy_layers(v, i, block, pixels.bottom)
+        tensor_row(block, pixels, law, mixed, scaled, twist, first)
         for k in range(len(out)):
-            copy(memory[g + k * pitch:], out[k, i])
+            copy(block.memory[first + k * block.pitch:], out[k, i])
 
 
 @kernel
-def diffuse(v, tensor, steers, weights, rule, factor, mixed, alpha, gamma, scale, add, out):
-    """out_n = scale K' M(D) K v_n, added to out_n if add.
+def diffuse(v, tensor, source, mixed, stencil, scale, add, out):
+    """out_n = scale K' M(D) K v_n for the layers v_n, added to out_n if add.
 
-    D is given as planes, (m, d, o) = 2 D, or (g,) for D = g I if mixed is None. Without planes it
-    is computed as by `structure` from the layers that steer, v itself where there are none.
+    D is given as planes, or, where `tensor` is None, computed from its source as by `tensor`.
     """
     layers, rows, columns = v.shape
     number = v.dtype.type
-    apart = len(steers)
-    twist = number(2) * (number(1) - number(2) * alpha)
-    oblique = -twist * gamma
-    share = number(0.25 if mixed is None else 0.125)
-    scaled = (share * factor if mixed is None else share) * weights
-    memory, pitch = make_rows(3 * layers + 2 * apart + 5, columns, v), pitch_of(columns, v)
-    half = (layers + apart) * pitch
+    steers = len(source.layers)
+    scaled = scaled_for_tensor(source.strength, source.law, mixed)
+    block = make_rows(3 * layers + 2 * steers + 5, columns, v)
+    memory, pitch = block.memory, block.pitch
+    half = (layers + steers) * pitch
     carry = 2 * half
-    g = carry + layers * pitch
-    base, result = g + 3 * pitch, g + 4 * pitch
-    leading = layers * pitch if apart > 0 else 0  # the first row of those that steer
+    first = carry + layers * pitch
+    base, result = first + 3 * pitch, first + 4 * pitch
+    leading = layers * pitch if steers > 0 else 0  # the first row of the layers that steer
     for i in range(rows + 1):
-        top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
+        pixels = around(i, rows, half)
         if i < rows:
-            copy_layers(v, i, memory, bottom, pitch)
-            copy_layers(steers, i, memory, bottom + leading, pitch)
+            copy_layers(v, i, block, pixels.bottom)
+            copy_layers(source.layers, i, block, pixels.bottom + leading)
         if tensor is not None:
-            copy_tensor(tensor, i, columns, memory, g, pitch)
+            copy_tensor(tensor, i, block, first)
         else:
-            diffusivity_row(memory, pitch, columns, top + leading, bottom + leading, rule, factor,
-                            mixed, scaled, twist, g)
+            steering = Pixels(pixels.top + leading, pixels.bottom + leading)
+            tensor_row(block, steering, source.law, mixed, scaled, stencil.twist, first)
         for n in range(layers):
             if add and i > 0:
-                copy_in(out[n, i - 1], memory, base)
-            flux_row(memory, pitch, columns, top + n * pitch, bottom + n * pitch, mixed, g, twist,
-                     oblique, share * scale, base, carry + n * pitch, result)
+                copy_pixels(out[n, i - 1], memory, base)
+            flux_row(block, Pixels(pixels.top + n * pitch, pixels.bottom + n * pitch), mixed, first,
+                     stencil, number(0.25) * scale, Target(base, carry + n * pitch, result))
             if i > 0:
                 copy(memory[result + 1:], out[n, i - 1])
 
 
 @kernel
-def correlate(v, z, weights, tensor, mixed, alpha, gamma, out):
-    """out = B, with tr(B D) = sum_n w_n (K z_n)' M(D) K v_n in every cell for the tensor D given.
-
-    Without gamma B = sum_n w_n (K v_n (K z_n)' + K z_n (K v_n)') / 2 as (m, d, o), or, if mixed is
-    None, so that D is a multiple of the identity, its trace. The adjoint of `diffuse` by D.
+def correlate(v, z, strength, tensor, mixed, stencil, out):
+    """out = B, with tr(B D) = sum_n w_n (K z_n)' M(D) K v_n in every cell for the tensor D given;
+    with mixed None its trace. The adjoint of `diffuse` with respect to D.
     """
     layers, rows, columns = v.shape
-    number = v.dtype.type
-    twist = number(2) * (number(1) - number(2) * alpha)
-    scaled = number(0.25 if mixed is None else 0.125) * weights
-    memory, pitch = make_rows(4 * layers + 6, columns, v), pitch_of(columns, v)
-    half = 2 * layers * pitch
-    d, c = 2 * half, 2 * half + 3 * pitch
+    law = Law(NONE, v.dtype.type(1))
+    scaled = scaled_for_tensor(strength, law, mixed)
+    block = make_rows(4 * layers + 6, columns, v)
+    half = 2 * layers * block.pitch
+    first, second = 2 * half, 2 * half + 3 * block.pitch
     for i in range(rows + 1):
-        top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
+        pixels = around(i, rows, half)
         if i < rows:
-            copy_layers(v, i, memory, bottom, pitch)
-            copy_layers(z, i, memory, bottom + layers * pitch, pitch)
-        copy_tensor(tensor, i, columns, memory, d, pitch)
-        correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma, NONE, number(1),
-                        mixed, d, c)
+            copy_layers(v, i, block, pixels.bottom)
+            copy_layers(z, i, block, pixels.bottom + layers * block.pitch)
+        copy_tensor(tensor, i, block, first)
+        correlation_row(block, pixels, law, mixed, scaled, stencil, first, second)
         for k in range(len(out)):
-            copy(memory[c + k * pitch:], out[k, i])
+            copy(block.memory[second + k * block.pitch:], out[k, i])
 
 
 @kernel
-def pull(v, z, weights, tensor, change, steers, steering, rule, factor, mixed, alpha, gamma, along,
-         across, out, steered):
-    """The adjoint of `diffuse` by the layers and by those that steer:
+def diffuse_adjoint(v, z, strength, tensor, change, source, mixed, stencil, sums, outs):
+    """The adjoint of `diffuse` with respect to the layers v, and to those a that steer, if others:
 
-    out_n = K' (M(D) K z_n + M(C) K v_n), where v steers; otherwise the two terms apart, the
-    second, of the layers that steer, in `steered`. D and C are given as planes as in `diffuse`, C
-    without gamma, or, where they are None, computed as g(J) and g'(J)[2 B], see `structure` and
-    `correlate`. out may be z.
+    out_n = K' (M(D) K z_n + M(C) K v_n) where v steers; otherwise out_n = K' M(D) K z_n and
+    steered_n = K' M(C) K a_n. M(C) is without gamma. D = `tensor` and C = `change` are given as
+    planes, or, where both are None, computed as g(J) from their source and g'(J)[B], with B twice
+    that of `correlate` for the strengths given. outs = (out, steered); out may be z.
 
-    along, the sums of (K v_n)' M(D) K z_n over the cells, and across, of (K a_n)' M(C) K a_n / 2
-    for the layers a that steer; cells of the rim are shared with the mirror image, so half of them.
+    sums = (along, across): along_n, the sum of (K v_n)' M(D) K z_n over the cells, and across_n,
+    that of (K a_n)' M(C) K a_n / 2; cells of the rim are shared with the mirror image, so half of
+    them.
     """
     layers, rows, columns = v.shape
     number, lanes = v.dtype.type, BYTES // v.itemsize
-    apart = len(steers)
-    twist = number(2) * (number(1) - number(2) * alpha)
-    oblique = -twist * gamma
-    share = number(0.25 if mixed is None else 0.125)
-    scaled, scaling = number(2) * share * weights, share * steering
-    memory, pitch = make_rows(7 * layers + 5 * apart + 11, columns, v), pitch_of(columns, v)
-    half = (2 * layers + apart) * pitch
+    (along, across), (out, steered) = sums, outs
+    steers = len(source.layers)
+    unscaled = Law(NONE, source.law.factor)
+    quarter = number(0.25)
+    scaled = number(2) * (quarter if mixed is None else number(0.125)) * strength
+    scaling = (quarter if mixed is None else number(0.125)) * source.strength
+    block = make_rows(7 * layers + 5 * steers + 11, columns, v)
+    memory, pitch = block.memory, block.pitch
+    half = (2 * layers + steers) * pitch
     carry = 2 * half
-    base = carry + (layers + apart) * pitch
+    base = carry + (layers + steers) * pitch
     measure, halves, result = base + pitch, base + 2 * pitch, base + 3 * pitch
-    d, c, parts = base + 4 * pitch, base + 7 * pitch, base + 10 * pitch
-    leading = 2 * layers * pitch if apart > 0 else 0  # the first row of those that steer
+    first, second, parts = base + 4 * pitch, base + 7 * pitch, base + 10 * pitch
+    leading = 2 * layers * pitch if steers > 0 else 0  # the first row of the layers that steer
     memory[measure:measure + columns + 1] = number(1)
     memory[measure], memory[measure + columns] = number(0.5), number(0.5)
     for j in range(columns + 1):
         memory[halves + j] = number(0.5) * memory[measure + j]
-    totals = np.zeros(2 * lanes * (layers + apart))
+    totals = np.zeros(2 * lanes * (layers + steers))
     for i in range(rows + 1):
-        top, bottom = max(i - 1, 0) % 2 * half, min(i, rows - 1) % 2 * half
+        pixels = around(i, rows, half)
         if i < rows:
-            copy_layers(v, i, memory, bottom, pitch)
-            copy_layers(z, i, memory, bottom + layers * pitch, pitch)
-            copy_layers(steers, i, memory, bottom + leading, pitch)
+            copy_layers(v, i, block, pixels.bottom)
+            copy_layers(z, i, block, pixels.bottom + layers * pitch)
+            copy_layers(source.layers, i, block, pixels.bottom + leading)
         if tensor is not None:
-            copy_tensor(tensor, i, columns, memory, d, pitch)
-            copy_tensor(change, i, columns, memory, c, pitch)
+            copy_tensor(tensor, i, block, first)
+            copy_tensor(change, i, block, second)
         else:
-            diffusivity_row(memory, pitch, columns, top + leading, bottom + leading, NONE, factor,
-                            mixed, scaling, twist, d)
-            correlation_row(memory, pitch, columns, top, bottom, scaled, twist, gamma, rule, factor,
-                            mixed, d, c)
-        for n in range(layers + apart):
-            a = n * pitch if n < layers else leading + (n - layers) * pitch
-            pull_row(memory, pitch, columns, top, bottom, mixed, a, (layers + n) * pitch,
-                     d if n < layers else -1, c if apart == 0 or n >= layers else -1, twist,
-                     oblique, share, base, halves if i == 0 or i == rows else measure,
-                     carry + n * pitch, result, parts + 2 * lanes * n)
+            steering = Pixels(pixels.top + leading, pixels.bottom + leading)
+            tensor_row(block, steering, unscaled, mixed, scaling, stencil.twist, first)
+            correlation_row(block, pixels, source.law, mixed, scaled, stencil, first, second)
+        for n in range(layers + steers):
+            diffuses, steering_too = n < layers, steers == 0 or n >= layers
+            given = Given(n * pitch if diffuses else leading + (n - layers) * pitch,
+                          (layers + n) * pitch, first if diffuses else -1,
+                          second if steering_too else -1)
+            adjoint_row(block, pixels, given, mixed, stencil, quarter,
+                        halves if i == 0 or i == rows else measure,
+                        Target(base, carry + n * pitch, result), parts + 2 * lanes * n)
             if i > 0:
-                copy(memory[result + 1:], out[n, i - 1] if n < layers else
-                     steered[n - layers, i - 1])
+                copy(memory[result + 1:], out[n, i - 1] if diffuses else steered[n - layers, i - 1])
         if i % 16 == 15 or i == rows:  # a few rows in their own type, the image in float64
             for k in range(totals.size):
                 totals[k] += memory[parts + k]
                 memory[parts + k] = number(0)
     for n in range(layers):
-        along[n] = share * totals[2 * lanes * n:2 * lanes * n + lanes].sum()
+        along[n] = quarter * totals[2 * lanes * n:2 * lanes * n + lanes].sum()
     for n in range(across.size):
-        first = 2 * lanes * (layers + n if apart > 0 else n) + lanes
-        across[n] = share / number(2) * totals[first:first + lanes].sum()
+        place = 2 * lanes * (layers + n if steers > 0 else n) + lanes
+        across[n] = quarter / number(2) * totals[place:place + lanes].sum()
+
+
+@formula
+def respond_lanes(law, sloping, x, j):
+    """The same for the lanes from an index on."""
+    one = x.dtype.type(1)
+    scaled = law.factor * load(x, j)
+    g = response(law.rule, scaled, one)
+    store(x, j, law.factor * slope(law.rule, g, scaled, one) if sloping else g)
 
 
 @kernel
-def respond(rule, factor, slope, x):
-    """x <- g(x), or g'(x) for the slope, for a flat array."""
+def respond(law, sloping, x):
+    """x <- g(x), or g'(x) if sloping, for a flat array."""
     lanes = BYTES // x.itemsize
     whole = x.size // lanes * lanes
-    one = x.dtype.type(1)
-    for j in range(0, whole, lanes):
-        store(x, j, response(rule, factor, load(x, j), slope, one))
     rest = np.zeros(lanes, x.dtype)
     for j in range(whole, x.size):
         rest[j - whole] = x[j]
-    store(rest, 0, response(rule, factor, load(rest, 0), slope, one))
+    for j in range(0, whole, lanes):
+        respond_lanes(law, sloping, x, j)
+    respond_lanes(law, sloping, rest, 0)
     for j in range(whole, x.size):
         x[j] = rest[j - whole]
-
-
-# Several explicit steps in one pass ---------------------------------------------------------
-
-
-@kernel
-def explicit_steps(u, v, weights, tile, inner, rule, factor, mixed, alpha, gamma, scales, out):
-    """out = u after the steps u_m += scales[s] K' M(D) K u_m.
-
-    D = g(J), or g(tr J) I if mixed is None, with J = sum_n w_n J(v_n) of layers v for a single
-    step, or, where v is empty, of the channels of u themselves. Computed on the tile (top,
-    bottom, left, right) of the image, written where its inner part is, likewise given.
-
-    Each step needs two rows of the image before it: as soon as step s has finished a row,
-    step s + 1 can use it. So the image is read and written once for all steps, and everything
-    between stays in the cache. The same rows as `structure` and `diffuse`, so the same numbers.
-    """
-    channels, steps, layers = len(u), scales.size, len(v)
-    single = mixed is None and channels == 1 and layers == 0
-    rows, columns, left = tile[1] - tile[0], tile[3] - tile[2], tile[2]
-    number = u.dtype.type
-    twist = number(2) * (number(1) - number(2) * alpha)
-    oblique = -twist * gamma
-    share = number(0.25 if mixed is None else 0.125)
-    scaled = (share * factor if mixed is None else share) * weights
-    # For each step and channel the last two rows before it, and what is carried; then g, a row
-    # of the result, and the last two rows of the layers.
-    memory = make_rows(3 * steps * channels + 4 + 2 * layers, columns, u)
-    pitch = pitch_of(columns, u)
-    third = channels * pitch
-    g = 3 * steps * third
-    last = g + 3 * pitch
-    steering = last + pitch
-    for front in range(rows + steps):
-        for s in range(max(0, front - rows), min(steps, front + 1)):
-            i = front - s  # the row of cells between the rows of pixels i - 1 and i
-            top = (3 * s + max(i - 1, 0) % 2) * third
-            bottom = (3 * s + min(i, rows - 1) % 2) * third
-            if s == 0 and i < rows:
-                for m in range(channels):
-                    copy_in(u[m, tile[0] + i, left:left + columns], memory, bottom + m * pitch)
-                for n in range(layers):
-                    copy_in(v[n, tile[0] + i, left:left + columns], memory,
-                            steering + (i % 2 * layers + n) * pitch)
-            over, under = top, bottom  # what steers
-            if layers > 0:
-                over = steering + max(i - 1, 0) % 2 * layers * pitch
-                under = steering + min(i, rows - 1) % 2 * layers * pitch
-            if not single:
-                diffusivity_row(memory, pitch, columns, over, under, rule, factor, mixed, scaled,
-                                twist, g)
-            row = tile[0] + i - 1
-            final = s == steps - 1
-            for m in range(channels):
-                above, below = top + m * pitch, bottom + m * pitch
-                carry = (3 * s + 2) * third + m * pitch
-                target = last if i == 0 or final else (3 * s + 3 + (i - 1) % 2) * third + m * pitch
-                if single:
-                    scalar_step_row(memory, pitch, columns, above, below, rule, scaled[0], twist,
-                                    share * scales[s], carry, target)
-                else:
-                    flux_row(memory, pitch, columns, above, below, mixed, g, twist, oblique,
-                             share * scales[s], above, carry, target)
-                if not final:
-                    mirror_ends(memory, target, columns)
-                elif i > 0 and inner[0] <= row < inner[1]:
-                    copy(memory[target + 1 + inner[2] - left:], out[m, row, inner[2]:inner[3]])

@@ -1,13 +1,40 @@
-"""Memory for rows of pixels or cells, a `pitch` after each other; what they hold says `cells`."""
+"""Rows of pixels and cells in one block of memory, as the loops along them want them.
+
+The loops run along rows in whole vectors (see `vectors`), so rows lie in a common `memory`, each a
+`pitch` after the one before, where they end with a whole vector; a row is named by the index at
+which it begins. A row of pixels has a pixel more at either end, the mirror image of the last: slot
+j holds pixel j - 1. A row of cells lies between two rows of pixels, its cell of slot j between
+their slots j and j + 1. Reflecting boundary conditions continue the image mirrored, so a plane of H
+x W pixels has (H+1) x (W+1) cells: those of slots 0 and W are the rim, shared with the mirror
+image; those beyond are computed and never used. A pixel's value does not depend on where in a row,
+a tile or a vector it stands.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 
-from .compiler import inlined
+from .formulas import formula
 from .vectors import BYTES
 
 
-@register_jitable
+class Rows(NamedTuple):
+    """A block of rows, each `pitch` numbers after the one before, of an image of so many
+    columns."""
+
+    memory: Any
+    pitch: int
+    columns: int
+
+
+class Pixels(NamedTuple):
+    """The two rows of pixels, above and below, between which a row of cells lies."""
+
+    top: int
+    bottom: int
+
+
+@formula
 def pitch_of(columns, like):
     """Distance of rows: whole vectors and one more, an odd number of 64 bytes, as powers of two
     would crowd a cache's sets."""
@@ -15,49 +42,52 @@ def pitch_of(columns, like):
     return ((columns // lanes + 1) * lanes // line + 1 | 1) * line
 
 
-@inlined
-def make_rows(count, columns, like):
-    """Memory for rows of zeros, which begin at multiples of 64 bytes."""
-    size = count * pitch_of(columns, like)
-    memory = from_line(np.empty(size + 64 // like.itemsize, like.dtype), size)
-    memory[:] = 0
-    return memory
-
-
-@register_jitable
+@formula
 def from_line(data, size):
     """So many of the numbers of an array, from a multiple of 64 bytes on."""
     first = -(data.ctypes.data // data.itemsize) % (64 // data.itemsize)
     return data[first:first + size]
 
 
-@inlined
-def copy_in(v, memory, row):
-    """Pixels v into a row, with the mirror images of its ends."""
+@formula
+def make_rows(count, columns, like):
+    """Rows of zeros, which begin at multiples of 64 bytes, in the type of the array `like`."""
+    pitch = pitch_of(columns, like)
+    memory = from_line(np.empty(count * pitch + 64 // like.itemsize, like.dtype), count * pitch)
+    memory[:] = 0
+    return Rows(memory, pitch, columns)
+
+
+@formula
+def copy(v, out):
+    """out = v, as far as out goes."""
+    for j in range(out.size):
+        out[j] = v[j]
+
+
+@formula
+def mirror_ends(memory, row, columns):
+    """Continue a row of pixels by the mirror image of its first and last."""
+    memory[row], memory[row + columns + 1] = memory[row + 1], memory[row + columns]
+
+
+@formula
+def copy_pixels(v, memory, row):
+    """Copy pixels v into a row and mirror its ends."""
     copy(v, memory[row + 1:row + 1 + v.size])
     mirror_ends(memory, row, v.size)
 
 
-@inlined
-def copy_layers(v, i, memory, row, pitch):
-    """Row i of all layers into rows from `row` on, likewise."""
+@formula
+def copy_layers(v, i, rows, row):
+    """Copy row i of all layers v (N, H, W) into N rows, the first of them `row`."""
     for n in range(len(v)):
-        copy_in(v[n, i], memory, row + n * pitch)
+        copy_pixels(v[n, i], rows.memory, row + n * rows.pitch)
 
 
-@inlined
-def copy_tensor(tensor, i, columns, memory, row, pitch):
-    """Row i of a tensor's planes of cells into rows from `row` on."""
+@formula
+def copy_tensor(tensor, i, rows, row):
+    """Copy row i of a tensor's planes of cells into as many rows, the first of them `row`."""
     for k in range(len(tensor)):
-        copy(tensor[k, i], memory[row + k * pitch:row + k * pitch + columns + 1])
-
-
-@inlined
-def mirror_ends(memory, row, columns):
-    memory[row], memory[row + columns + 1] = memory[row + 1], memory[row + columns]
-
-
-@inlined
-def copy(v, out):
-    for j in range(out.size):
-        out[j] = v[j]
+        first = row + k * rows.pitch
+        copy(tensor[k, i], rows.memory[first:first + rows.columns + 1])

@@ -1,49 +1,18 @@
-"""Explicit vectors for Numba: 128 bytes of float32 or float64 with the operators of numbers.
+"""Vectors of 128 bytes, *lanes*: what their operations mean, in NumPy.
 
-A formula written for numbers, `fma(factor, x, one)`, works for lanes too; a number among
-lanes stands in every lane. LLVM splits the vectors where the processor's are shorter. Lanes
-live in local variables only: `load` and `store` pass between them and rows, which have to
-be long enough for the last vector. Without compilation lanes are short NumPy arrays.
+A formula written for numbers, `fma(factor, x, one)`, works for lanes and for NumPy arrays too; a
+number among lanes stands in every lane. In kernels lanes are vectors of the processor, see
+`vectors_llvm`; they live in local variables only, and `load` and `store` pass between them and rows
+of memory, which have to be long enough for the last vector. Without compilation lanes are short
+NumPy arrays, as here.
 """
 
-import math
-import operator
-
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core.cgutils import get_item_pointer, get_or_insert_function
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import lower_builtin, models, overload, register_model
 
 BYTES = 128  # two of AVX-512's registers: operations in pairs hide each other's latency
 
 
-class Lanes(types.Type):
-    """As many numbers of one type as fit into a vector."""
-
-    def __init__(self, dtype):
-        self.dtype, self.count = dtype, 8 * BYTES // dtype.bitwidth
-        super().__init__(f"Lanes({dtype} x {self.count})")
-
-
-@register_model(Lanes)
-class _LanesModel(models.PrimitiveModel):
-    def __init__(self, manager, lanes):
-        number = manager[lanes.dtype].get_value_type()
-        super().__init__(manager, lanes, ir.VectorType(number, lanes.count))
-
-
-def _declare(function, result):
-    """Give Numba the type of function(...): result(*types of the arguments), None if not ours."""
-    def generic(self, arguments, keywords):
-        kind = result(*arguments)
-        return kind and signature(kind, *arguments)
-    template = type(function.__name__, (AbstractTemplate,), {"key": function, "generic": generic})
-    infer_global(function, types.Function(template))
-
-
-# Rows -----------------------------------------------------------------------------------
+# Between rows of memory and lanes --------------------------------------------------------------
 
 
 def load(row, index):
@@ -61,141 +30,22 @@ def splat(row, number):
     return np.full(BYTES // row.itemsize, number, row.dtype)
 
 
-_declare(load, lambda row, index: Lanes(row.dtype))
-_declare(store, lambda row, index, x: types.none)
-_declare(splat, lambda row, number: Lanes(row.dtype))
-
-
-def _pointer(context, builder, lanes, kinds, row, index):
-    index = context.cast(builder, index, kinds[1], types.intp)
-    row = context.make_array(kinds[0])(context, builder, row)
-    pointer = get_item_pointer(context, builder, kinds[0], row, [index])
-    return builder.bitcast(pointer, context.get_value_type(lanes).as_pointer())
-
-
-@lower_builtin(load, types.Array, types.Integer)
-def _load(context, builder, signature, arguments):
-    pointer = _pointer(context, builder, signature.return_type, signature.args, *arguments)
-    return builder.load(pointer, align=signature.args[0].dtype.bitwidth // 8)
-
-
-@lower_builtin(store, types.Array, types.Integer, Lanes)
-def _store(context, builder, signature, arguments):
-    pointer = _pointer(context, builder, signature.args[2], signature.args, *arguments[:2])
-    builder.store(arguments[2], pointer, align=signature.args[0].dtype.bitwidth // 8)
-    return context.get_dummy_value()
-
-
-@lower_builtin(splat, types.Array, types.Number)
-def _splat(context, builder, signature, arguments):
-    return _spread(context, builder, arguments[1], signature.args[1], signature.return_type)
-
-
-def _spread(context, builder, x, kind, lanes):
-    if kind == lanes or not isinstance(lanes, Lanes):
-        return context.cast(builder, x, kind, lanes)
-    undefined = ir.Constant(context.get_value_type(lanes), ir.Undefined)
-    number = context.cast(builder, x, kind, lanes.dtype)
-    first = builder.insert_element(undefined, number, ir.IntType(32)(0))
-    return builder.shuffle_vector(first, undefined, _integers([0] * lanes.count))
-
-
-def _integers(values):
-    kind = ir.IntType(32)
-    return ir.Constant(ir.VectorType(kind, len(values)), [kind(value) for value in values])
-
-
 def transpose(source, target):
     """target = source transposed, a square of 64 bytes by as many rows."""
     count = 64 // source.itemsize
     target[:count, :count] = source[:count, :count].T
 
 
-_declare(transpose, lambda source, target: types.none)
+def preceding(x, y):
+    """The lanes one to the left of y: the last of x, then y without its last."""
+    return np.append(x[-1:], y[:-1])
 
 
-@lower_builtin(transpose, types.Array, types.Array)
-def _transpose(context, builder, signature, arguments):
-    kind, count = signature.args[0].dtype, 512 // signature.args[0].dtype.bitwidth
-    vector = ir.VectorType(context.get_value_type(kind), count)
-
-    def pointer(which, i):
-        array = context.make_array(signature.args[which])(context, builder, arguments[which])
-        place = get_item_pointer(context, builder, signature.args[which], array,
-                                 [ir.IntType(64)(i), ir.IntType(64)(0)])
-        return builder.bitcast(place, vector.as_pointer())
-
-    rows = [builder.load(pointer(0, i), align=kind.bitwidth // 8) for i in range(count)]
-    half = count // 2
-    both = [n // 2 + n % 2 * count for n in range(2 * count)]  # lanes of two rows in turns
-    for _ in range(count.bit_length() - 1):
-        rows = [builder.shuffle_vector(rows[n // 2], rows[n // 2 + half],
-                                       _integers(both[n % 2 * count:][:count]))
-                for n in range(count)]
-    for i, row in enumerate(rows):
-        builder.store(row, pointer(1, i), align=kind.bitwidth // 8)
-    return context.get_dummy_value()
-
-
-# Operators and functions of lanes and numbers -------------------------------------------
-
-
-def _define(function, generate, arity, numbers=False):
-    """Compile function(x, ...) to generate(builder, x, ...) if an argument is lanes.
-
-    With numbers, if all are numbers of one type as well.
-    """
-    def lower(context, builder, signature, arguments):
-        return generate(builder, *(_spread(context, builder, x, kind, signature.return_type)
-                                   for x, kind in zip(arguments, signature.args)))
-    for k in range(0 if numbers else 1, 2**arity):
-        lower_builtin(function, *(Lanes if k >> n & 1 else types.Number
-                                  for n in range(arity)))(lower)
-
-    def result(*kinds):
-        lanes = [kind for kind in kinds if isinstance(kind, Lanes)]
-        return lanes[0] if lanes else kinds[0] if numbers else None
-    _declare(function, result)
-
-
-def _call(name):
-    """The generator of a call of LLVM's function."""
-    def generate(builder, *vectors):
-        kind = vectors[0].type
-        lanes, number = ((f"v{kind.count}", kind.element) if isinstance(kind, ir.VectorType)
-                         else ("", kind))
-        return builder.call(get_or_insert_function(
-            builder.module, ir.FunctionType(kind, [kind] * len(vectors)),
-            f"llvm.{name}.{lanes}{number.intrinsic_name}"), vectors)
-    return generate
-
-
-def _preceding(builder, x, y):
-    count = x.type.count
-    return builder.shuffle_vector(x, y, _integers(range(count - 1, 2 * count - 1)))
-
-
-def _quotient(builder, x, y):
-    zero = ir.Constant(x.type, None)
-    return builder.select(builder.fcmp_ordered(">", y, zero), builder.fdiv(x, y), zero)
-
-
-def _above(builder, x, bound, y, z):
-    return builder.select(builder.fcmp_ordered(">", x, bound), y, z)
-
-
-def _two_to(builder, x):
-    single = x.type.element == ir.FloatType()
-    kind = ir.VectorType(ir.IntType(32 if single else 64), x.type.count)
-    fraction, bias = (23, 127) if single else (52, 1023)
-    shift, one = (ir.Constant(kind, [kind.element(value)] * kind.count)
-                  for value in (fraction, bias << fraction))
-    bits = builder.shl(builder.bitcast(x, kind), shift)
-    return builder.bitcast(builder.add(bits, one), x.type)
+# Of lanes, numbers and arrays --------------------------------------------------------------------
 
 
 def fma(x, y, z):
-    """x y + z, rounded once where the processor can."""
+    """x y + z, in kernels rounded once where the processor can."""
     return x * y + z
 
 
@@ -215,49 +65,6 @@ def two_to(x):
     return ((x.view(integer) << fraction) + integer(bias << fraction)).view(x.dtype)
 
 
-def preceding(x, y):
-    """The lanes one to the left of y: the last of x, then y without its last."""
-    return np.append(x[-1:], y[:-1])
-
-
-for arguments in (
-        (operator.add, ir.IRBuilder.fadd, 2), (operator.sub, ir.IRBuilder.fsub, 2),
-        (operator.mul, ir.IRBuilder.fmul, 2), (operator.truediv, ir.IRBuilder.fdiv, 2),
-        (operator.neg, ir.IRBuilder.fneg, 1), (abs, _call("fabs"), 1),
-        (np.sqrt, _call("sqrt"), 1), (np.maximum, _call("maxnum"), 2),
-        (fma, _call("fmuladd"), 3, True), (quotient, _quotient, 2), (above, _above, 4),
-        (two_to, _two_to, 1), (preceding, _preceding, 2)):
-    _define(*arguments)
-
-
 def exp2(t):
-    """2^t for t not much above 0, without a branch: lanes of numbers are computed at once.
-
-    2^n by its bits times 2^r, |r| <= 1/2, by its Taylor series, which ends below the rounding
-    unit; the relative error is that of rounding t, |t| units.
-    """
+    """2^t for t not much above 0; in kernels without a branch, see `vectors_llvm`."""
     return np.exp2(t)
-
-
-@overload(exp2, jit_options={"forceinline": True})
-def _compile_exp2(t):
-    single = t.dtype == types.float32
-    number = np.float32 if single else np.float64
-    bias, fraction, degree = (127, 23, 6) if single else (1023, 52, 12)
-    series = [number(math.log(2)**k / math.factorial(k)) for k in range(degree + 1)]
-    even, odd = tuple(series[::2][::-1]), tuple(series[1::2][::-1])
-    lowest = number(1 - bias)
-    rounding = number(1.5 * 2**fraction)  # leaves the nearest integer in the sum's lowest bits
-
-    def compiled(t):
-        t = np.maximum(t, lowest)
-        total = t + rounding
-        r = t - (total - rounding)
-        square = r * r
-        evens, odds = fma(even[0], square, even[1]), fma(odd[0], square, odd[1])
-        for coefficient in even[2:]:  # Horner's scheme in r^2; short enough to be unrolled
-            evens = fma(evens, square, coefficient)
-        for coefficient in odd[2:]:
-            odds = fma(odds, square, coefficient)
-        return fma(r, odds, evens) * two_to(total)
-    return compiled

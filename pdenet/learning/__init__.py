@@ -1,0 +1,1 @@
+"""Learning a network's parameters: what is minimised, by which optimiser, in which coordinates."""

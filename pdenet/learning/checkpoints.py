@@ -5,7 +5,7 @@ import json
 import os
 
 from ..files.atomic import atomic_file
-from ..network.saved import FormatError, parse
+from ..files.document import FormatError, read
 
 try:
     import fcntl
@@ -64,10 +64,8 @@ class Checkpoint:
         """The state saved last, None if there is no file; ValueError if of another training."""
         if self.path is None or not os.path.exists(self.path):
             return None
-        with open(self.path, "rb") as file:
-            content = file.read(LARGEST + 1)
         try:
-            document = parse(content, LARGEST)
+            document = read(self.path, LARGEST)
             if not isinstance(document, dict) or document.get("format") != FORMAT:
                 raise FormatError(f"is not a checkpoint ({FORMAT!r})")
             if document.get("version") != VERSION:

@@ -1,95 +1,38 @@
-"""Training: Adam, mini-batches, best parameters, checkpoints.
+"""Training: mini-batches, best parameters, checkpoints.
 
-The optimiser sees the parameters in the coordinates of `pdenet.coordinates`, in which a learning
-rate of 0.001 is a small step whatever the grey levels, and tau stays at most tau_max. The loss
-counts relative to that of the noisy images themselves.
+The optimiser sees the parameters in the coordinates of `pdenet.learning.unconstrained`, in which a
+learning rate of 0.001 is a small step whatever the grey levels, and tau stays at most tau_max. The
+loss counts relative to that of the noisy images themselves.
 """
 
 import math
-from dataclasses import dataclass
+import os
+from typing import Any, Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from ..checks import check_choice, check_count, check_number, check_workers, in_memory, to_pairs
+from ..checks import check_count, check_number, check_workers
+from ..execution.cluster import Cluster
+from ..execution.workers import Workers
+from ..images import in_memory, to_pairs
+from ..network.network import DiffusionNetwork, check_network
+from .losses import Supervised, Unbiased, place
+from .optimizers import Adam, Optimizer
+from .training_loop import train
 from .unconstrained import Coordinates
-from .training_loop import descend
-from .losses import Supervised, Unbiased
-from ..network.network import check_network
-from ..execution.tiles import Workers
 
-__all__ = ["Adam", "fit", "fit_noisy"]
+__all__ = ["fit", "fit_noisy"]
 
 
-@dataclass(frozen=True)
-class Adam:
-    """The update of Kingma and Ba (2015), Algorithm 1, with bias correction.
-
-        m <- beta1 m + (1 - beta1) gradient,     v <- beta2 v + (1 - beta2) gradient^2
-        x <- x - learning_rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
-
-    Parameters
-    ----------
-    learning_rate : float, optional
-        About how far a parameter moves in one update, see `pdenet.training` for its units.
-    beta1, beta2 : float, optional
-        Memory of the moments m and v, in [0, 1).
-    epsilon : float, optional
-        > 0.
-    schedule : {"constant", "cosine"}, optional
-        "cosine" lets the learning rate fall towards 0 at the end, as half a cosine.
-
-    Raises
-    ------
-    ValueError
-        If one of them is not allowed.
-
-    References
-    ----------
-    D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
-
-    Examples
-    --------
-    >>> import pdenet
-    >>> pdenet.Adam(learning_rate=0.01).beta1
-    0.9
-    """
-
-    learning_rate: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    schedule: str = "constant"
-
-    def __post_init__(self):
-        for name in ("learning_rate", "epsilon"):
-            object.__setattr__(self, name, check_number(name, getattr(self, name), above=0.0))
-        for name in ("beta1", "beta2"):
-            value = check_number(name, getattr(self, name), least=0.0)
-            if value >= 1:
-                raise ValueError(f"{name} must be a number in [0, 1); got {value!r}")
-            object.__setattr__(self, name, value)
-        check_choice("schedule", self.schedule, ("constant", "cosine"))
-
-    def start(self, x):
-        """The state before the first update: moments and their count."""
-        return np.zeros_like(x), np.zeros_like(x), 0
-
-    def update(self, x, gradient, state, progress=0.0):
-        """The next x and state; progress in [0, 1] is the share of the updates done."""
-        m, v, t = state
-        t = t + 1
-        m = self.beta1 * m + (1 - self.beta1) * gradient
-        v = self.beta2 * v + (1 - self.beta2) * gradient**2
-        rate = self.learning_rate
-        if self.schedule == "cosine":
-            rate *= (1 + math.cos(math.pi * progress)) / 2
-        step = m / (1 - self.beta1**t) / (np.sqrt(v / (1 - self.beta2**t)) + self.epsilon)
-        return x - rate * step, (m, v, t)
-
-
-def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rng=0,
-        channel_axis=None, validation=None, patience=None, workers=None, checkpoint=None,
-        callback=None, progress=False, client=None):
+def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *,
+        epochs: int = 400, batch_size: int = 4, optimizer: Optimizer = Adam(), rng: int = 0,
+        channel_axis: int | None = None,
+        validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        patience: int | None = None, workers: int | None = None,
+        checkpoint: str | os.PathLike | None = None,
+        callback: Callable[[dict], object] | None = None, progress: bool = False,
+        client: Any = None) -> tuple[DiffusionNetwork, list[dict]]:
     """Learn a network's parameters: minimise the mean of (network(noisy) - clean)^2.
 
     Parameters
@@ -103,7 +46,8 @@ def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rn
         How often each image is used.
     batch_size : int, optional
         Images per update.
-    optimizer : Adam, optional
+    optimizer : Optimizer, optional
+        `Adam`, or an object like it.
     rng : int, optional
         Seed of the order of the images, which are shuffled for every epoch.
     channel_axis : int, optional
@@ -164,24 +108,21 @@ def fit(network, noisy, clean, *, epochs=400, batch_size=4, optimizer=Adam(), rn
             raise TypeError("validation must be a pair (noisy, clean)")
         sets["validation"] = to_pairs(*validation, channel_axis, "validation ")
     if client is None:
-        place = _in_memory
+        losses = [Supervised(in_memory(pairs)) for pairs in sets.values()]
     else:
-        from ..execution.cluster import Cluster
-
-        options["team"] = Cluster(client)
-        place = options["team"].place
-    loss, *validations = map(place, sets.values())
-    return descend(Coordinates(network), loss, validation=validations[0] if validations else None,
-                   patience=patience, **options)
+        options["team"] = cluster = Cluster(client)
+        losses = [place(pairs, cluster) for pairs in sets.values()]
+    return train(Coordinates(network), losses[0], validation=losses[1] if validation else None,
+                 patience=patience, **options)
 
 
-def _in_memory(pairs):
-    return Supervised(in_memory(pairs))
-
-
-def fit_noisy(network, noisy, sigma, *, probes=1, epochs=100, batch_size=1,
-              optimizer=Adam(learning_rate=0.03, schedule="cosine"), rng=0, channel_axis=None,
-              workers=None, checkpoint=None, callback=None, progress=False):
+def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Sequence[float], *,
+              probes: int = 1, epochs: int = 100, batch_size: int = 1,
+              optimizer: Optimizer = Adam(learning_rate=0.03, schedule="cosine"), rng: int = 0,
+              channel_axis: int | None = None, workers: int | None = None,
+              checkpoint: str | os.PathLike | None = None,
+              callback: Callable[[dict], object] | None = None, progress: bool = False
+              ) -> tuple[DiffusionNetwork, list[dict]]:
     """Learn a network's parameters from noisy images alone, even from one.
 
     For white Gaussian noise y = x + sigma n on N values, Stein's lemma says that the expectation
@@ -256,21 +197,23 @@ def fit_noisy(network, noisy, sigma, *, probes=1, epochs=100, batch_size=1,
     options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
                              callback, progress)
     noisy = [planes for planes, _ in in_memory(to_pairs(noisy, noisy, channel_axis))]
-    if np.ndim(sigma) > 0 and len(sigma) != len(noisy):
+    if np.ndim(sigma) > 0 and np.size(sigma) != len(noisy):
         raise ValueError(f"sigma must be one for all images or one for each of the {len(noisy)}; "
-                         f"got {len(sigma)}")
+                         f"got {np.size(sigma)}")
     sigmas = [check_number("sigma", value, above=0.0)
               for value in np.broadcast_to(np.asarray(sigma, dtype=object), len(noisy))]
     loss = Unbiased(noisy, sigmas, options["rng"], check_count("probes", probes, least=1))
-    return descend(Coordinates(network), loss, **options)
+    return train(Coordinates(network), loss, **options)
 
 
 def _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint, callback,
                    progress):
-    """What `fit` and `fit_noisy` have in common, as options of `descend`."""
+    """What `fit` and `fit_noisy` have in common, as options of `train`."""
     check_network(network)
-    if not isinstance(optimizer, Adam):
-        raise TypeError(f"optimizer must be an Adam; got {optimizer!r}")
+    missing = [name for name in ("start", "update", "settings")
+               if not callable(getattr(optimizer, name, None))]
+    if missing or isinstance(optimizer, type):
+        raise TypeError(f"optimizer must be an Adam or an object like it; got {optimizer!r}")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a function; got {callback!r}")
     return {"epochs": check_count("epochs", epochs, least=0),

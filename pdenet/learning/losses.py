@@ -1,33 +1,45 @@
-"""What training minimises: a number for what a network makes of images, with its derivative.
-
-A loss offers
-    tasks(batch)   for the images of these numbers: arrays, the first planes for the network,
-                   and a function of its result and them that gives a share of the loss
-                   and its derivatives by the result
-    len            the number of images
-    unit           the loss of images that are left as they are, by which the optimiser divides
-    psnr(loss)     the same in dB, None if there is no such
-    digest         of all data, to recognise them
-
-The arrays of a task may be a future of them: see `pdenet.cluster`.
-"""
+"""What training minimises: a number for what a network makes of images, with its derivative."""
 
 import functools
 import hashlib
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol, Sequence
 
 import numpy as np
 
 from ..network import adjoint
+from ..network.losses import Task, mean_square_tasks, squared_error
 
 
-class Task(NamedTuple):
-    """Arrays, the first planes (M, H, W), and loss(result, *arrays) -> (number, derivatives)."""
+class Loss(Protocol):
+    """What the training loop asks of a loss: any object with these members is one.
 
-    arrays: Any
-    loss: Any
-    level: Any = None  # of the noise, for a `Denoiser`
+    Attributes
+    ----------
+    unit : float
+        The loss of images that are left as they are; the optimiser sees the loss divided by it.
+    digest : str
+        A number for the contents of all data, by which a checkpoint recognises them.
+    """
+
+    @property
+    def unit(self) -> float: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def __len__(self) -> int:
+        """The number of images."""
+
+    def tasks(self, batch: Sequence[int]) -> list[Task]:
+        """The tasks of the images of these numbers; the sum of their losses is that of the
+        batch."""
+
+    def value(self, network, team) -> float:
+        """The loss of all images; asked of validation images only."""
+
+    def psnr(self, loss: float) -> float | None:
+        """A value of the loss in dB; None if there is no such."""
 
 
 class Statistics(NamedTuple):
@@ -47,11 +59,6 @@ def statistics(noisy, clean):
                       digest(noisy, clean))
 
 
-def supervised(pairs, size):
-    """Tasks that share the mean of (network(noisy) - clean)^2 over so many values."""
-    return [Task(pair, functools.partial(_square, size)) for pair in pairs]
-
-
 class Supervised:
     """The mean of (network(noisy) - clean)^2, for pairs of planes (M, H, W)."""
 
@@ -63,7 +70,8 @@ class Supervised:
         return len(self.pairs)
 
     def tasks(self, batch):
-        return supervised([self.pairs[i] for i in batch], sum(self.known[i].size for i in batch))
+        return mean_square_tasks([self.pairs[i] for i in batch],
+                                 sum(self.known[i].size for i in batch))
 
     def value(self, network, team):
         """The loss of all images."""
@@ -76,7 +84,7 @@ class Supervised:
                 / sum(pair.size for pair in self.known))
 
     def psnr(self, loss):
-        """For the range of the clean images."""
+        """In dB, for the range of the clean images."""
         values = (max(pair.high for pair in self.known) - min(pair.low for pair in self.known))
         if values == 0:
             return None
@@ -85,6 +93,12 @@ class Supervised:
     @property
     def digest(self):
         return combine(pair.digest for pair in self.known)
+
+
+def place(pairs, cluster):
+    """A `Supervised` loss of pairs of planes that the workers of a `Cluster` hold."""
+    held = [cluster.hold(pair) for pair in pairs]
+    return Supervised(held, cluster.apply(statistics, held))
 
 
 def _evaluate(network, task, work):
@@ -120,7 +134,7 @@ class Unbiased:
         return tasks
 
     def psnr(self, loss):
-        """Not known, as the range of the clean images."""
+        """None, as the range of the clean images is not known."""
 
     @property
     def unit(self):
@@ -133,22 +147,23 @@ class Unbiased:
 
 
 def _residual(size, variance, rate, result, planes, probes):
-    """(|f(y) - y|^2 - N sigma^2) / size - rate b' f(y), b the sum of all probes."""
-    number, cotangent = _square(size, result, planes, planes)
-    along, by_result = _correlation(rate, result, planes, probes)
-    cotangent -= by_result
+    """The task of f(y) in Stein's estimate, for a batch of so many values: its share is
+    (|f(y) - y|^2 - N sigma^2) / size - rate b' f(y), b the sum of all probes."""
+    number, cotangent = squared_error(size, result, planes, planes)
+    along, slope = _correlation(rate, result, planes, probes)
+    cotangent -= slope
     return number - variance * planes.size / size - along, cotangent
 
 
 def _correlation(rate, result, planes, probe):
-    """rate b' f(y)."""
+    """The task of f(y + epsilon b): rate b' f(y + epsilon b)."""
     return (rate * float(np.sum(probe * result, dtype=np.float64)),
             result.dtype.type(rate) * probe)
 
 
 class Levels(Supervised):
-    """The mean over the images of log((network(noisy) - clean)^2): minus the PSNR, but for a
-    factor. Images of all noise levels count the same.
+    """The mean over the images of log |network(noisy) - clean|^2: minus the mean PSNR, but for a
+    factor and a number. Images of all noise levels count the same; each has its level, `sigmas`.
     """
 
     unit = 1.0
@@ -158,7 +173,7 @@ class Levels(Supervised):
         self.sigmas, self.data_range = sigmas, data_range
 
     def psnr(self, loss):
-        """The mean over the images."""
+        """The mean PSNR over the images, dB."""
         return 20 * math.log10(self.data_range) - 10 * loss / math.log(10)
 
     def tasks(self, batch):
@@ -171,16 +186,9 @@ class Levels(Supervised):
 
 
 def _log_square(count, result, noisy, clean):
-    square, cotangent = _square(clean.size, result, noisy, clean)
+    square, cotangent = squared_error(clean.size, result, noisy, clean)
     cotangent /= count * square
     return np.log(square) / count, cotangent
-
-
-def _square(size, result, noisy, clean):
-    difference = result - clean
-    loss = np.sum(difference * difference, dtype=np.float64) / size
-    difference *= 2 / size
-    return loss, difference
 
 
 def digest(*arrays):

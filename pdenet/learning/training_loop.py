@@ -1,29 +1,32 @@
 """The state of a training, what changes it in an epoch, and what a checkpoint holds of it."""
 
 import copy
-import dataclasses
 import math
 
 import numpy as np
 
 from ..checks import check_count
+from ..progress import Progress
 from .checkpoints import Checkpoint
 
 
-def descend(coordinates, loss, *, epochs, batch_size, optimizer, rng, validation=None,
-            patience=math.inf, team, checkpoint=None, callback=None, progress=False):
-    """The network with less of the loss, and the history; see `pdenet.fit` for the options. The
-    team of `Workers`, or the `Cluster`, is closed.
+def train(coordinates, loss, *, epochs, batch_size, optimizer, rng, validation=None,
+          patience=math.inf, team, checkpoint=None, callback=None, progress=False):
+    """The network with less of the loss, and the history; see `pdenet.fit` for the options.
+
+    coordinates: the network as a function of a vector, `Coordinates` or an object like it; loss,
+    and that of validation images: a `Loss`; team: a `Team`, which is closed at the end.
     """
     training = Training(coordinates, loss, validation, batch_size, optimizer, rng, epochs)
     with (Checkpoint(checkpoint, training.settings) as file, team,
-          _bar(progress, epochs) as show):
+          Progress("epoch", epochs, shown=progress) as bar):
         training.restore(file)
-        show(training)
+        bar.move(training.epoch)
         while training.epoch < epochs and training.waited < patience:
             entry = training.run_epoch(team)
             file.save(training.state())
-            show(training)
+            psnr = entry["psnr"]
+            bar.move(training.epoch, note=None if psnr is None else f"{psnr:.2f} dB")
             if callback is not None:
                 callback(copy.deepcopy(entry))
     return training.fitted(), training.history
@@ -40,10 +43,10 @@ class Training:
         self.rng = np.random.default_rng(seed)
         self.x = self.best = coordinates.start
         self.best_loss = math.inf
-        self.moments = optimizer.start(self.x)
+        self.moments = optimizer.start(self.x)  # what the optimiser remembers
 
     def run_epoch(self, team):
-        """Update by every batch, and judge the result."""
+        """Update the vector by the gradient of each batch, and judge the result."""
         order = self.rng.permutation(len(self.loss))
         batches = [order[k:k + self.batch_size] for k in range(0, order.size, self.batch_size)]
         total = 0.0
@@ -94,17 +97,17 @@ class Training:
                     "training images": self.loss.digest, "loss": type(self.loss).__name__,
                     "validation images": self.validation and self.validation.digest,
                     "batch_size": self.batch_size, "rng": self.seed,
-                    "optimizer": dataclasses.asdict(self.optimizer)}
-        if self.optimizer.schedule != "constant":
+                    "optimizer": self.optimizer.settings()}
+        if settings["optimizer"].get("schedule", "constant") != "constant":
             settings["epochs"] = self.epochs
         return settings
 
     def state(self):
-        m, v, t = self.moments
         best_loss = self.best_loss if math.isfinite(self.best_loss) else None
         return {"epoch": self.epoch, "waited": self.waited, "x": self.x.tolist(),
                 "best": self.best.tolist(), "best_loss": best_loss,
-                "moments": [m.tolist(), v.tolist(), t], "history": self.history,
+                "moments": [part if isinstance(part, int) else part.tolist()
+                            for part in self.moments], "history": self.history,
                 "rng": self.rng.bit_generator.state}
 
     def restore(self, file):
@@ -118,11 +121,14 @@ class Training:
             self.history = state["history"]
             if not isinstance(self.history, list) or len(self.history) != self.epoch:
                 raise ValueError("history must have as many entries as there were epochs")
-            (m, v, t), best_loss = state["moments"], state["best_loss"]
-            self.x, self.best, m, v = (np.array(part, float).reshape(size)
-                                       for part in (state["x"], state["best"], m, v))
+            best_loss = state["best_loss"]
+            self.x, self.best = (np.array(part, float).reshape(size)
+                                 for part in (state["x"], state["best"]))
             self.best_loss = math.inf if best_loss is None else float(best_loss)
-            self.moments = m, v, check_count("count", t, least=0)
+            self.moments = tuple(
+                check_count("count", part, least=0) if isinstance(first, int)
+                else np.array(part, float).reshape(np.shape(first))
+                for first, part in zip(self.moments, state["moments"], strict=True))
             self.rng.bit_generator.state = state["rng"]
             self.fitted()
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -130,30 +136,3 @@ class Training:
         if self.epoch > self.epochs:
             raise ValueError(f"{file.path} is the checkpoint of a training that has done "
                              f"{self.epoch} epochs already, more than epochs={self.epochs}")
-
-
-class _bar:
-    """show(training) moves a progress bar, where one is wanted."""
-
-    def __init__(self, wanted, epochs):
-        self._bar = None
-        if wanted:
-            try:
-                import tqdm
-            except ImportError:
-                raise ImportError("progress=True needs tqdm: python -m pip install tqdm") from None
-            self._bar = tqdm.tqdm(total=epochs, unit="epoch")
-
-    def __enter__(self):
-        return self._show
-
-    def _show(self, training):
-        if self._bar is None:
-            return
-        self._bar.update(training.epoch - self._bar.n)
-        if training.history and training.history[-1]["psnr"] is not None:
-            self._bar.set_postfix_str(f"{training.history[-1]['psnr']:.2f} dB")
-
-    def __exit__(self, *error):
-        if self._bar is not None:
-            self._bar.close()

@@ -1,8 +1,8 @@
 """What an optimiser sees of a network: its parameters as one vector without units.
 
 In these coordinates a learning rate of 0.001 is a small step whatever the grey levels: the contrast
-by its logarithm, which keeps it positive, tau by the logarithm of its share of `tau_max`, all
-others as they are. beta counts squared, so its sign has no meaning, and it may cross 0; cut off
+stands as its logarithm, which keeps it positive, tau as the logarithm of its share of `tau_max`,
+all others as they are. beta counts squared, so its sign has no meaning, and it may cross 0; cut off
 there, it would have no gradient any more. The reaction counts plainly and is cut at 0, as is the
 logarithm of tau's share: where tau is at its bound, beta still feels what it does to the bound.
 """
@@ -11,8 +11,9 @@ import dataclasses
 
 import numpy as np
 
-from ..network import saved as parameterfiles
-from ..network.parameters import of_each_step
+from ..network import adjoint, catalogue
+from ..network.parameters import of_each_step, slot
+from ..scheme import data_terms
 
 
 def to_coordinates(network):
@@ -39,7 +40,7 @@ def from_coordinates(network, x):
 
 def gradient_in_coordinates(network, gradient):
     """The chain rule: d/d log c = c d/dc; tau = share tau_max depends on beta and the reaction."""
-    own, parameters = of_each_step(network), network.parameters
+    parameters, per_step = network.parameters, "tau" in of_each_step(network)
     gradient = {name: np.array(value) for name, value in gradient.items()}
     gradient["tau"] *= parameters["tau"]
     if "contrast" in gradient:
@@ -47,10 +48,10 @@ def gradient_in_coordinates(network, gradient):
     limits = np.broadcast_to(network.tau_max, network.steps)
     for k, (block, _) in enumerate(network.each_step()):
         # A tau for all steps depends on the bound of the step with the least.
-        by_limit = (gradient["tau"][k] if "tau" in own
+        by_limit = (gradient["tau"][k] if per_step
                     else gradient["tau"] if k == limits.argmin() else 0.0)
         for name, slope in block.tau_max_slopes.items():
-            gradient[name][k if name in own else ...] += by_limit * slope
+            gradient[name][slot(network, name, k)] += by_limit * slope
     return np.concatenate([np.ravel(value) for value in gradient.values()])
 
 
@@ -59,8 +60,9 @@ def project(network, x):
     x = x.copy()
     parts = split(network.parameters, x)
     np.minimum(parts["tau"], 0, out=parts["tau"])
-    if "reaction" in parts:
-        np.maximum(parts["reaction"], 0, out=parts["reaction"])
+    for name, least in data_terms.PARAMETERS.items():
+        if name in parts:
+            np.maximum(parts[name], least, out=parts[name])
     return x
 
 
@@ -91,9 +93,9 @@ class Coordinates:
         return from_coordinates(self.network, x)
 
     def gradient(self, x, tasks, team):
-        """The sum of losses and its derivatives by the vector."""
+        """The sum of losses and its derivatives with respect to the vector."""
         network = self.at(x)
-        loss, gradient = network.batch_gradient(tasks, team)
+        loss, gradient = adjoint.batch_gradient(network, tasks, team)
         return loss, gradient_in_coordinates(network, gradient)
 
     def project(self, x):
@@ -102,4 +104,4 @@ class Coordinates:
 
     def describe(self):
         """What a checkpoint must agree with."""
-        return parameterfiles.describe(self.network)
+        return catalogue.describe(self.network)

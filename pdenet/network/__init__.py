@@ -1,0 +1,1 @@
+"""Many steps: networks of diffusion blocks, their adjoint, their parameters, and their files."""

@@ -1,8 +1,14 @@
-"""All steps of a network forwards, and their adjoint backwards; `block` has those of one."""
+"""All steps of a network forwards, and their adjoint backwards; `pdenet.scheme.block` has one
+step."""
+
+import functools
+from typing import Any
 
 import numpy as np
 
 from . import parameters
+from ..execution.workers import Team
+from .losses import Task
 
 KEPT = 2**28  # bytes of layers and tensors kept for the adjoint; beyond, they are computed again
 
@@ -25,22 +31,39 @@ def forward(network, f, work):
 
 
 def backward(network, states, cotangent, work):
-    """The cotangent of the image for that of the result, and the gradient by the parameters."""
+    """The cotangent of the image for that of the result, and the gradient with respect to the
+    parameters."""
     gradient = {name: np.zeros(np.shape(value)) for name, value in network.parameters.items()}
-    own = parameters.of_each_step(network)
-    given = None
-    if network.reaction is not None:
+    given = None  # the cotangent of the image given at first, where a data term needs it
+    if network.block.data_term.active:
         given = work.array("given", cotangent.shape, cotangent.dtype)
         given[:] = 0
     for k, (block, tau) in reversed(list(enumerate(network.each_step()))):
         u, layers = states[k]
         layers = layers or block.layers(u, work.part("step"))
         out = work.array(f"cotangent {k % 2}", u.shape, u.dtype)
-        derivatives = block.pull_back(u, layers, tau, states[0][0], cotangent, out, given, work)
+        derivatives = block.step_adjoint(u, layers, tau, states[0][0], cotangent, out, given, work)
         cotangent = out
         for name, value in derivatives.items():
-            gradient[name][k if name in own else ...] += value
+            gradient[name][parameters.slot(network, name, k)] += value
     if given is not None:
         cotangent += given
     return cotangent, {name: value if value.ndim else float(value)
                        for name, value in gradient.items()}
+
+
+def batch_gradient(network, tasks: list[Task], team: Team) -> tuple[float, dict[str, Any]]:
+    """The sum of the losses of tasks, see `pdenet.network.losses`, and its gradient with respect to
+    the parameters; the workers of a team share the tasks."""
+    results = team.map(functools.partial(_task_gradient, network), tasks)
+    numbers, gradients = zip(*results, strict=True)
+    # Summed in the order of the tasks, whichever was done first.
+    return float(sum(numbers)), {name: sum(gradient[name] for gradient in gradients)
+                                 for name in network.parameters}
+
+
+def _task_gradient(network, task, work):
+    """The loss of one task, and its gradient."""
+    states, result = forward(network, task.arrays[0], work)
+    loss, cotangent = task.loss(result, *task.arrays)
+    return loss, backward(network, states, cotangent, work)[1]

@@ -1,18 +1,24 @@
-"""Networks of diffusion blocks: the explicit step repeated, and its adjoint."""
+"""Networks of diffusion blocks: the explicit step repeated, and the doors to its adjoint."""
 
+import os
 from dataclasses import dataclass, field
+from typing import Any, Callable
 
 import numpy as np
+import numpy.typing as npt
 
-from . import adjoint, parameters
-from ..learning import losses
-from ..scheme.block import DiffusionBlock
-from ..checks import check_count, check_workers, from_planes, in_memory, to_pairs, to_planes
-from ..scheme.operators import Gradient
+from . import adjoint, catalogue, parameters, per_step
+from ..checks import check_workers
+from ..execution.passes import run_cycles
+from ..execution.workers import Workers
+from ..files import document
+from ..images import from_planes, in_memory, to_pairs, to_planes, to_planes_like
+from ..kernels.workspace import Workspace
+from ..scheme.operators import Gradient, Operator
 from ..scheme.scales import ScaleSpace
-from ..execution.passes import sweep
-from ..execution.tiles import Workers, Workspace
-from .timesteps import check_tau, schedule
+from .construction import settle
+from .losses import mean_square_tasks
+from .timesteps import schedule
 
 __all__ = ["DiffusionNetwork"]
 
@@ -27,10 +33,12 @@ class DiffusionNetwork:
 
     Parameters
     ----------
-    operator : Gradient, Laplacian or Hessian, optional
+    operator : Operator, optional
+        `Gradient`, the default, `Laplacian`, `Hessian`, or an object like them.
     scales : ScaleSpace, optional
         The scales that diffuse; a single scale sigma = 0 by default.
-    flux : Isotropic, Anisotropic, Uncoupled or Orientations
+    flux : Flux
+        `Isotropic`, `Anisotropic`, `Uncoupled`, `Orientations`, or an object like them.
     steering : ScaleSpace, optional
         The scales that steer, where they are not those that diffuse.
     tau : float, optional
@@ -49,6 +57,8 @@ class DiffusionNetwork:
 
     Raises
     ------
+    TypeError
+        If a part has not the members that are asked of it.
     ValueError
         If tau is not positive or above `tau_max`, the reaction < 0, steps not a whole number
         >= 0, a list has another length, the steps other sigmas, or the flux does not go with the
@@ -67,46 +77,23 @@ class DiffusionNetwork:
     (10, 8)
     """
 
-    flux: object
-    operator: object = Gradient()
-    scales: ScaleSpace = ScaleSpace([0.0])
-    steering: ScaleSpace | None = None
-    tau: float | None = None
-    reaction: float | None = None
+    flux: Any
+    operator: Operator = Gradient()
+    scales: Any = ScaleSpace([0.0])
+    steering: Any = None
+    tau: Any = None
+    reaction: Any = None
     steps: int = 10
     allow_unstable: bool = False
     blocks: tuple = field(init=False, repr=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "steps", check_count("steps", self.steps, least=0))
-        for name in ("scales", "steering", "flux", "tau", "reaction"):
-            value = getattr(self, name)
-            if isinstance(value, (list, tuple, np.ndarray)):
-                if len(value) != self.steps or self.steps == 0:
-                    raise ValueError(f"{name} must be one for all steps or a list of one for each "
-                                     f"of the {self.steps} steps; got a list of {len(value)}")
-                object.__setattr__(self, name, tuple(value))
-        names = "scales", "flux", "steering", "reaction"
-        differ = any(isinstance(getattr(self, name), tuple) for name in names)
-        parts = (zip(*map(self.each, names), strict=True) if differ else
-                 [[getattr(self, name) for name in names]])
-        blocks = [DiffusionBlock(self.operator, *own) for own in parts]
-        for block in blocks:
-            if not block.similar(blocks[0]):
-                raise ValueError("all steps must have the same sigmas and the same flux; got "
-                                 f"{blocks[0]} and {block}")
-        reactions = tuple(block.reaction for block in blocks)
-        own = isinstance(self.reaction, tuple)
-        object.__setattr__(self, "reaction", reactions if own else reactions[0])
-        object.__setattr__(self, "blocks", tuple(blocks))
-        limit = self.tau_max
-        object.__setattr__(self, "tau", check_tau(limit / 2 if self.tau is None else self.tau,
-                                                  limit, self.allow_unstable))
+        for name, value in settle(self).items():
+            object.__setattr__(self, name, value)
 
     def each(self, name):
         """A part, or a number, for each step."""
-        value = getattr(self, name)
-        return value if isinstance(value, tuple) else (value,) * self.steps
+        return per_step.each(getattr(self, name), self.steps)
 
     @property
     def block(self):
@@ -114,22 +101,19 @@ class DiffusionNetwork:
         return self.blocks[0]
 
     @property
-    def tau_max(self):
+    def tau_max(self) -> Any:
         """The largest stable time step size, 2 / rho; see `DiffusionBlock.tau_max`. Where the
-        blocks differ, one for each step, shape (steps,).
-        """
-        if len(self.blocks) == 1:
-            return self.block.tau_max
-        return np.array([block.tau_max for block in self.blocks])
+        blocks differ, one for each step, shape (steps,)."""
+        return self.block.tau_max if len(self.blocks) == 1 else np.array([
+            block.tau_max for block in self.blocks])
 
     @property
-    def parameters(self):
+    def parameters(self) -> dict[str, Any]:
         """The trainable parameters: beta (L,), contrast, tau; steering (L,) where separate, and
-        reaction where there is one. With an axis of steps in front where each step has its own.
-        """
+        reaction where there is one. With an axis of steps in front where each step has its own."""
         return parameters.read(self)
 
-    def with_parameters(self, values):
+    def with_parameters(self, values: dict[str, Any]) -> "DiffusionNetwork":
         """A network with other values of some or all parameters, else the same.
 
         Parameters
@@ -145,13 +129,13 @@ class DiffusionNetwork:
         """
         return parameters.change(self, values)
 
-    def per_step(self):
+    def per_step(self) -> "DiffusionNetwork":
         """The same network with parameters of its own for each step, which may be trained apart."""
         return self.with_parameters({
             name: np.stack([value] * self.steps) for name, value in self.parameters.items()
             if name not in parameters.of_each_step(self)})
 
-    def save(self, path, provenance=None):
+    def save(self, path: str | os.PathLike, provenance: dict | None = None) -> None:
         """Write the network to a JSON file, whole or not at all, for `pdenet.load`.
 
         Parameters
@@ -167,11 +151,11 @@ class DiffusionNetwork:
         OSError
             If the file cannot be written; an older one is then as it was.
         """
-        from . import saved as parameterfiles
+        document.write({"format": catalogue.FORMAT, "version": catalogue.VERSION,
+                        **catalogue.describe(self), "provenance": provenance or {}}, path)
 
-        parameterfiles.save(self, path, provenance)
-
-    def __call__(self, image, *, channel_axis=None, workers=None):
+    def __call__(self, image: npt.ArrayLike, *, channel_axis: int | None = None,
+                 workers: int | None = None) -> np.ndarray:
         """The image after all blocks.
 
         Parameters
@@ -197,11 +181,13 @@ class DiffusionNetwork:
         return from_planes(self.run(to_planes(image, channel_axis), workers), channel_axis)
 
     def run(self, planes, workers=None):
-        """A call of the network for planes (M, H, W) that have passed `checks.to_planes`."""
-        return sweep(planes, [(block, (tau,)) for block, tau in self.each_step()], workers)
+        """A call of the network for planes (M, H, W) that have passed `images.to_planes`."""
+        return run_cycles(planes, [(block, (tau,)) for block, tau in self.each_step()], workers)
 
-    def evolve(self, image, time, *, scheme="fed", cycles=None, channel_axis=None, workers=None,
-               progress=None):
+    def evolve(self, image: npt.ArrayLike, time: float, *, scheme: str = "fed",
+               cycles: int | None = None, channel_axis: int | None = None,
+               workers: int | None = None,
+               progress: Callable[[int, int], object] | None = None) -> np.ndarray:
         """The image at diffusion time `time`, whatever the network's own tau and steps.
 
         Parameters
@@ -225,42 +211,52 @@ class DiffusionNetwork:
         ndarray
             Of the image's shape, float32 or float64; a copy for time = 0.
 
+        Raises
+        ------
+        TypeError, ValueError
+            If the image is not a finite real array of that shape, an option is not allowed, or the
+            steps have parameters of their own, so that there is no common time.
+
         Notes
         -----
         Beyond the image and the result it takes one array of their size. Each thread works on
-        tiles of 512 x 512 pixels, or 8 halos where that is more, with their halo, of which it takes
-        3 M + 2 M L + M S + T for M channels, L scales that diffuse and S that steer otherwise (a
-        single sigma = 0 counts as none), and, to smooth with, one more, two where there are several
-        scales; T planes of the tensor are held, 1 or 3. Explicit steps of a single scale with
-        sigma = 0 that steers itself take no tiles. A call of the network takes what its equal
-        explicit steps take.
+        tiles of 512 x 512 pixels, or 8 halos where that is more, and their halo. It needs
+        3 M + 2 M L + M S + T planes of a tile's size for M channels, L scales that diffuse and S
+        others that steer (a single sigma = 0 counts as none), T = 1 or 3 for the tensor, and one or
+        two to smooth with. Explicit steps of a single scale sigma = 0 that steers itself need none.
+
+        References
+        ----------
+        S. Grewenig, J. Weickert, A. Bruhn, "From box filtering to fast explicit diffusion", Pattern
+        Recognition, LNCS 6376, 533-542 (2010).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pdenet
+        >>> spot = np.zeros((9, 9))
+        >>> spot[4, 4] = 100.0
+        >>> spread = pdenet.models.perona_malik(1000.0).evolve(spot, 2.0)
+        >>> bool(abs(spread.sum() - 100) < 1e-9 and spread.max() < 10)
+        True
         """
         planes = to_planes(image, channel_axis)
         return from_planes(self.evolve_planes(planes, time, scheme, cycles, workers, progress),
                            channel_axis)
 
     def evolve_planes(self, planes, time, scheme="fed", cycles=None, workers=None, progress=None):
-        """`evolve` for planes (M, H, W) that have passed `checks.to_planes`."""
+        """`evolve` for planes (M, H, W) that have passed `images.to_planes`."""
         if len(self.blocks) > 1:
             raise ValueError("a diffusion time needs equal steps, but here each has parameters of "
                              "its own; call the network instead")
         cycles = [(self.block, taus) for taus in schedule(time, self.tau_max, scheme, cycles)]
-        return sweep(planes, cycles, workers, progress)
+        return run_cycles(planes, cycles, workers, progress)
 
-    def vjp(self, image, *, channel_axis=None):
+    def vjp(self, image: npt.ArrayLike, *, channel_axis: int | None = None
+            ) -> tuple[np.ndarray, Callable[[npt.ArrayLike], tuple[np.ndarray, dict[str, Any]]]]:
         """The network's result and its adjoint: vector-Jacobian product, by hand.
 
-        The formulas stand in `pdenet.block`. In planes of the image's size and type, with M
-        channels, L scales that diffuse and S that steer with other sigmas (a single sigma = 0
-        counts as none) the peak of memory is
-
-            steps (M L + M S + M) + M L + M S + 5 M
-
-        and, to smooth with, one more, two where there are several scales, for `Gradient` with a
-        diffusivity of this package and any flux but `Orientations`. Otherwise a step keeps up to 3
-        planes of its tensor, too, and NumPy's intermediate arrays take up to 55. The first term is
-        what is kept of each step; where that is more than 256 MiB, it is M planes of each step, and
-        the rest is computed again.
+        The formulas stand in `pdenet.scheme.block`.
 
         Parameters
         ----------
@@ -273,7 +269,23 @@ class DiffusionNetwork:
             What the network makes of the image.
         pullback : callable
             pullback(cotangent) -> (image cotangent, gradient): the derivatives of
-            sum(cotangent * out) by the image, and by the parameters as a dict under their names.
+            sum(cotangent * out) with respect to the image, and with respect to the parameters as a
+            dict under their names. Several threads may call it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the image is not a finite real array of that shape; from pullback, if the cotangent
+            is not one of the image's shape.
+
+        Notes
+        -----
+        With M channels, L scales that diffuse and S others that steer (a single sigma = 0 counts as
+        none) the peak of memory is steps (M L + M S + M) + M L + M S + 5 M planes of the image's
+        size and type, and one or two to smooth with. A flux that the kernels do not know keeps up
+        to 3 planes more for each step, and NumPy's intermediate arrays take up to 55. If all that
+        is kept of the steps is more than 256 MiB, only M planes of each are, and the rest is
+        computed again.
 
         Examples
         --------
@@ -289,11 +301,7 @@ class DiffusionNetwork:
         states, result = adjoint.forward(self, planes, work)
 
         def pullback(cotangent):
-            cotangent = to_planes(cotangent, channel_axis, "cotangent")
-            if cotangent.shape != planes.shape:
-                raise ValueError(f"cotangent must have the shape of the image, "
-                                 f"{from_planes(planes, channel_axis).shape}; got "
-                                 f"{from_planes(cotangent, channel_axis).shape}")
+            cotangent = to_planes_like(planes, cotangent, channel_axis, "cotangent")
             if planes.dtype == np.float32 and np.abs(cotangent).max() > 1e30:
                 raise ValueError("cotangent values must be at most 1e30 for an image in float32; "
                                  f"got {np.abs(cotangent).max():.3g}")
@@ -304,7 +312,9 @@ class DiffusionNetwork:
 
         return from_planes(result.copy(), channel_axis), pullback
 
-    def loss_and_gradient(self, noisy, clean, *, channel_axis=None, workers=None):
+    def loss_and_gradient(self, noisy: npt.ArrayLike, clean: npt.ArrayLike, *,
+                          channel_axis: int | None = None, workers: int | None = None
+                          ) -> tuple[float, dict[str, Any]]:
         """Mean squared error and its gradient: mean over all values of (network(noisy) - clean)^2.
 
         Parameters
@@ -322,7 +332,7 @@ class DiffusionNetwork:
         loss : float
             In grey levels squared.
         gradient : dict
-            The derivatives by the parameters, under their names.
+            The derivatives with respect to the parameters, under their names.
 
         Raises
         ------
@@ -330,42 +340,54 @@ class DiffusionNetwork:
             If the arrays are not finite real images of equal shape.
         """
         pairs = in_memory(to_pairs(noisy, clean, channel_axis))
-        tasks = losses.supervised(pairs, sum(target.size for _, target in pairs))
+        tasks = mean_square_tasks(pairs, sum(target.size for _, target in pairs))
         with Workers(check_workers(workers)) as team:
-            return self.batch_gradient(tasks, team)
-
-    def batch_gradient(self, tasks, team):
-        """The sum of the losses of tasks, see `pdenet.losses`, and its gradient; the tasks are
-        shared by a team of `Workers`, or by a `Cluster`.
-        """
-        def evaluate(task, work):
-            states, result = adjoint.forward(self, task.arrays[0], work)
-            loss, cotangent = task.loss(result, *task.arrays)
-            return loss, adjoint.backward(self, states, cotangent, work)[1]
-
-        numbers, gradients = zip(*team.map(evaluate, tasks), strict=True)
-        # Summed in the order of the tasks, whoever was first.
-        return float(sum(numbers)), {name: sum(gradient[name] for gradient in gradients)
-                                     for name in self.parameters}
+            return adjoint.batch_gradient(self, tasks, team)
 
     def each_step(self):
         """The block and tau of each step."""
         blocks = self.blocks if len(self.blocks) > 1 else self.blocks * self.steps
         return list(zip(blocks, self.each("tau"), strict=True))
 
-    def energy(self, image, *, channel_axis=None):
+    def energy(self, image: npt.ArrayLike, *, given: npt.ArrayLike | None = None,
+               channel_axis: int | None = None) -> float:
         """The energy that the steps descend, for tied steering and gamma = 0.
+
+        The sum over the cells of the flux's density, and reaction |u - f|^2 where the network has a
+        reaction that pulls the image u back to f, the image given at first.
+
+        Parameters
+        ----------
+        image : array_like of shape (H, W), or with channels along channel_axis
+        given : array_like of the image's shape, optional
+            f, for a network with a reaction.
+        channel_axis : int, optional
+            The axis of the channels.
+
+        Returns
+        -------
+        float
+            In grey levels squared for the gradient.
 
         Raises
         ------
         ValueError
-            If the model has none.
+            If the model has none, or f is needed and missing.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pdenet
+        >>> network = pdenet.models.perona_malik(10.0)
+        >>> network.energy(np.eye(8)) > network.energy(network(np.eye(8)))
+        True
         """
         planes = to_planes(image, channel_axis)
-        return self.block.energy(planes.astype(np.float64))
+        f = None if given is None else to_planes_like(planes, given, channel_axis, "given")
+        return self.block.energy(planes.astype(np.float64), f)
 
 
-def check_network(network):
+def check_network(network) -> DiffusionNetwork:
     """Raise TypeError unless it is one."""
     if not isinstance(network, DiffusionNetwork):
         raise TypeError(f"network must be a DiffusionNetwork; got {network!r}")

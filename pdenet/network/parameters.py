@@ -5,12 +5,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import per_step
+from ..scheme import data_terms
 from ..scheme.diffusivities import with_contrast
+from ..scheme.fluxes import with_diffusivity
 from ..scheme.scales import ScaleSpace
 
 
 class _Place(NamedTuple):
-    """The part of a network that holds a parameter; how it is read, and the part with another."""
+    """The part of a network that holds a parameter; how it is read, None if there is none, and the
+    part with another value."""
 
     part: str
     read: Any = lambda part: part
@@ -25,43 +29,44 @@ def _scales(part):
 
 PLACES = {"beta": _scales("scales"), "steering": _scales("steering"),
           "contrast": _Place("flux", lambda flux: getattr(flux.diffusivity, "contrast", None),
-                             lambda flux, value: dataclasses.replace(
-                                 flux, diffusivity=with_contrast(flux.diffusivity, value))),
-          "reaction": _Place("reaction"), "tau": _Place("tau")}
+                             lambda flux, value: with_diffusivity(
+                                 flux, with_contrast(flux.diffusivity, value))),
+          **{name: _Place(name) for name in data_terms.PARAMETERS}, "tau": _Place("tau")}
 
 
 def read(network):
     """The parameters by name, with an axis of steps in front where each step has its own."""
-    found = {}
-    for name, place in PLACES.items():
-        part = getattr(network, place.part)
-        values = [place.read(own) for own in (part if isinstance(part, tuple) else (part,))]
-        if values[0] is not None:
-            found[name] = np.stack(values) if isinstance(part, tuple) else values[0]
-    return found
+    found = {name: per_step.convert(getattr(network, place.part), place.read)
+             for name, place in PLACES.items()}
+    return {name: per_step.stack(value) for name, value in found.items()
+            if (value[0] if isinstance(value, per_step.PerStep) else value) is not None}
 
 
 def of_each_step(network):
     """The names of the parameters of which each step has its own."""
     return {name for name, place in PLACES.items()
-            if isinstance(getattr(network, place.part), tuple)}
+            if isinstance(getattr(network, place.part), per_step.PerStep)}
 
 
-def change(network, parameters):
+def slot(network, name, k):
+    """The index of what belongs to step k in an array of the shape of a parameter."""
+    return per_step.slot(getattr(network, PLACES[name].part), k)
+
+
+def change(network, values):
     """The network with other values of some parameters, for all steps or for each."""
-    if not isinstance(parameters, dict):
-        raise TypeError(f"values must be a dict of parameters by name; got {parameters!r}")
+    if not isinstance(values, dict):
+        raise TypeError(f"values must be a dict of parameters by name; got {values!r}")
     known, changed = read(network), {}
-    for name, value in parameters.items():
+    for name, value in values.items():
         if name not in known:
             raise ValueError(f"parameters of this network are {', '.join(known)}; got {name!r}")
         place = PLACES[name]
-        parts = network.each(place.part)
+        parts = per_step.each(getattr(network, place.part), network.steps)
         if np.ndim(value) == place.ndim + 1:
-            if len(value) != len(parts):
-                raise ValueError(f"{name} must be one for all steps or a list of one for each of "
-                                 f"the {len(parts)} steps; got a list of {len(value)}")
-            changed[place.part] = [place.change(*pair) for pair in zip(parts, value, strict=True)]
+            values_of_each = per_step.check(name, value, network.steps)
+            changed[place.part] = [place.change(*pair)
+                                   for pair in zip(parts, values_of_each, strict=True)]
         else:
             changed[place.part] = place.change(parts[0], value)
     return dataclasses.replace(network, **changed)

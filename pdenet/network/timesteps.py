@@ -19,17 +19,11 @@ MOST_STEPS = 10**7
 
 
 def check_tau(tau, tau_max, allow_unstable):
-    """tau, or one for each step as a tuple, if it is positive and stable."""
-    if np.ndim(tau):
-        tau = tuple(check_number("tau", value, above=0.0) for value in tau)
-    else:
-        tau = check_number("tau", tau, above=0.0)
-    unstable = np.greater(tau, np.multiply(tau_max, 1 + 1e-9))
-    if not allow_unstable and unstable.any():
-        k = int(np.argmax(unstable))
-        limits, taus = np.broadcast_arrays(np.atleast_1d(tau_max), tau)
-        raise ValueError(f"tau must be at most tau_max = {limits[k]:.6g} for stability; got "
-                         f"{taus[k]:.6g} (allow_unstable=True accepts it)")
+    """The step size, if it is positive, and stable unless the caller allows otherwise."""
+    tau = check_number("tau", tau, above=0.0)
+    if tau > tau_max * (1 + 1e-9) and not allow_unstable:
+        raise ValueError(f"tau must be at most tau_max = {tau_max:.6g} for stability; got "
+                         f"{tau:.6g} (allow_unstable=True accepts it)")
     return tau
 
 

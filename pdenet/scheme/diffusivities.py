@@ -1,23 +1,37 @@
-"""Diffusivities g(x) of the squared gradient x, with g' and the regulariser Psi, Psi' = g.
-
-A diffusivity is any object with three methods `g(x)`, `derivative(x)` and `potential(x)`
-that map an array of non-negative squared gradients to an array of the same shape and
-type; g must lie in [0, 1], because the step bound of a network rests on it. A network's
-`contrast` parameter is the attribute of that name, where the object has one; g is then a
-function of x / contrast**2.
-"""
+"""Diffusivities g(x) of the squared gradient x, with g' and the regulariser Psi, Psi' = g."""
 
 import copy
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from ..kernels import cell_rows as cells, planes as kernels
 from ..checks import check_number
+from ..kernels import laws
 
-__all__ = ["Exponential", "Rational", "Charbonnier", "Weickert", "DIFFUSIVITIES"]
+__all__ = ["Exponential", "Rational", "Charbonnier", "Weickert", "DIFFUSIVITIES", "Diffusivity"]
+
+
+class Diffusivity(Protocol):
+    """What a model asks of a diffusivity: any object with these methods is one.
+
+    They map an array of squared gradients >= 0 to an array of the same shape. g must lie in [0, 1],
+    because the bound of the step size rests on it. An attribute `contrast`, where there is one, is
+    a parameter of the network that can be learned; g is then a function of x / contrast**2.
+    `pdenet.testing.check_diffusivity` checks all that.
+    """
+
+    def g(self, x: np.ndarray) -> np.ndarray:
+        """The diffusivity."""
+
+    def derivative(self, x: np.ndarray) -> np.ndarray:
+        """g'(x), with respect to the squared gradient."""
+
+    def potential(self, x: np.ndarray) -> np.ndarray:
+        """Psi(x), the integral of g from 0 to x, which energies sum."""
 
 
 def _floating(x):
@@ -25,10 +39,12 @@ def _floating(x):
 
 
 @dataclass(frozen=True)
-class _Diffusivity:
-    """A function of x / contrast**2, the contrast in grey levels per pixel."""
+class _CompiledDiffusivity:
+    """A function of x / contrast**2 that kernels know by its rule, see `pdenet.kernels.laws`."""
 
     contrast: float
+
+    rule: ClassVar[int]
 
     def __post_init__(self):
         contrast = check_number("contrast", self.contrast, above=0.0)
@@ -36,32 +52,35 @@ class _Diffusivity:
             raise ValueError(f"contrast must be from 1e-15 to 1e15; got {self.contrast!r}")
         object.__setattr__(self, "contrast", contrast)
 
-    def g(self, x):
-        """The diffusivity of squared gradients x, in x's floating type."""
-        x = np.array(_floating(x), order="C")
-        self.respond(x)
-        return x
-
-    def derivative(self, x):
-        """g', likewise."""
-        x = np.array(_floating(x), order="C")
-        self.respond(x, slope=True)
-        return x
-
-    def respond(self, x, slope=False):
-        """x <- g(x), or g'(x), for a C-contiguous array."""
-        kernels.respond(self.rule, x.dtype.type(self.factor), slope, x.reshape(-1))
-
     @property
     def factor(self):
-        """What x is multiplied by before the compiled rule."""
+        """What the kernels multiply x by before they apply the rule."""
         return 1 / self.contrast**2
+
+    def law(self, dtype) -> laws.Law:
+        """As kernels for images of this type take it."""
+        return laws.Law(self.rule, dtype.type(self.factor))
+
+    def g(self, x: npt.ArrayLike) -> np.ndarray:
+        """g(x) of squared gradients x, in x's floating type."""
+        return self._compute(x, False)
+
+    def derivative(self, x: npt.ArrayLike) -> np.ndarray:
+        """g'(x) with respect to the squared gradients x, in x's floating type."""
+        return self._compute(x, True)
+
+    def _compute(self, x, sloping):
+        from ..kernels import planes  # only here, so that names are had without Numba
+
+        x = np.array(_floating(x), order="C")
+        planes.respond(self.law(x.dtype), sloping, x.reshape(-1))
+        return x
 
     def _relative(self, x):
         return x / x.dtype.type(self.contrast**2)
 
 
-class Exponential(_Diffusivity):
+class Exponential(_CompiledDiffusivity):
     """g(x) = exp(-x / (2 contrast**2)), after Perona and Malik (1990).
 
     The diffusivity of the paper's experiments. The flux g(s**2) s grows up to the gradient
@@ -85,19 +104,20 @@ class Exponential(_Diffusivity):
     array([1.   , 0.368])
     """
 
-    rule = cells.EXPONENTIAL
+    rule = laws.EXPONENTIAL
 
     @property
     def factor(self):
         return -1 / (2 * self.contrast**2 * math.log(2))
 
-    def potential(self, x):
+    def potential(self, x: npt.ArrayLike) -> np.ndarray:
+        """Psi(x), the integral of g from 0 to x."""
         x = _floating(x)
         scale = x.dtype.type(2 * self.contrast**2)
         return -scale * np.expm1(-x / scale)
 
 
-class Rational(_Diffusivity):
+class Rational(_CompiledDiffusivity):
     """g(x) = 1 / (1 + x / contrast**2), after Perona and Malik (1990).
 
     Parameters
@@ -118,14 +138,15 @@ class Rational(_Diffusivity):
     array([1. , 0.5])
     """
 
-    rule = cells.RATIONAL
+    rule = laws.RATIONAL
 
-    def potential(self, x):
+    def potential(self, x: npt.ArrayLike) -> np.ndarray:
+        """Psi(x), the integral of g from 0 to x."""
         x = _floating(x)
         return x.dtype.type(self.contrast**2) * np.log1p(self._relative(x))
 
 
-class Charbonnier(_Diffusivity):
+class Charbonnier(_CompiledDiffusivity):
     """g(x) = 1 / sqrt(1 + x / contrast**2), after Charbonnier et al. (1994).
 
     Its energy is convex: the regularised total variation.
@@ -148,15 +169,16 @@ class Charbonnier(_Diffusivity):
     array([1. , 0.5])
     """
 
-    rule = cells.CHARBONNIER
+    rule = laws.CHARBONNIER
 
-    def potential(self, x):
+    def potential(self, x: npt.ArrayLike) -> np.ndarray:
+        """Psi(x), the integral of g from 0 to x."""
         x = _floating(x)
         y = self._relative(x)
         return x.dtype.type(2 * self.contrast**2) * (y / (1 + np.sqrt(1 + y)))
 
 
-class Weickert(_Diffusivity):
+class Weickert(_CompiledDiffusivity):
     """g(x) = 1 - exp(-3.31488 / (x / contrast**2)**4), after Weickert (1998).
 
     Steeper than the others: the flux changes from smoothing to enhancing at the contrast,
@@ -180,14 +202,15 @@ class Weickert(_Diffusivity):
     array([1.   , 0.964])
     """
 
-    rule = cells.WEICKERT
+    rule = laws.WEICKERT
     _constant = 3.31488
 
     @property
     def factor(self):
         return (math.log(2) / self._constant)**0.25 / self.contrast**2
 
-    def potential(self, x):
+    def potential(self, x: npt.ArrayLike) -> np.ndarray:
+        """Psi(x), the integral of g from 0 to x."""
         x = _floating(x)
         from scipy import special  # only here, for a quick start
 
@@ -197,16 +220,27 @@ class Weickert(_Diffusivity):
         return (x * self.g(x) + self.contrast**2 * tail).astype(x.dtype)
 
 
-DIFFUSIVITIES = {"exponential": Exponential, "rational": Rational,
-                 "charbonnier": Charbonnier, "weickert": Weickert}
+DIFFUSIVITIES = {kind.__name__.lower(): kind
+                 for kind in (Exponential, Rational, Charbonnier, Weickert)}
 
 
-def is_compiled(diffusivity):
+def is_compiled(diffusivity) -> bool:
     """Whether kernels know it by its rule; a subclass may have another g."""
     return type(diffusivity) in DIFFUSIVITIES.values()
 
 
-def build_diffusivity(diffusivity, contrast):
+def replace_by_response(diffusivity, x):
+    """x <- g(x) for a C-contiguous array x >= 0; returns it."""
+    if is_compiled(diffusivity):
+        from ..kernels import planes
+
+        planes.respond(diffusivity.law(x.dtype), False, x.reshape(-1))
+    else:
+        x[...] = diffusivity.g(x)
+    return x
+
+
+def build_diffusivity(diffusivity: Any, contrast: float | None) -> Diffusivity:
     """The named diffusivity with this contrast, or the object itself, checked."""
     if isinstance(diffusivity, str):
         if diffusivity not in DIFFUSIVITIES:
@@ -249,5 +283,6 @@ def check_diffusivity(diffusivity):
             doubled = with_contrast(diffusivity, 2 * diffusivity.contrast).g(4 * x)
             if not np.allclose(doubled, values, rtol=1e-6, atol=1e-9):
                 raise ValueError("diffusivity.g with an attribute contrast must be a function of "
-                                 "x / contrast**2, on which the derivative by the contrast rests")
+                                 "x / contrast**2, on which the derivative with respect to the "
+                                 "contrast rests")
     return diffusivity

@@ -1,52 +1,74 @@
-"""Couplings: how the structure J of an image becomes the tensor D of the flux Phi = D K u.
+"""Couplings: which function of the structure tensor J the diffusion tensor D of the flux D K u is.
 
-A flux offers
-    tensor(structure)   planes (g,) for D = g I, or 2 D = [[m + d, o], [o, m - d]] as (m, d, o),
-                        from J = structure() or 2 g(J) = structure(rule, factor), see `operators`,
-                        whose result it may change
-    derivative(structure, correlation)
-                        D'(J)[B], in the form of D: the Frechet derivative of D at J, which is
-                        symmetric and so its own adjoint, from J = structure(), B = correlation()
-    energy(structure)   the density whose derivative by J is D
-and says by `mixed` what J_12 counts, or by None that it needs no more than the trace of J.
+The fluxes of this file differ in what they make of the eigenvalues of J, or of its trace;
+everything else about tensors stands in `tensors`. Where kernels know a flux, they compute D = g(J)
+row by row, by the formulas of `pdenet.kernels.cell_formulas`, instead of the methods here.
 """
 
-import math
+import copy
+import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 
-from ..kernels.cell_rows import NEAR
+from . import tensors
 from ..checks import check_count
-from .diffusivities import Exponential, check_diffusivity, is_compiled
+from .diffusivities import Diffusivity, Exponential, check_diffusivity, is_compiled
+from .diffusivities import replace_by_response
 
-__all__ = ["Isotropic", "Anisotropic", "Uncoupled", "Orientations"]
+__all__ = ["Isotropic", "Anisotropic", "Uncoupled", "Orientations", "COUPLINGS", "Flux"]
+
+
+class Flux(Protocol):
+    """What a diffusion block asks of a flux: any object with these members is one.
+
+    J, D, and directions B are arrays of planes of the image's type, of shape (k, ...): k = 1 where
+    `mixed` is None, the trace of J and g for D = g I; else k = 3, (m, d, o) for [[m+d, o], [o,
+    m-d]]. D must satisfy 0 <= D <= I. `pdenet.testing.check_flux` checks what is said here.
+
+    Attributes
+    ----------
+    mixed : float or None
+        What J_12 counts: 1, or 0 where D needs the diagonal of J alone; None where it needs no more
+        than the trace.
+    diffusivity : Diffusivity
+        Whose attribute `contrast`, where it has one, the network can learn.
+    """
+
+    mixed: ClassVar[float | None]
+    diffusivity: Diffusivity
+
+    def tensor(self, structure: np.ndarray) -> np.ndarray:
+        """D, which may be written over J."""
+
+    def derivative(self, structure: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        """D'(J)[B], the Frechet derivative of D at J in the direction B; it is symmetric, so it is
+        its own adjoint. With mixed = 0 the entry 12 of B counts nothing."""
+
+    def density(self, structure: np.ndarray) -> np.ndarray:
+        """The energy density, shape (...), whose derivative with respect to J is D."""
 
 
 @dataclass(frozen=True)
 class _Flux:
-    diffusivity: object
+    """A flux with a diffusivity."""
+
+    diffusivity: Diffusivity
 
     mixed: ClassVar[float | None] = None
 
     def __post_init__(self):
         check_diffusivity(self.diffusivity)
 
-    def _respond(self, x):
-        """x <- g(x)."""
-        if is_compiled(self.diffusivity):
-            self.diffusivity.respond(x)
-        else:
-            x[...] = self.diffusivity.g(x)
-
     @property
-    def compiled(self):
-        """Whether kernels know the flux, by the rule of its diffusivity and by `mixed`."""
+    def compiled(self) -> bool:
+        """Whether kernels know D, as g of J or of its trace, by the law of g and by `mixed`."""
         return is_compiled(self.diffusivity)
 
-    def _by_rule(self, structure):
-        return structure(self.diffusivity.rule, self.diffusivity.factor)
+    def _respond(self, x):
+        """x <- g(x)."""
+        return replace_by_response(self.diffusivity, x)
 
 
 class Isotropic(_Flux):
@@ -58,7 +80,7 @@ class Isotropic(_Flux):
 
     Parameters
     ----------
-    diffusivity : object
+    diffusivity : Diffusivity
         With methods g, derivative, potential; see `Exponential`.
 
     Examples
@@ -69,80 +91,37 @@ class Isotropic(_Flux):
     """
 
     def tensor(self, structure):
-        if self.compiled:
-            return self._by_rule(structure)
-        g = structure()
-        self._respond(g)
-        return g
+        return self._respond(structure)
 
-    def derivative(self, structure, correlation):
+    def derivative(self, structure, direction):
         """g'(tr J) tr B."""
-        return self.diffusivity.derivative(structure()) * correlation()
+        return self.diffusivity.derivative(structure) * direction
 
-    def energy(self, structure):
-        return self.diffusivity.potential(structure()[0])
+    def density(self, structure):
+        return self.diffusivity.potential(structure[0])
 
 
 class _Directional(_Flux):
-    """D with the eigenvectors of J: a subclass maps the eigenvalues nu of J to mu, those of D.
+    """D with the eigenvectors of J; a subclass says what becomes of the eigenvalues nu (2, ...).
 
-    `_map_eigenvalues` does it in place; `_slopes` has the derivatives of mu_1 by nu_1, of mu_1
-    by nu_2, which is that of mu_2 by nu_1, and of mu_2 by nu_2.
+    `_map(nu)` gives those of D, mu, and may change its argument; `_slopes(nu)` the derivatives of
+    mu_1 with respect to nu_1, of mu_1 with respect to nu_2, which is that of mu_2 with respect to
+    nu_1, and of mu_2 with respect to nu_2; `_density(nu)` the energy density.
     """
 
     mixed = 1.0
 
     def tensor(self, structure):
-        m, d, o = tensor = structure()
-        nu, r = _eigenvalues(tensor)
-        self._map_eigenvalues(nu)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            factor = np.where(r > 0, (nu[0] - nu[1]) / r, 0)
-        np.add(nu[0], nu[1], out=m)
-        d *= factor
-        o *= factor
-        return tensor
+        return tensors.matrix_function(structure, self._map)
 
-    def derivative(self, structure, correlation):
-        """Daleckii and Krein's formula in the eigenvectors of J: the eigenvalues mu of D change
-        by B's diagonal there, d mu / d nu; the eigenvectors by B's mixed entry times the
-        divided difference of mu.
-        """
-        m, d, o = structure = structure()
-        b, p, q = correlation()
-        nu, r = _eigenvalues(structure)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            along, across = np.where(r > 0, d / r, 1), np.where(r > 0, o / r, 0)
-        parallel, mixed = along * p + across * q, along * q - across * p
-        s11, s12, s22 = slopes = self._slopes(nu)
-        first, second = b + parallel, b - parallel
-        first, second = s11 * first + s12 * second, s12 * first + s22 * second
-        mixed *= 2 * self._divided_difference(nu, r, slopes)
-        change = first - second
-        return np.stack([first + second, change * along - mixed * across,
-                         change * across + mixed * along])
+    def derivative(self, structure, direction):
+        """The derivative of the matrix function, see `tensors.frechet_derivative`."""
+        m, d, o = direction
+        return tensors.frechet_derivative(structure, (m, d, m.dtype.type(self.mixed) * o),
+                                          self._map, self._slopes)
 
-    def _divided_difference(self, nu, r, slopes):
-        """(mu_1 - mu_2) / (nu_1 - nu_2): where the quotient would lose digits, the mean of the
-        derivative between, by Gauss' rule of two points, which has an error of fourth order."""
-        mu, (s11, _, s22) = nu.copy(), slopes
-        self._map_eigenvalues(mu)
-        near = np.abs(s11 - s22) <= NEAR[nu.itemsize // 8] * (np.abs(s11) + np.abs(s22))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            quotient = np.where(r > 0, (mu[0] - mu[1]) / (2 * r), 0)
-        middle, radius = (nu[0] + nu[1]) / 2, (nu[0] - nu[1]) / nu.dtype.type(2 * math.sqrt(3))
-        s11, s12, s22 = self._slopes(np.stack([middle + radius, middle - radius]))
-        return np.where(near, (s11 + s22) / 2 - s12, quotient)
-
-    def energy(self, structure):
-        return self._density(_eigenvalues(structure())[0])
-
-
-def _eigenvalues(tensor):
-    """The eigenvalues (m + r, m - r), the latter cut at 0, and r."""
-    m, d, o = tensor
-    r = np.sqrt(d * d + o * o)
-    return np.stack([m + r, np.maximum(m - r, 0)]), r
+    def density(self, structure):
+        return self._density(tensors.eigenvalues(structure))
 
 
 class Anisotropic(_Directional):
@@ -154,7 +133,7 @@ class Anisotropic(_Directional):
 
     Parameters
     ----------
-    diffusivity : object
+    diffusivity : Diffusivity
         With methods g, derivative, potential; see `Exponential`.
 
     Examples
@@ -164,11 +143,8 @@ class Anisotropic(_Directional):
     Anisotropic(diffusivity=Rational(contrast=5.0))
     """
 
-    def tensor(self, structure):
-        return self._by_rule(structure) if self.compiled else super().tensor(structure)
-
-    def _map_eigenvalues(self, nu):
-        self._respond(nu)
+    def _map(self, nu):
+        return self._respond(nu)
 
     def _slopes(self, nu):
         first, second = self.diffusivity.derivative(nu)
@@ -178,16 +154,16 @@ class Anisotropic(_Directional):
         return self.diffusivity.potential(nu).sum(axis=0)
 
 
-class Uncoupled(_Flux):
+class Uncoupled(Anisotropic):
     """D = diag(g(J11), g(J22)): the counterpart of Section 6, against Design Principle 1.
 
-    Each component of the gradient is activated by itself, so the model smooths along
-    structures that are parallel to the axes and along no others; scales are still coupled.
-    It exists for comparison. Energy density Psi(J11) + Psi(J22).
+    It is the matrix function of J's diagonal alone. Each component of the gradient is activated by
+    itself, so the model smooths along structures that are parallel to the axes and along no others;
+    scales are still coupled. It exists for comparison. Energy density Psi(J11) + Psi(J22).
 
     Parameters
     ----------
-    diffusivity : object
+    diffusivity : Diffusivity
         With methods g, derivative, potential; see `Exponential`.
 
     Examples
@@ -197,29 +173,7 @@ class Uncoupled(_Flux):
     Uncoupled(diffusivity=Rational(contrast=5.0))
     """
 
-    mixed = 0.0  # the matrix function of J's diagonal acts on each of its entries by itself
-
-    def tensor(self, structure):
-        if self.compiled:
-            return self._by_rule(structure)
-        m, d, o = tensor = structure()
-        diagonal = np.stack([m + d, m - d])
-        self._respond(diagonal)
-        np.add(*diagonal, out=m)
-        np.subtract(*diagonal, out=d)
-        o[:] = 0
-        return tensor
-
-    def derivative(self, structure, correlation):
-        """diag(g'(J11) B11, g'(J22) B22)."""
-        (m, d, _), (b, p, _) = structure(), correlation()
-        first, second = (self.diffusivity.derivative(np.stack([m + d, m - d]))
-                         * np.stack([b + p, b - p]))
-        return np.stack([first + second, first - second, np.zeros_like(first)])
-
-    def energy(self, structure):
-        m, d, _ = structure()
-        return self.diffusivity.potential(m + d) + self.diffusivity.potential(m - d)
+    mixed = 0.0
 
 
 @dataclass(frozen=True)
@@ -240,7 +194,7 @@ class Orientations(_Directional):
 
     Parameters
     ----------
-    diffusivity : object
+    diffusivity : Diffusivity
         With methods g, derivative, potential; see `Exponential`.
     angles : int, optional
         Number of angles in [0, pi/2] for the trapezoidal rule, >= 2.
@@ -265,7 +219,7 @@ class Orientations(_Directional):
         super().__post_init__()
         object.__setattr__(self, "angles", check_count("angles", self.angles, least=2))
 
-    def _map_eigenvalues(self, nu):
+    def _map(self, nu):
         if type(self.diffusivity) is Exponential:
             from scipy import special  # only here, as it would double the start of every filter
 
@@ -276,19 +230,19 @@ class Orientations(_Directional):
             along, across = special.i0e(nu[0]), special.i1e(nu[0])
             nu[0] = nu[1] * (along - across)
             nu[1] *= along + across
-            return
+            return nu
         mu = np.zeros_like(nu)
         for weight, across, x in self._quadrature(nu):
             self._respond(x)
             mu[0] += nu.dtype.type(2 * weight * across) * x
             mu[1] += nu.dtype.type(2 * weight * (1 - across)) * x
-        nu[...] = mu
+        return mu
 
     def _slopes(self, nu):
         if type(self.diffusivity) is Exponential:
             from scipy import special
 
-            # With I0' = I1 and I1' = I0 - I1 / x, at x as above.
+            # With I0' = I1 and I1' = I0 - I1 / x, at the same x as in `_map`.
             rate = nu.dtype.type(1 / (4 * self.diffusivity.contrast**2))
             x = rate * (nu[0] - nu[1])
             along, across = special.i0e(x), special.i1e(x)
@@ -316,3 +270,15 @@ class Orientations(_Directional):
             across = np.cos(theta)**2
             x = nu.dtype.type(across) * nu[0] + nu.dtype.type(1 - across) * nu[1]
             yield weight, across, x
+
+
+COUPLINGS = {"isotropic": Isotropic, "anisotropic": Anisotropic, "uncoupled": Uncoupled}
+
+
+def with_diffusivity(flux, diffusivity):
+    """The same flux with another diffusivity."""
+    if dataclasses.is_dataclass(flux):
+        return dataclasses.replace(flux, diffusivity=diffusivity)
+    changed = copy.copy(flux)
+    changed.diffusivity = diffusivity
+    return changed

@@ -1,51 +1,76 @@
-"""Differential operators K, the structure K u K u' and K' Phi beside each other.
+"""Differential operators K: the structure tensor K u (K u)', the divergence K' M(D) K, and
+adjoints."""
 
-An operator offers
-    structure(v, weights, mixed, work, rule, factor)
-        of J = sum_n w_n K v_n (K v_n)' the tensor [[m + d, o], [o, m - d]] as planes (m, d, o), or
-        the trace as a plane (1, ...), if mixed is None; with the rule of a diffusivity g already
-        2 g of the tensor, of its diagonal alone for mixed = 0, or g of the trace
-    diffuse(v, tensor, scale, add, out, work)
-        out_n = scale K' M(D) K v_n, added to out_n if add; D = g I for planes (g,), or
-        2 D = (m, d, o), or a `Response`, where a kernel computes D as it goes (`fused`)
-    correlation(v, z, weights, tensor, work)
-        its adjoint by D: B, with sum_n w_n (K z_n)' M(D) K v_n = tr(B D) everywhere, in the form
-        of a structure: the trace, if D is a multiple of the identity, or (m, d, o)
-    pull(v, z, weights, steers, tensor, change, out, steered, work)
-        its adjoint by v, and that of the structure: out_n = K' (M(D) K z_n + M(C) K v_n), M(C)
-        linear in C, for tensors D and C as planes, or a `Response` and None. Where other layers
-        a_n steer, not v, the second term is theirs: steered_n = K' M(C) K a_n. Returns the
-        sums of (K v_n)' M(D) K z_n and of (K a_n)' M(C) K a_n / 2 over the image
-    symbol              of K' K: coefficients c_ji of Y^j X^i, X = sin(xi/2)^2, Y = sin(eta/2)^2
-    integrate(density)  the sum over the image of a density given where K lives
-    reach               pixels from which K' M K gathers in each direction
-and knows whether it has a full structure tensor (`directional`). `work` holds work arrays.
-"""
-
+import functools
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..kernels import cell_rows as cells, planes as kernels, gaussian as stencils
 from ..checks import check_number
+from ..kernels import laws, planes, second_order
+from ..kernels.cell_formulas import Stencil
+from ..kernels.planes import Source
 
-__all__ = ["Gradient", "Laplacian", "Hessian"]
+__all__ = ["Gradient", "Laplacian", "Hessian", "SampledOperator", "Operator"]
 
 
-class Response(NamedTuple):
-    """The tensor D = g(J) by what it is computed from: layers that steer, and the rule of g."""
+class Operator(Protocol):
+    """What a diffusion block asks of an operator: any object with these members is one.
 
-    steers: Any
-    weights: Any
-    rule: int
-    factor: float
+    Layers v are arrays of shape (N, H, W), and `strength` has their strengths w_n, (N,). A tensor
+    is an array of planes where K lives: (1, ...), g for D = g I, or (3, ...), (m, d, o) for the
+    tensor [[m+d, o], [o, m-d]]; a flux decides by `mixed`, see `Flux`. `work` is a `Workspace`, in
+    whose arrays results may lie. `pdenet.testing.check_operator` checks what is said here.
+
+    Attributes
+    ----------
+    directional : bool
+        Whether it has a structure tensor, and not its trace alone.
+    reach : int
+        Pixels from which K' M K gathers in each direction.
+    """
+
+    directional: bool
+    reach: int
+
+    @property
+    def symbol(self) -> np.ndarray:
+        """Of K' K: coefficients c_ji of Y^j X^i, X = sin(xi/2)^2, Y = sin(eta/2)^2, for frequencies
+        xi along rows and eta along columns, rad per pixel."""
+
+    def structure(self, v, strength, mixed, work) -> np.ndarray:
+        """J = sum_n w_n K v_n (K v_n)', its entry 12 times `mixed`; its trace where that is
+        None."""
+
+    def diffuse(self, v, tensor, scale, add, out, work) -> None:
+        """out_n = scale K' M(D) K v_n, added to out_n if add. M(D) is linear in D >= 0."""
+
+    def correlation(self, v, z, strength, tensor, work) -> np.ndarray:
+        """B, in the form of a structure, with sum_n w_n (K z_n)' M(D) K v_n = tr(B D) at each
+        place: the adjoint of `diffuse` with respect to D, for this D."""
+
+    def diffuse_adjoint(self, v, z, strength, steers, tensor, change, out, steered, work
+                        ) -> tuple[np.ndarray, np.ndarray]:
+        """The adjoint of `diffuse` with respect to v, and to the structure of the layers that
+        steer, for their cotangents: out_n = K' (M(D) K z_n + M(C) K v_n), C = `change`.
+
+        Where other layers a_n steer than v, `steers` is another array, and the second term is
+        theirs: steered_n = K' M(C) K a_n. `out` may be z. Returns the sums of (K v_n)' M(D) K z_n
+        and of (K a_n)' M(C) K a_n / 2 over the image, (N,) each.
+        """
+
+    def integrate(self, density: np.ndarray) -> float:
+        """The sum over the image of a density, a plane where K lives."""
+
+
+class DeferredTensor(NamedTuple):
+    """D = g(J), which a kernel computes as it goes, by what it is computed from."""
+
+    steers: np.ndarray  # the layers that steer
+    strength: np.ndarray
+    law: laws.Law
     mixed: float | None
-
-
-def as_number(mixed, dtype):
-    """As kernels take it: None, the scalar diffusivity, has kernels of its own."""
-    return None if mixed is None else dtype.type(mixed)
 
 
 @dataclass(frozen=True)
@@ -82,53 +107,45 @@ class Gradient:
     alpha: float = 0.41
     gamma: float = 0.0
 
-    directional = fused = True
+    directional = True
+    fused = True  # its tensor may be a `DeferredTensor`
     reach = 1
 
     def __post_init__(self):
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.5))
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma, least=0.0, most=1.0))
 
-    def structure(self, v, weights, mixed, work, rule=cells.NONE, factor=1.0):
+    def stencil(self, dtype) -> Stencil:
+        """As kernels for images of this type take alpha and gamma."""
+        return _stencil(self.alpha, self.gamma, dtype)
+
+    def structure(self, v, strength, mixed, work):
+        return self.tensor(v, strength, _no_source(v.dtype).law, mixed, work)
+
+    def tensor(self, v, strength, law, mixed, work):
+        """D = g(J), or g of the trace, in one pass."""
         rows, columns = v.shape[1:]
         out = work.array("structure", (1 if mixed is None else 3, rows + 1, columns + 1), v.dtype)
-        number = v.dtype.type
-        kernels.structure(v, weights, rule, number(factor), as_number(mixed, v.dtype),
-                          number(self.alpha), out)
+        planes.tensor(v, strength, law, _number(mixed, v.dtype), self.stencil(v.dtype).twist, out)
         return out
 
     def diffuse(self, v, tensor, scale, add, out, work):
-        number = v.dtype.type
-        planes, response = self._either(v, tensor)
-        kernels.diffuse(v, planes, *response, number(self.alpha), number(self.gamma),
-                        number(scale), add, out)
+        planes.diffuse(v, *_by_kernel(v, tensor), self.stencil(v.dtype), v.dtype.type(scale), add,
+                       out)
 
-    def correlation(self, v, z, weights, tensor, work):
+    def correlation(self, v, z, strength, tensor, work):
         out = work.array("correlation", tensor.shape, v.dtype)
-        number = v.dtype.type
-        mixed = None if len(tensor) == 1 else number(1)
-        kernels.correlate(v, z, weights, tensor, mixed, number(self.alpha), number(self.gamma), out)
+        planes.correlate(v, z, strength, tensor, _number(None if len(tensor) == 1 else 1, v.dtype),
+                         self.stencil(v.dtype), out)
         return out
 
-    def pull(self, v, z, weights, steers, tensor, change, out, steered, work):
-        number = v.dtype.type
-        planes, response = self._either(v, tensor)
+    def diffuse_adjoint(self, v, z, strength, steers, tensor, change, out, steered, work):
+        held, source, mixed = _by_kernel(v, tensor)
+        source = source._replace(layers=v[:0] if steers is v else steers)
         along, across = np.zeros(len(v)), np.zeros(len(steers))
-        kernels.pull(v, z, weights, planes, change,
-                     *response._replace(steers=v[:0] if steers is v else steers),
-                     number(self.alpha), number(self.gamma), along, across, out, steered)
+        planes.diffuse_adjoint(v, z, strength, held, change, source, mixed, self.stencil(v.dtype),
+                               (along, across), (out, steered))
         return along, across
-
-    @staticmethod
-    def _either(v, tensor):
-        """The planes of D, or None and what it is computed from, as kernels take it."""
-        number = v.dtype.type
-        if not isinstance(tensor, Response):
-            return tensor, Response(v[:0], np.ones(0, v.dtype), cells.NONE, number(1),
-                                    None if len(tensor) == 1 else number(1))
-        steers = v[:0] if tensor.steers is v else tensor.steers
-        return None, tensor._replace(steers=steers, factor=number(tensor.factor),
-                                     mixed=as_number(tensor.mixed, v.dtype))
 
     @property
     def symbol(self):
@@ -143,41 +160,81 @@ class Gradient:
         return float(weighted.sum())
 
 
-class _SecondOrder:
-    """What the scalar second-order operators share: samples at the pixels, K u by `_apply`."""
+@functools.lru_cache(64)
+def _stencil(alpha, gamma, dtype):
+    number = dtype.type
+    return Stencil(number(2) * (number(1) - number(2) * number(alpha)), number(gamma))
 
-    directional = fused = False
-    reach = 2
 
-    def structure(self, v, weights, mixed, work, rule=cells.NONE, factor=1.0):
+@functools.lru_cache
+def _no_source(dtype):
+    """The source of a tensor that is given as planes."""
+    return Source(np.empty((0, 0, 0), dtype), np.ones(0, dtype), laws.Law(laws.NONE, dtype.type(1)))
+
+
+def _number(mixed, dtype):
+    """As kernels take `mixed`: None selects other code than a number."""
+    return None if mixed is None else dtype.type(mixed)
+
+
+def _by_kernel(v, tensor) -> tuple[Any, Source, Any]:
+    """The tensor as kernels take it: planes or None, its source, and `mixed`."""
+    if isinstance(tensor, DeferredTensor):
+        steers = v[:0] if tensor.steers is v else tensor.steers
+        return None, Source(steers, tensor.strength, tensor.law), _number(tensor.mixed, v.dtype)
+    return tensor, _no_source(v.dtype), _number(None if len(tensor) == 1 else 1, v.dtype)
+
+
+class SampledOperator:
+    """A scalar operator on pixels by its samples: a subclass adds an operator in a few lines.
+
+    The samples of a plane v (H, W) are k planes (k, H, W), of which each counts c_k times; K' K,
+    the flux and all adjoints follow from
+
+    * `apply(v, work)`: the samples, in an array that is this method's own until its next call;
+    * `apply_adjoint(flux, scale, out)`: out += scale sum_k c_k K_k' flux_k;
+    * `counts`: c_k, (k,), `symbol` and `reach`: see `Operator`.
+    """
+
+    directional = False
+    counts: tuple[int, ...] = (1,)
+
+    def apply(self, v, work):
+        raise NotImplementedError(f"{type(self).__name__} must define apply")
+
+    def apply_adjoint(self, flux, scale, out):
+        raise NotImplementedError(f"{type(self).__name__} must define apply_adjoint")
+
+    def structure(self, v, strength, mixed, work):
+        """sum_n w_n sum_k c_k samples^2."""
         out = work.array("structure", (1,) + v.shape[1:], v.dtype)
         out[:] = 0
-        for plane, weight in zip(v, weights, strict=True):
-            for sample, count in zip(self._apply(plane, work), self._counts, strict=True):
+        for plane, weight in zip(v, strength, strict=True):
+            for sample, count in zip(self.apply(plane, work), self.counts, strict=True):
                 np.square(sample, out=sample)
                 sample *= weight * v.dtype.type(count)
                 out[0] += sample
-        kernels.respond(rule, v.dtype.type(factor), False, out.reshape(-1))
         return out
 
     def diffuse(self, v, tensor, scale, add, out, work):
         for plane, target in zip(v, out, strict=True):
-            flux = self._apply(plane, work)
+            flux = self.apply(plane, work)
             flux *= tensor
             if not add:
                 target[:] = 0
-            self._apply_adjoint(flux, v.dtype.type(scale), target)
+            self.apply_adjoint(flux, v.dtype.type(scale), target)
 
-    def correlation(self, v, z, weights, tensor, work):
+    def correlation(self, v, z, strength, tensor, work):
         out = work.array("correlation", tensor.shape, v.dtype)
         out[:] = 0
-        for plane, other, weight in zip(v, z, weights, strict=True):
-            pairs = zip(self._counts, self._apply(plane, work).copy(), self._apply(other, work),
+        for plane, other, weight in zip(v, z, strength, strict=True):
+            pairs = zip(self.counts, self.apply(plane, work).copy(), self.apply(other, work),
                         strict=True)
             out[0] += weight * sum(count * a * b for count, a, b in pairs)
         return out
 
-    def pull(self, v, z, weights, steers, tensor, change, out, steered, work):
+    def diffuse_adjoint(self, v, z, strength, steers, tensor, change, out, steered, work):
+        """By `diffuse` alone, as K' g K is its own transpose."""
         term = work.array("term", steers.shape, v.dtype)
         self.diffuse(steers, change, 1, False, term, work)
         across = (steers * term).sum((1, 2), dtype=np.float64) / 2
@@ -194,8 +251,8 @@ class _SecondOrder:
 
 
 @dataclass(frozen=True)
-class Laplacian(_SecondOrder):
-    """The Laplacian u_xx + u_yy on nine pixels, K = K' = dxx + dyy + alpha dxx dyy.
+class Laplacian(SampledOperator):
+    """The Laplacian u_xx + u_yy on nine pixels, K = K' = dxx + dyy + alpha dxx dyy, eq. (11).
 
     Parameters
     ----------
@@ -218,19 +275,19 @@ class Laplacian(_SecondOrder):
 
     alpha: float = 1 / 6
 
-    _counts = (1,)
+    reach = 2
 
     def __post_init__(self):
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.25))
 
-    def _apply(self, v, work):
+    def apply(self, v, work):
         out = work.array("samples", (1,) + v.shape, v.dtype)
         out[:] = 0
-        stencils.laplacian(v, v.dtype.type(self.alpha), v.dtype.type(1), out[0])
+        second_order.laplacian(v, v.dtype.type(self.alpha), v.dtype.type(1), out[0])
         return out
 
-    def _apply_adjoint(self, flux, scale, out):
-        stencils.laplacian(flux[0], flux.dtype.type(self.alpha), scale, out)
+    def apply_adjoint(self, flux, scale, out):
+        second_order.laplacian(flux[0], flux.dtype.type(self.alpha), scale, out)
 
     @property
     def symbol(self):
@@ -240,8 +297,8 @@ class Laplacian(_SecondOrder):
 
 
 @dataclass(frozen=True)
-class Hessian(_SecondOrder):
-    """The Hessian (u_xx, u_xy, u_yx, u_yy) of eq. (14), the mixed derivative centred.
+class Hessian(SampledOperator):
+    """The Hessian (u_xx, u_xy, u_yx, u_yy) of eq. (13) and eq. (14), the mixed derivative centred.
 
     A one-sided mixed difference would treat the two diagonals differently; the centred one
     keeps rotations by 90 degrees exact.
@@ -253,15 +310,16 @@ class Hessian(_SecondOrder):
     Hessian()
     """
 
-    _counts = (1, 2, 1)  # u_xy stands for itself and u_yx
+    counts = (1, 2, 1)  # u_xy stands for itself and u_yx
+    reach = 2
 
-    def _apply(self, v, work):
+    def apply(self, v, work):
         out = work.array("samples", (3,) + v.shape, v.dtype)
-        stencils.hessian(v, out)
+        second_order.hessian(v, out)
         return out
 
-    def _apply_adjoint(self, flux, scale, out):
-        stencils.hessian_adjoint(flux, scale, out)
+    def apply_adjoint(self, flux, scale, out):
+        second_order.hessian_adjoint(flux, scale, out)
 
     @property
     def symbol(self):

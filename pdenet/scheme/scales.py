@@ -1,13 +1,13 @@
-"""The scales of a model: Gaussian smoothing G_l, trainable weights beta_l, measure omega_l."""
+"""The scales of a model: Gaussian smoothing G_l, trainable weights beta_l, step sizes omega_l."""
 
 import functools
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ..kernels import gaussian as stencils
 from ..checks import check_count, check_number
+from ..kernels import gaussian
 
 __all__ = ["ScaleSpace"]
 
@@ -19,8 +19,8 @@ TRUNCATE = 4.0  # standard deviations after which the sampled Gaussian ends
 class ScaleSpace:
     """Discrete scales sigma_l with weights beta_l: the operators beta_l G_l, l = 1, ..., L.
 
-    The integral over scales in eq. (32) and eq. (34) becomes a sum with the measure
-    omega_l = sigma_{l+1} - sigma_l of eq. (36), so that scale l counts with
+    The integral over scales in eq. (32) and eq. (34) becomes a sum with the step sizes
+    omega_l = sigma_{l+1} - sigma_l of eq. (36), so that scale l counts with the strength
     w_l = omega_l beta_l**2. The printed scheme has omega_l in the outer sum alone; here it
     stands in both sums, as in the integrals, because only then the step descends an energy.
 
@@ -55,8 +55,8 @@ class ScaleSpace:
     array([ 0.4 ,  0.63,  1.  ,  1.59,  2.52,  3.99,  6.31, 10.  ])
     """
 
-    sigmas: Any
-    weights: Any = None
+    sigmas: npt.ArrayLike
+    weights: npt.ArrayLike | None = None
     omega: np.ndarray = field(init=False)
 
     def __post_init__(self):
@@ -73,12 +73,14 @@ class ScaleSpace:
         if squares.size < weights.size or squares.max() < 1e-30:
             raise ValueError(f"weights must be at most 1e15 and not all below 1e-15; got "
                              f"{weights.tolist()}")
-        for name, value in [("sigmas", sigmas), ("weights", weights), ("omega", _measure(sigmas))]:
+        for name, value in (("sigmas", sigmas), ("weights", weights),
+                            ("omega", _step_sizes(sigmas))):
             value.flags.writeable = False
             object.__setattr__(self, name, value)
 
     @classmethod
-    def exponential(cls, smallest, largest, count, weights=None):
+    def exponential(cls, smallest: float, largest: float, count: int,
+                    weights: npt.ArrayLike | None = None) -> "ScaleSpace":
         """`count` scales from `smallest` to `largest` (pixels, > 0) in constant ratio."""
         count = check_count("count", count, least=1)
         smallest = check_number("smallest", smallest, above=0.0)
@@ -89,7 +91,7 @@ class ScaleSpace:
         return cls(np.geomspace(smallest, largest, count), weights)
 
     @functools.cached_property
-    def measure(self):
+    def strength(self) -> np.ndarray:
         """w_l = omega_l beta_l**2, shape (L,)."""
         return self.omega * self.weights**2
 
@@ -99,7 +101,8 @@ class ScaleSpace:
         return max(map(_radius, self.sigmas))
 
     def smooth(self, u, work):
-        """v_n = G_l u_m for all channels m and scales l: (M, H, W) to layers (M L, H, W)."""
+        """v_n = G_l u_m for all channels m and scales l: planes (M, H, W) to layers (M L, H, W),
+        which a workspace holds; u itself for the single scale sigma = 0."""
         if self.sigmas.size == 1 and self.reach == 0:
             return u
         v = work.array("layers", (u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
@@ -107,14 +110,15 @@ class ScaleSpace:
             self._apply(channel[np.newaxis], np.ones(self.sigmas.size), False, scales, work)
         return v.reshape((-1,) + u.shape[1:])
 
-    def add_adjoint(self, layers, scale, out, work):
-        """out_m += scale sum_l w_l G_l v_ml, as G_l is its own transpose, for layers v_n."""
+    def add_adjoint(self, layers, factor, out, work):
+        """out_m += factor sum_l w_l G_l v_ml for layers v_n: the adjoint of `smooth`, as G_l is its
+        own transpose, with the strengths."""
         for target, scales in zip(out, layers.reshape(len(out), -1, *out.shape[1:]), strict=True):
-            self._apply(scales, scale * self.measure, True, target[np.newaxis], work)
+            self._apply(scales, factor * self.strength, True, target[np.newaxis], work)
 
     def _apply(self, v, factors, add, out, work):
-        stencils.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype), add,
-                        *stencils.scratch_for(v, out, self.reach, work), out)
+        gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype), add,
+                        *gaussian.scratch_for(v, out, self.reach, work), out)
 
     @functools.cached_property
     def _radii(self):
@@ -125,7 +129,7 @@ class ScaleSpace:
         """The sampled Gaussians from their centres to one side: shape (L, reach + 1)."""
         taps = np.zeros((self.sigmas.size, self.reach + 1))
         for row, sigma, radius in zip(taps, self.sigmas, self._radii, strict=True):
-            row[:radius + 1] = gaussian(sigma)[radius:]
+            row[:radius + 1] = sampled_gaussian(sigma)[radius:]
         return taps
 
     def symbol(self, frequencies):
@@ -134,7 +138,7 @@ class ScaleSpace:
 
 
 @functools.lru_cache(256)
-def gaussian(sigma):
+def sampled_gaussian(sigma):
     """The sampled Gaussian of standard deviation sigma, cut off and normalised to sum 1."""
     radius = _radius(sigma)
     if radius == 0:
@@ -147,17 +151,19 @@ def gaussian(sigma):
 
 @functools.lru_cache(256)
 def _symbol(sigma, frequencies):
-    """Of one Gaussian. Training asks at each of its updates, mostly for the same frequencies."""
-    half = gaussian(sigma)[_radius(sigma):]
+    """Those factors of one Gaussian, kept: training asks for the same frequencies again and
+    again."""
+    half = sampled_gaussian(sigma)[_radius(sigma):]
     angles = np.outer(np.arange(1, half.size), np.frombuffer(frequencies))
     return half[0] + 2 * half[1:] @ np.cos(angles)
 
 
 def _radius(sigma):
+    """Pixels from the centre of a sampled Gaussian to its end."""
     return int(TRUNCATE * sigma + 0.5)
 
 
-def _measure(sigmas):
+def _step_sizes(sigmas):
     """omega_l = sigma_{l+1} - sigma_l, the sequence continued by one."""
     if sigmas.size == 1:
         return np.ones(1)

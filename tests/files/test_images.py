@@ -11,7 +11,7 @@ import pdenet
 from pdenet.commands import main as cli
 from pdenet.files import images as imagefiles
 
-from .test_cli import COLOUR, GREY, RNG, fails, here
+from ..commands.test_main import COLOUR, GREY, RNG, fails, here
 
 assert here  # a fixture
 

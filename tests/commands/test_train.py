@@ -11,10 +11,8 @@ import time
 import pytest
 
 import pdenet
-from pdenet.commands import train as experiments
-from pdenet.network import saved as parameterfiles
-from pdenet.experiments import peers
 from pdenet.commands.main import main
+from pdenet.network.pretrained import PRETRAINED
 
 SMALL = ["--images", "2", "--batch-size", "1", "--quiet"]
 
@@ -82,7 +80,7 @@ def test_figure4_draws_and_tabulates(tmp_path, capsys):
     assert main(options) == 0
     out = capsys.readouterr().out
     rows = list(csv.reader(table.read_text().splitlines()))
-    assert rows[0] == ["angle", *parameterfiles.PRETRAINED, "mine"]
+    assert rows[0] == ["angle", *PRETRAINED, "mine"]
     assert len(rows) == 20 and picture.read_bytes().startswith(b"\x89PNG")
     mean, variance = ([float(x) for x in row[1:]] for row in rows[-2:])
     assert mean[1] > mean[0] > mean[5]
@@ -131,11 +129,6 @@ def test_mistakes(arguments, message, tmp_path, monkeypatch, capsys):
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1
     assert not list(tmp_path.iterdir())
-
-
-def test_names_are_those_of_the_package():
-    assert experiments.MODELS == parameterfiles.PRETRAINED
-    assert experiments.PEERS == tuple(peers.PEERS)
 
 
 def test_figure4_of_a_file_that_is_none(tmp_path, monkeypatch, capsys):

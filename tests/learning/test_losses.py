@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import pdenet
+from pdenet.execution.workers import Workers
 from pdenet.learning.losses import Unbiased
-from pdenet.execution.tiles import Workers
+from pdenet.network import adjoint
 
 SIGMA = 30.0
 
@@ -21,7 +22,7 @@ def data(count=1, size=64, dtype=np.float64):
 
 def value(net, loss, batch=(0,)):
     with Workers(1) as team:
-        return net.batch_gradient(loss.tasks(batch), team)
+        return adjoint.batch_gradient(net, loss.tasks(batch), team)
 
 
 def test_the_divergence_is_the_trace_of_the_jacobian():

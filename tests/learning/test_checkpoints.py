@@ -13,7 +13,7 @@ import pytest
 import pdenet
 from pdenet.learning.checkpoints import Checkpoint
 
-from .test_training import data, network, steered
+from .test_fit import data, network, steered
 
 
 def run(epochs, path=None, **options):
@@ -146,7 +146,7 @@ def test_a_second_training_on_one_checkpoint_is_refused(tmp_path):
 
 CODE = """
 import pdenet, sys
-from tests.test_checkpoints import run
+from tests.learning.test_checkpoints import run
 run(1000, sys.argv[1], callback=lambda entry: print(entry["epoch"], flush=True))
 """
 

@@ -8,9 +8,9 @@ import pytest
 import pdenet
 from pdenet import DiffusionNetwork, models
 
-from .gradients import networks
-from .table import ALL_MODELS
-from .test_properties import every_model
+from ..gradients import networks
+from ..table import ALL_MODELS
+from ..test_properties import every_model
 
 OWN = {name: (channels, network) for name, channels, network in networks()
        if name.startswith(("steps", "reaction", "tau"))}

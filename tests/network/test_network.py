@@ -11,7 +11,7 @@ import pdenet
 from pdenet import Anisotropic, Exponential, Gradient, Hessian, Isotropic, Laplacian, ScaleSpace
 from pdenet import Uncoupled
 
-from . import naive
+from .. import naive
 
 SHAPE, CONTRAST, TAU = (6, 5), 15.0, 0.05
 ALPHA = 0.41

@@ -2,16 +2,17 @@
 
 import operator
 
+import numba
 import numpy as np
 import pytest
 
-from pdenet.kernels import vectors as lanes
-from pdenet.kernels.compiler import kernel
+from pdenet.kernels import vectors
+from pdenet.kernels.compiler import OPTIONS
 from pdenet.kernels.vectors import BYTES, load, store
 
-ONE = {"neg": operator.neg, "abs": abs, "sqrt": np.sqrt, "exp2": lanes.exp2}
+ONE = {"neg": operator.neg, "abs": abs, "sqrt": np.sqrt, "exp2": vectors.exp2}
 TWO = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
-       "maximum": np.maximum, "quotient": lanes.quotient, "preceding": lanes.preceding}
+       "maximum": np.maximum, "quotient": vectors.quotient, "preceding": vectors.preceding}
 each_type = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -30,14 +31,14 @@ def apply(function, arity):
     else:
         def run(x, y, z, out):
             store(out, 2, function(load(x, 3), load(y, 3), load(z, 3)))
-    return kernel(run), run
+    return numba.njit(**OPTIONS)(run), run
 
 
 @each_type
 @pytest.mark.parametrize("name", [*ONE, *TWO, "fma"])
 def test_operations(name, dtype):
     arity = 1 if name in ONE else 2 if name in TWO else 3
-    function = lanes.fma if name == "fma" else (ONE | TWO)[name]
+    function = vectors.fma if name == "fma" else (ONE | TWO)[name]
     compiled, plain = apply(function, arity)
     x, y, z = numbers(dtype), numbers(dtype, 1), numbers(dtype, 2)
     if name in ("sqrt", "exp2"):
@@ -52,9 +53,9 @@ def test_operations(name, dtype):
 
 @each_type
 def test_numbers_among_lanes_stand_in_every_lane(dtype):
-    @kernel
+    @numba.njit(**OPTIONS)
     def run(x, number, out):
-        store(out, 0, number / (lanes.fma(number, load(x, 0), number) - number))
+        store(out, 0, number / (vectors.fma(number, load(x, 0), number) - number))
 
     x = numbers(dtype, low=0.5)
     out = np.zeros(BYTES // x.itemsize, dtype)
@@ -65,7 +66,7 @@ def test_numbers_among_lanes_stand_in_every_lane(dtype):
 
 @each_type
 def test_quotient_is_zero_where_the_divisor_is(dtype):
-    compiled, _ = apply(lanes.quotient, 2)
+    compiled, _ = apply(vectors.quotient, 2)
     x, y = numbers(dtype), np.maximum(numbers(dtype, 1), 0)
     out = np.full_like(x, 9)
     compiled(x, y, x, out)

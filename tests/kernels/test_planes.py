@@ -6,12 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdenet import (Anisotropic, Gradient, Hessian, Isotropic, Laplacian, Rational, ScaleSpace,
-                    Uncoupled, cells, kernels)
+                    Uncoupled)
+from pdenet.kernels import laws, planes
+from pdenet.kernels.laws import Law
+from pdenet.kernels.workspace import Workspace
 from pdenet.scheme.diffusivities import DIFFUSIVITIES
-from pdenet.scheme.operators import Response
-from pdenet.execution.tiles import Workspace
+from pdenet.scheme.operators import DeferredTensor
 
-from . import naive
+from .. import naive
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 9), (8, 1), (5, 7), (16, 33), (40, 17), (64, 36),
           (36, 70)]
@@ -43,9 +45,9 @@ def test_adjoint_of_smoothing_is_its_transpose_and_adds(shape, sigmas, dtype, to
     scales.add_adjoint(z, 0.5, out, Workspace())
     v = scales.smooth(u, Workspace())
     left = np.vdot((out - u).astype(float), u.astype(float))
-    right = 0.5 * np.vdot(np.tile(scales.measure, 2)[:, np.newaxis, np.newaxis] * v.astype(float),
+    right = 0.5 * np.vdot(np.tile(scales.strength, 2)[:, np.newaxis, np.newaxis] * v.astype(float),
                           z.astype(float))
-    size = scales.measure.sum() * np.linalg.norm(u) * np.linalg.norm(z)
+    size = scales.strength.sum() * np.linalg.norm(u) * np.linalg.norm(z)
     assert abs(left - right) <= 10 * tolerance * size
 
 
@@ -74,10 +76,10 @@ def test_structure(shape, dtype, tolerance):
 def test_divergence_has_the_published_weights(shape, gamma, dtype, tolerance):
     v = random(shape, dtype)
     work = Workspace()
-    j = Gradient(0.2).structure(v[np.newaxis], np.ones(1, dtype), 1.0, work).copy()
-    d = matrices(j)
+    tensor = Gradient(0.2).structure(v[np.newaxis], np.ones(1, dtype), 1.0, work).copy()
+    d = matrices(tensor)
     out = np.zeros_like(v)
-    Gradient(0.2, gamma).diffuse(v[np.newaxis], 2 * j, -1.0, True, out[np.newaxis], work)
+    Gradient(0.2, gamma).diffuse(v[np.newaxis], tensor, -1.0, True, out[np.newaxis], work)
     expected = naive.divergence(d, v.astype(float), 0.2, gamma)
     np.testing.assert_allclose(out, expected, rtol=0, atol=200 * tolerance * np.abs(d).max())
 
@@ -122,10 +124,11 @@ def test_diffusivity_of_tensors_is_the_matrix_function(name, dtype, tolerance):
     g = DIFFUSIVITIES[name](1.5)
     operator, weights = Gradient(0.41), np.ones(4, dtype)
     j = matrices(operator.structure(layers, weights, 1.0, Workspace()))
-    result = operator.structure(layers, weights, 1.0, Workspace(), g.rule, g.factor)
-    np.testing.assert_allclose(matrices(result) / 2, naive.matrix_function(g.g, j), rtol=0,
+    law = g.law(np.dtype(dtype))
+    result = operator.tensor(layers, weights, law, 1.0, Workspace())
+    np.testing.assert_allclose(matrices(result), naive.matrix_function(g.g, j), rtol=0,
                                atol=50 * tolerance)
-    scalar = operator.structure(layers, weights, None, Workspace(), g.rule, g.factor)
+    scalar = operator.tensor(layers, weights, law, None, Workspace())
     np.testing.assert_allclose(scalar[0], g.g(np.trace(j, axis1=-2, axis2=-1)), rtol=0,
                                atol=50 * tolerance)
 
@@ -137,12 +140,13 @@ def test_a_tensor_computed_on_the_way_is_the_same(flux, steers, dtype, tolerance
     v, others = random((3, 21, 37), dtype), random((steers, 21, 37), dtype, 1)
     layers, work, operator = others if steers else v, Workspace(), Gradient(0.3, 0.5)
     weights, g = np.linspace(0.5, 1.5, len(layers)).astype(dtype), Rational(0.7)
-    response = Response(layers, weights, g.rule, g.factor, flux.mixed)
-    planes = operator.structure(layers, weights, flux.mixed, work, g.rule, g.factor)
+    law = g.law(np.dtype(dtype))
+    deferred = DeferredTensor(layers, weights, law, flux.mixed)
+    tensor = operator.tensor(layers, weights, law, flux.mixed, work)
     for add in (False, True):
         on_the_way, held = v.copy(), v.copy()
-        operator.diffuse(v, response, 0.3, add, on_the_way, work)
-        operator.diffuse(v, planes, 0.3, add, held, work)
+        operator.diffuse(v, deferred, 0.3, add, on_the_way, work)
+        operator.diffuse(v, tensor, 0.3, add, held, work)
         np.testing.assert_array_equal(on_the_way, held)
         assert not np.array_equal(held, v)
 
@@ -153,7 +157,7 @@ def test_respond_works_on_any_length(size, dtype, tolerance):
     x = np.linspace(0, 5, size).astype(dtype)
     padded = np.full(size + 40, 7, dtype)
     padded[20:20 + size] = x
-    kernels.respond(cells.RATIONAL, dtype(2), False, padded[20:20 + size])
+    planes.respond(Law(laws.RATIONAL, dtype(2)), False, padded[20:20 + size])
     np.testing.assert_allclose(padded[20:20 + size], 1 / (1 + 2 * x), rtol=4 * tolerance)
     assert (padded[:20] == 7).all() and (padded[20 + size:] == 7).all()
 
@@ -162,7 +166,7 @@ def test_respond_works_on_any_length(size, dtype, tolerance):
 def test_exp2(dtype, tolerance):
     t = np.concatenate([np.linspace(-100, 0, 4001), [-0.0]]).astype(dtype)
     x = t.copy()
-    kernels.respond(cells.EXPONENTIAL, dtype(1), False, x)
+    planes.respond(Law(laws.EXPONENTIAL, dtype(1)), False, x)
     exact = np.exp2(t.astype(np.longdouble))
     unit = np.finfo(dtype).eps
     assert np.abs(x / exact - 1).max() <= 3 * unit
@@ -171,7 +175,7 @@ def test_exp2(dtype, tolerance):
 
 def test_exp2_of_the_very_small_is_nearly_zero():
     x = np.array([-1e30, -127, -1e4], np.float32)
-    kernels.respond(cells.EXPONENTIAL, np.float32(1), False, x)
+    planes.respond(Law(laws.EXPONENTIAL, np.float32(1)), False, x)
     assert (x >= 0).all() and (x < 1e-37).all()
 
 

@@ -11,11 +11,12 @@ import pytest
 import tifffile
 
 import pdenet
-from pdenet.files import zarr_arrays as big
 from pdenet.commands import main as cli
+from pdenet.execution import workers as threads
+from pdenet.files import zarr_arrays
 
-from .test_cli import fails, here
-from .test_properties import every_model
+from ..commands.test_main import fails, here
+from ..test_properties import every_model
 
 dask_array = pytest.importorskip("dask.array")
 zarr = pytest.importorskip("zarr")
@@ -25,7 +26,7 @@ assert here  # a fixture
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
     monkeypatch.setattr("pdenet.execution.chunks.TILE", 30)
-    monkeypatch.setattr("pdenet.execution.chunks.HALOS", 2)
+    monkeypatch.setattr("pdenet.execution.tiles.HALOS", 2)
 
 
 def image(shape=(170, 131), dtype=np.float32, seed=0):
@@ -96,7 +97,7 @@ def test_tasks_are_single_threads(workers, expected, monkeypatch):
     counts = []
     monkeypatch.setenv("PDENET_NUM_THREADS", "7")
     monkeypatch.setattr("pdenet.execution.passes.Workers", lambda count: (
-        counts.append(count), pdenet.tiles.Workers(count))[1])
+        counts.append(count), threads.Workers(count))[1])
     pdenet.eed(dask_array.from_array(image()), contrast=5, time=2, workers=workers).compute()
     assert set(counts) == {expected}
 
@@ -179,21 +180,22 @@ class _Interrupted(Exception):
 
 def test_an_interrupted_run_goes_on(slide, capsys, monkeypatch):
     arguments = ["filter", "eed", "in.zarr", "out.zarr", "--contrast", "5", "--time", "2"]
-    record, calls = big._record, []
+    record, calls = zarr_arrays._record, []
 
     def interrupt(*values):
         calls.append(values)
         record(*values)
         if len(calls) == 6:
             raise _Interrupted
-    monkeypatch.setattr(big, "_record", interrupt)
+    monkeypatch.setattr(zarr_arrays, "_record", interrupt)
     with pytest.raises(_Interrupted):
         cli.main(arguments)
     assert sorted(os.listdir()) == ["colour.png", "grey.png", "in.zarr", "out.zarr.partial"]
     assert cli.main([*arguments[:-1], "3"]) == 2  # another time
     assert "an interrupted run with other time; remove it" in capsys.readouterr().err
     calls.clear()
-    monkeypatch.setattr(big, "_record", lambda *values: (calls.append(values), record(*values)))
+    monkeypatch.setattr(zarr_arrays, "_record",
+                        lambda *values: (calls.append(values), record(*values)))
     assert cli.main(arguments) == 0
     assert len(calls) == 16 - 5
     np.testing.assert_array_equal(zarr.open_array("out.zarr", mode="r")[:],
@@ -201,8 +203,8 @@ def test_an_interrupted_run_goes_on(slide, capsys, monkeypatch):
 
 
 def test_killed_runs_end_with_the_same_bits(slide):
-    code = ("import pdenet.lazy, sys; pdenet.lazy.TILE = 30; pdenet.lazy.HALOS = 2; "
-            "from pdenet import cli; sys.exit(cli.main(sys.argv[1:]))")
+    code = ("import sys; from pdenet.execution import chunks, tiles; chunks.TILE = 30; "
+            "tiles.HALOS = 2; from pdenet.commands.main import main; sys.exit(main(sys.argv[1:]))")
     command = [sys.executable, "-c", code, "filter", "eed", "in.zarr", "out.zarr", "--contrast",
                "5", "--time", "2"]
     for pause in (0.05, 0.1, 0.2, 0.4):

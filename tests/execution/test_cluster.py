@@ -12,7 +12,7 @@ import pytest
 import pdenet
 from pdenet.commands import main as cli
 
-from .test_cli import GREY, here
+from ..commands.test_main import GREY, here
 
 distributed = pytest.importorskip("distributed")
 dask_array = pytest.importorskip("dask.array")

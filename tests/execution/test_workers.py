@@ -8,7 +8,8 @@ import weakref
 
 import pytest
 
-from pdenet.execution.tiles import Workers, tile_boxes
+from pdenet.execution.tiles import tile_boxes
+from pdenet.execution.workers import Workers
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])

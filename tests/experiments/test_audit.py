@@ -80,8 +80,8 @@ def test_peers_denoise(name):
 
 def test_tuning_finds_the_best_of_the_grid(monkeypatch):
     grid = {"factor": [0.5, 0.7, 1.0], "offset": [0.0, 50.0]}
-    monkeypatch.setitem(peers.PEERS, "toy", (lambda image, factor, offset:
-                                             factor * image + offset, grid, {}))
+    monkeypatch.setitem(peers.PEERS, "toy", (
+        lambda restoration, image, factor, offset: factor * image + offset, grid, {}))
     clean = pdenet.rectangles(2, 30)
     psnr, parameters = peers.tune("toy", pdenet.add_noise(clean, 10), clean)
     assert parameters == {"factor": 1.0, "offset": 0.0}

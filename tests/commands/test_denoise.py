@@ -12,7 +12,7 @@ from skimage import data
 import pdenet
 from pdenet.commands import main as cli
 
-from .test_cli import COLOUR, GREY, fails, here, run
+from .test_main import COLOUR, GREY, fails, here, run
 
 assert here  # a fixture
 

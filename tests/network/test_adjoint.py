@@ -13,9 +13,9 @@ import pytest
 
 import pdenet
 
-from .gradients import SLOPES, check_close_eigenvalues, check_gradient, image, networks
-from .table import ALL_MODELS
-from .test_properties import every_model
+from ..gradients import SLOPES, check_close_eigenvalues, check_gradient, image, networks
+from ..table import ALL_MODELS
+from ..test_properties import every_model
 
 CASES = {name: (channels, network) for name, channels, network in networks()}
 
@@ -206,51 +206,56 @@ def test_bad_cotangent(cotangent, error, message):
 # Mutants: each changes one place of the source; the checks above have to notice. ----------
 
 MUTANTS = [
-    ("block.py", "steers = steers[:]", "steers = steers"),
-    ("block.py", "name: -2 * tau * scales", "name: -2.002 * tau * scales"),
-    ("block.py", '"beta": along + across}', '"beta": along + 1.01 * across}'),
-    ("block.py", "float(2 * tau / self", "float(2.002 * tau / self"),
-    ("block.py", "- float(self.scales.measure @ along)}",
-     "- 1.001 * float(self.scales.measure @ along)}"),
-    ("block.py", "(self.reaction or 0.0) * pulled", "1.001 * (self.reaction or 0.0) * pulled"),
-    ("block.py", 'gradient["reaction"] = tau *', 'gradient["reaction"] = 1.001 * tau *'),
-    ("block.py", "out -= part", "out -= 1.002 * part"),
-    ("block.py", "given += part", "given += 1.002 * part"),
-    ("block.py", "self.scales.add_adjoint(z, -tau, out",
+    ("scheme/block.py", "steers = steers[:]", "steers = steers"),
+    ("scheme/block.py", "gradient[name] = -2 * tau", "gradient[name] = -2.002 * tau"),
+    ("scheme/block.py", '"beta": along + across}', '"beta": along + 1.01 * across}'),
+    ("scheme/block.py", "float(2 * tau / self", "float(2.002 * tau / self"),
+    ("scheme/block.py", "-= float(self.scales.strength @ along)",
+     "-= 1.001 * float(self.scales.strength @ along)"),
+    ("scheme/block.py", "self.scales.add_adjoint(z, -tau, out",
      "self.scales.add_adjoint(z, -1.001 * tau, out"),
-    ("block.py", 'z = self.scales.smooth(cotangent, work.part("cotangent"))',
+    ("scheme/block.py", 'z = self.scales.smooth(cotangent, work.part("cotangent"))',
      'z = 1.001 * self.scales.smooth(cotangent, work.part("cotangent"))'),
-    ("block.py", "np.copyto(out, cotangent)", "np.multiply(1.001, cotangent, out=out)"),
-    ("cells.py", "mixed * fma(-gamma * oblique, twists, xy)", "mixed * xy"),
-    ("cells.py", "fma(wx, Y, fma(wy, X, xy))", "fma(wx + wx, Y, xy)"),
-    ("cells.py", "mixed = (mixed + mixed) * above", "mixed = mixed * 1.998 * above"),
-    ("cells.py", "y1, y2 = middle + radius, middle - radius", "y1, y2 = middle, middle + radius"),
-    ("cells.py", "s1 * (b + parallel), s2 * (b - parallel)",
-     "s1 * (b + parallel), s2 * (1.001 * b - parallel)"),
-    ("cells.py", "return ln2 * g", "return 1.001 * ln2 * g"),
-    ("cells.py", "flux[0] + change[0]", "flux[0] + 1.001 * change[0]"),
-    ("cells.py", "c + j, twist, number(0))", "c + j, twist, oblique)"),
-    ("cells.py", "fma(right, more, left * less)", "fma(right, more, right * less)"),
-    ("cells.py", "g = factor * _slope(rule, g, factor * x, one)",
-     "g = 1.001 * factor * _slope(rule, g, factor * x, one)"),
-    ("cells.py", "xx - yy, mixed * xy\n", "xx - yy, xy\n"),
-    ("cells.py", "B = (xx + yy) + twists", "B = (xx + yy) + 1.001 * twists"),
-    ("fluxes.py", "mixed *= 2 * self._divided", "mixed *= 1.998 * self._divided"),
-    ("fluxes.py", "s11 * first + s12 * second, s12 * first", "s11 * first, s12 * first"),
-    ("fluxes.py", "(m, d, _), (b, p, _) = structure(), correlation()",
-     "(m, d, _), (b, p, _) = structure(), 1.001 * correlation()"),
-    ("fluxes.py", "self.diffusivity.derivative(structure()) * correlation()",
-     "self.diffusivity.derivative(structure()) * 1.001 * correlation()"),
-    ("kernels.py", "halves if i == 0 or i == rows else measure", "measure"),
-    ("kernels.py", "memory[measure], memory[measure + columns] = number(0.5), number(0.5)",
+    ("scheme/block.py", "np.copyto(out, cotangent)", "np.multiply(1.001, cotangent, out=out)"),
+    ("scheme/block.py", "v, z, 2 * strength, tensor", "v, z, 2.002 * strength, tensor"),
+    ("scheme/data_terms.py", '"tau": self.rate * along', '"tau": 1.001 * self.rate * along'),
+    ("scheme/data_terms.py", '"reaction": tau * along', '"reaction": 1.001 * tau * along'),
+    ("scheme/data_terms.py", "out -= part", "out -= 1.002 * part"),
+    ("scheme/data_terms.py", "given += part", "given += 1.002 * part"),
+    ("scheme/fluxes.py", "self.diffusivity.derivative(structure) * direction",
+     "self.diffusivity.derivative(structure) * 1.001 * direction"),
+    ("scheme/fluxes.py", "return first, 0, second", "return first, 0, 1.001 * second"),
+    ("scheme/fluxes.py", "(m, d, m.dtype.type(self.mixed) * o)", "(m, d, o)"),
+    ("scheme/tensors.py", "mixed *= 2 * cell", "mixed *= 1.998 * cell"),
+    ("scheme/tensors.py", "s11 * b11 + s12 * b22, s12 * b11", "s11 * b11, s12 * b11"),
+    ("scheme/operators.py", "self.diffuse(steers, change, 1, False", "self.diffuse(steers, change, "
+     "1.001, False"),
+    ("kernels/cell_formulas.py", "fma(wx, Y, fma(wy, X, xy))", "fma(wx + wx, Y, xy)"),
+    ("kernels/cell_formulas.py", "mixed = (mixed + mixed) * divided",
+     "mixed = mixed * (one + one * 0.999) * divided"),
+    ("kernels/cell_formulas.py", "middle + radius, middle - radius", "middle, middle + radius"),
+    ("kernels/cell_formulas.py", "from_eigenvectors(s1 * b11, s2 * b22, mixed",
+     "from_eigenvectors(s1 * b11, (one * 1.001) * s2 * b22, mixed"),
+    ("kernels/cell_formulas.py", "fma(change, along, -mixed * across)",
+     "fma(change, along, mixed * across)"),
+    ("kernels/cell_formulas.py", "fma(right, more, left * less)", "fma(right, more, right * less)"),
+    ("kernels/laws.py", "return ln2 * g", "return 1.001 * ln2 * g"),
+    ("kernels/cell_rows.py", "mixed * fma(-stencil.gamma * sign, twists, xy)", "mixed * xy"),
+    ("kernels/cell_rows.py", "flux[0] + change[0]", "flux[0] + number(1.001) * change[0]"),
+    ("kernels/cell_rows.py", "linear = Stencil(stencil.twist, number(0))", "linear = stencil"),
+    ("kernels/cell_rows.py", "trace = law.factor * slope(law.rule, g, x, one) * trace",
+     "trace = number(1.001) * law.factor * slope(law.rule, g, x, one) * trace"),
+    ("kernels/cell_rows.py", "xx - yy, mixed * xy\n", "xx - yy, xy\n"),
+    ("kernels/cell_rows.py", "B = (xx + yy) + twists", "B = (xx + yy) + number(1.001) * twists"),
+    ("kernels/planes.py", "halves if i == 0 or i == rows else measure", "measure"),
+    ("kernels/planes.py", "memory[measure], memory[measure + columns] = number(0.5), number(0.5)",
      "memory[measure] = number(0.5)"),
-    ("operators.py", "self.diffuse(steers, change, 1, False", "self.diffuse(steers, change, 1.001, "
-     "False"),
-    ("adjoint.py", "return cotangent, {name: value if", "cotangent[0, 2, 3] *= 1.001\n    "
+    ("network/adjoint.py", "return cotangent, {name: value if", "cotangent[0, 2, 3] *= 1.001\n    "
      "return cotangent, {name: value if"),
-    ("adjoint.py", "reversed(list(enumerate(network.each_step())))",
+    ("network/adjoint.py", "reversed(list(enumerate(network.each_step())))",
      "reversed(list(enumerate(network.each_step()))[1:])"),
-    ("adjoint.py", "[k if name in own else ...] += value", "[0 if name in own else ...] += value"),
+    ("network/adjoint.py", "parameters.slot(network, name, k)",
+     "parameters.slot(network, name, 0)"),
 ]
 CODE = """
 import sys
@@ -268,7 +273,7 @@ def _survives(folder, mutant):
     source = pathlib.Path(pdenet.__file__).parent
     copy = folder / f"{abs(hash(mutant))}"
     shutil.copytree(source, copy / "pdenet", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(pathlib.Path(__file__).parent, copy / "tests",
+    shutil.copytree(pathlib.Path(__file__).parents[1], copy / "tests",
                     ignore=shutil.ignore_patterns("__pycache__"))
     if mutant is not None:
         name, old, new = mutant
@@ -304,7 +309,7 @@ def test_peak_memory_is_what_the_docstring_says(case, kept, monkeypatch):
     work()
     peak = tracemalloc.get_traced_memory()[1] * case.channels / u.nbytes
     tracemalloc.stop()
-    exact = network.operator.fused and network.flux.compiled
+    exact = getattr(network.operator, "fused", False) and network.flux.compiled
     M, T = case.channels, 0 if exact else 1 if network.flux.mixed is None else 3
     L, S = (0 if part is None or part.reach == 0 else part.sigmas.size
             for part in (network.scales, network.steering))

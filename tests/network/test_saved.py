@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pdenet
-from pdenet.network import saved as parameterfiles
+from pdenet.files import document as files
+from pdenet.network import catalogue
+from pdenet.network.pretrained import PRETRAINED
+from pdenet.network.saved import build
 
-from .test_properties import every_model
+from ..test_properties import every_model
 
 
 def saved(tmp_path, **changes):
@@ -40,9 +43,9 @@ def test_round_trip_is_exact(case, tmp_path):
 def test_any_numbers_survive(beta, contrast, tau):
     network = pdenet.models.multiscale(contrast, sigmas=[0.0, 1.5], weights=beta, tau=tau,
                                        allow_unstable=True)
-    document = json.loads(json.dumps(parameterfiles.describe(network)))
-    again = parameterfiles.build({"format": parameterfiles.FORMAT, "version": 1, "provenance": {},
-                                  **document})
+    document = json.loads(json.dumps(catalogue.describe(network)))
+    again = build({"format": catalogue.FORMAT, "version": 1, "provenance": {},
+                   **document})
     assert str(again.parameters) == str(network.parameters)
 
 
@@ -115,8 +118,8 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st
 @given(st.data())
 def test_nothing_but_format_errors(data):
     """A right file with anything in one place, or with bytes cut or changed."""
-    document = {"format": parameterfiles.FORMAT, "version": 1, "provenance": {},
-                **parameterfiles.describe(pdenet.models.eed(5.0))}
+    document = {"format": catalogue.FORMAT, "version": 1, "provenance": {},
+                **catalogue.describe(pdenet.models.eed(5.0))}
     place = document
     while True:
         key = data.draw(st.sampled_from(list(place)))
@@ -129,7 +132,7 @@ def test_nothing_but_format_errors(data):
         at = data.draw(st.integers(0, len(content)))
         content = content[:at] + data.draw(st.binary(max_size=3)) + content[at + 1:]
     try:
-        network = parameterfiles.build(parameterfiles.parse(content))
+        network = build(files.parse(content))
     except pdenet.FormatError:
         return
     assert isinstance(network, pdenet.DiffusionNetwork)
@@ -144,7 +147,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("name", parameterfiles.PRETRAINED)
+@pytest.mark.parametrize("name", PRETRAINED)
 def test_pretrained(name):
     network = pdenet.pretrained(name)
     assert network.steps == 10 and network.scales.sigmas.size == 8

@@ -1,0 +1,27 @@
+from . import filters as filters, models as models, testing as testing
+from .denoising import denoise as denoise, denoiser as denoiser
+from .estimates import estimate_contrast as estimate_contrast, estimate_time as estimate_time
+from .experiments.audit import rotation_audit as rotation_audit
+from .experiments.rectangles import add_noise as add_noise, rectangles as rectangles
+from .files.document import FormatError as FormatError
+from .filters import (
+    eed as eed, gerig as gerig, lysaker_lundervold_tai as lysaker_lundervold_tai,
+    multiscale as multiscale, perona_malik as perona_malik, weickert_1994 as weickert_1994,
+    weickert_brox as weickert_brox, you_kaveh as you_kaveh)
+from .learning.fit import fit as fit, fit_noisy as fit_noisy
+from .learning.optimizers import Adam as Adam
+from .network.network import DiffusionNetwork as DiffusionNetwork
+from .network.saved import load as load, pretrained as pretrained
+from .scheme.block import DiffusionBlock as DiffusionBlock
+from .scheme.diffusivities import (
+    Charbonnier as Charbonnier, Exponential as Exponential, Rational as Rational,
+    Weickert as Weickert)
+from .scheme.fluxes import (
+    Anisotropic as Anisotropic, Isotropic as Isotropic, Orientations as Orientations,
+    Uncoupled as Uncoupled)
+from .scheme.operators import Gradient as Gradient, Hessian as Hessian, Laplacian as Laplacian
+from .scheme.scales import ScaleSpace as ScaleSpace
+
+NAMES: dict[str, tuple[str, ...]]
+__version__: str
+__all__: list[str]

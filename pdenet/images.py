@@ -1,0 +1,161 @@
+"""Images to layers and back: what an image may be, and the planes (M, H, W) that everything works
+on."""
+
+import functools
+import operator
+
+import numpy as np
+import numpy.typing as npt
+
+from .execution import chunks
+
+
+def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str = "image"):
+    """The image as C-contiguous planes (M, H, W) of float32 or float64, never rescaled.
+
+    float32 stays float32, every other real type becomes float64. The planes may share
+    memory with the image, so they are read, never written. Arrays of dask and zarr become one of
+    dask, which checks its values when it is computed.
+    """
+    if isinstance(image, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be a masked array, whose mask would be lost; "
+                        f"fill it first, for example image.filled(image.mean())")
+    try:
+        image = chunks.as_dask(image) if chunks.is_lazy(image) else np.asarray(image)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array of numbers; {error}") from None
+    if image.dtype.kind not in "buif":
+        raise TypeError(f"{name} must hold real numbers (bool, integer or float); "
+                        f"got dtype {image.dtype}")
+    _check_shape(image, channel_axis, name)
+    single = image.dtype.newbyteorder("=") == np.float32
+    if channel_axis is not None:
+        image = np.moveaxis(image, channel_axis, 0)
+    else:
+        image = image[np.newaxis]
+    dtype = np.float32 if single else np.float64
+    check = functools.partial(_check_values, channel_axis=channel_axis, name=name)
+    if chunks.is_lazy(image):
+        return chunks.check_values(image.astype(dtype), check)
+    planes = np.ascontiguousarray(image, dtype=dtype)
+    check(planes)
+    return planes
+
+
+def to_planes_like(planes: np.ndarray, image: npt.ArrayLike, channel_axis: int | None, name: str):
+    """`to_planes` of an image that must have the shape of the one whose planes are given."""
+    other = to_planes(image, channel_axis, name)
+    if other.shape != planes.shape:
+        raise ValueError(f"{name} must have the shape of the image, "
+                         f"{from_planes(planes, channel_axis).shape}; got "
+                         f"{from_planes(other, channel_axis).shape}")
+    return other
+
+
+def to_pairs(noisy, clean, channel_axis=None, prefix=""):
+    """Pairs of images and their targets, as planes (M, H, W) of one type."""
+    noisy = _to_stack(prefix + "noisy", noisy, channel_axis)
+    clean = _to_stack(prefix + "clean", clean, channel_axis)
+    shapes = [(len(stack), *from_planes(stack[0], channel_axis).shape) for stack in (noisy, clean)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"{prefix}noisy and clean must have the same shape; got {shapes[0]} and "
+                         f"{shapes[1]}")
+    for k, (image, target) in enumerate(zip(noisy, clean, strict=True)):
+        if image.shape != target.shape:
+            raise ValueError(f"{prefix}noisy[{k}] and clean[{k}] must have the same shape; got "
+                             f"{from_planes(image, channel_axis).shape} and "
+                             f"{from_planes(target, channel_axis).shape}")
+    dtype = np.result_type(*noisy, *clean)
+    return [tuple(planes.astype(dtype, copy=False) for planes in pair)
+            for pair in zip(noisy, clean, strict=True)]
+
+
+def in_memory(pairs):
+    """The pairs with arrays of dask computed."""
+    return [tuple(map(np.ascontiguousarray, pair)) for pair in pairs]
+
+
+def _to_stack(name, images, channel_axis):
+    """Images (N, H, W) or one (H, W), with or without channels, as a list of planes; a list may
+    hold images of different sizes.
+    """
+    if isinstance(images, (list, tuple)) and len({
+            image.shape for image in images if isinstance(image, np.ndarray)}) > 1:
+        stack = [to_planes(image, channel_axis, f"{name}[{k}]") for k, image in enumerate(images)]
+        if len({len(planes) for planes in stack}) > 1:
+            raise ValueError(f"{name} must have the same number of channels; got "
+                             f"{[len(planes) for planes in stack]}")
+        return stack
+    if chunks.is_lazy(images):
+        images = chunks.as_dask(images)
+    elif not isinstance(images, np.ndarray):
+        try:
+            images = (np.ma.stack(images) if isinstance(images, (list, tuple)) and any(
+                isinstance(image, np.ma.MaskedArray) for image in images) else np.asarray(images))
+        except ValueError as error:
+            raise ValueError(f"{name} must be a rectangular array of numbers; {error}") from None
+    dimensions = images.ndim - (channel_axis is not None)
+    if dimensions == 2:
+        return [to_planes(images, channel_axis, name)]
+    if dimensions != 3 or len(images) == 0:
+        raise ValueError(f"{name} must have shape (H, W) or (N, H, W), N >= 1, and with "
+                         f"channel_axis one axis more; got shape {images.shape} and "
+                         f"channel_axis={channel_axis}")
+    if channel_axis is None and images.shape[2] <= 4 < min(images.shape[:2]):
+        raise ValueError(f"{name} of shape {images.shape} without channel_axis are "
+                         f"{len(images)} images of {images.shape[1]} x {images.shape[2]} pixels; "
+                         f"did you mean channel_axis=-1?")
+    if channel_axis is not None:
+        if (not hasattr(channel_axis, "__index__") or isinstance(channel_axis, bool)
+                or channel_axis not in (-3, -2, -1, 1, 2, 3)):
+            raise ValueError(f"channel_axis must be another axis of {name} than the first, that of "
+                             f"the images; got {channel_axis!r}")
+        images, channel_axis = np.moveaxis(images, channel_axis, 1), 0
+    return [to_planes(image, channel_axis, f"{name}[{k}]") for k, image in enumerate(images)]
+
+
+def from_planes(planes: np.ndarray, channel_axis: int | None = None) -> np.ndarray:
+    """The image (H, W), or with its channels moved back, of planes (M, H, W)."""
+    if channel_axis is None:
+        return planes[0]
+    image = np.moveaxis(planes, 0, channel_axis)
+    return image if chunks.is_lazy(image) else np.ascontiguousarray(image)
+
+
+def _check_shape(image, channel_axis, name):
+    if channel_axis is None and image.ndim == 3:
+        channels = [axis for axis in (-1, 0) if image.shape[axis] <= 4]
+        hint = f"; did you mean channel_axis={channels[0]}?" if channels else ""
+        raise ValueError(f"{name} must have shape (H, W) unless channel_axis is given; "
+                         f"got shape {image.shape}{hint}")
+    if channel_axis is not None:
+        if isinstance(channel_axis, bool) or not hasattr(channel_axis, "__index__"):
+            raise ValueError(f"channel_axis must be None or a whole number; got {channel_axis!r}")
+        if not -image.ndim <= channel_axis < image.ndim:
+            raise np.exceptions.AxisError(operator.index(channel_axis), image.ndim,
+                                          msg_prefix="channel_axis")
+    expected = 2 if channel_axis is None else 3
+    if image.ndim != expected:
+        raise ValueError(f"{name} must have {expected} dimensions with "
+                         f"channel_axis={channel_axis}; got shape {image.shape}")
+    if image.size == 0:
+        raise ValueError(f"{name} must not be empty; got shape {image.shape}")
+
+
+def _check_values(planes, first=(0, 0, 0), *, channel_axis, name):
+    """Raise unless planes are finite and not too large; first: where they are in the image."""
+    largest = max(-planes.min(), planes.max())
+    if not np.isfinite(largest):
+        # Point at the pixel in the caller's own axes.
+        bad = ~np.isfinite(from_planes(planes, channel_axis))
+        offset = list(first[1:])
+        if channel_axis is not None:
+            offset.insert(channel_axis % 3, first[0])
+        index = tuple(int(i + low) for i, low in zip(
+            np.unravel_index(bad.argmax(), bad.shape), offset, strict=True))
+        raise ValueError(f"{name} must be finite; {bad.sum()} of its values are NaN or infinite, "
+                         f"the first at index {index}")
+    limit = np.finfo(planes.dtype).max**0.25 / 10
+    if largest > limit:
+        raise ValueError(f"{name} values must be at most {limit:.1g} in {planes.dtype}, so that "
+                         f"squares of the structure tensor are finite; got {largest:.3g}")

@@ -1,0 +1,80 @@
+"""The Laplacian, the Hessian and its adjoint on planes (H, W), C-contiguous; the last argument is
+written. The image continues half-sample symmetrically.
+"""
+
+from .compiler import kernel
+from .formulas import formula
+from .vectors import fma
+
+
+@formula
+def _laplacian(above, row, below, alpha):
+    """dxx + dyy + alpha dxx dyy at the middle one of 3 x 3 pixels, three tuples."""
+    yy_left, yy, yy_right = ((above[0] - row[0]) + (below[0] - row[0]),
+                             (above[1] - row[1]) + (below[1] - row[1]),
+                             (above[2] - row[2]) + (below[2] - row[2]))
+    xx = (row[0] - row[1]) + (row[2] - row[1])
+    return (xx + yy) + alpha * ((yy_left - yy) + (yy_right - yy))
+
+
+@formula
+def _three(row, left, j, right):
+    return row[left], row[j], row[right]
+
+
+@kernel
+def laplacian(v, alpha, scale, out):
+    """out += scale (dxx + dyy + alpha dxx dyy) v, its own transpose."""
+    rows, columns = v.shape
+    last = columns - 1
+    for i in range(rows):
+        above, row, below, target = v[max(i - 1, 0)], v[i], v[min(i + 1, rows - 1)], out[i]
+        for j in range(1, last):
+            target[j] = fma(scale, _laplacian(
+                _three(above, j - 1, j, j + 1), _three(row, j - 1, j, j + 1),
+                _three(below, j - 1, j, j + 1), alpha), target[j])
+        for j in range(0, last + 1, max(last, 1)):  # the two ends of the row
+            left, right = max(j - 1, 0), min(j + 1, last)
+            target[j] = fma(scale, _laplacian(
+                _three(above, left, j, right), _three(row, left, j, right),
+                _three(below, left, j, right), alpha), target[j])
+
+
+@kernel
+def hessian(v, out):
+    """out = (dxx v, dxy v, dyy v), the mixed derivative by centred differences."""
+    rows, columns = v.shape
+    last = columns - 1
+    quarter = v.dtype.type(0.25)
+    for i in range(rows):
+        above, row, below = v[max(i - 1, 0)], v[i], v[min(i + 1, rows - 1)]
+        for j in range(columns):
+            left, right = max(j - 1, 0), min(j + 1, last)
+            out[0, i, j] = (row[left] - row[j]) + (row[right] - row[j])
+            out[1, i, j] = quarter * ((below[right] - below[left]) - (above[right] - above[left]))
+            out[2, i, j] = (above[j] - row[j]) + (below[j] - row[j])
+
+
+@kernel
+def hessian_adjoint(f, scale, out):
+    """out += scale (dxx f0 + 2 dxy' f1 + dyy f2), the transpose of (dxx, dxy, dyx, dyy).
+
+    Mirrored at the boundary, dxx v and dyy v continue evenly and dxy v oddly.
+    """
+    layers, rows, columns = f.shape
+    number = f.dtype.type
+    last = columns - 1
+    half = number(0.5)
+    for i in range(rows):
+        i0, i1 = max(i - 1, 0), min(i + 1, rows - 1)
+        sign0 = number(-1) if i == 0 else number(1)
+        sign1 = number(-1) if i == rows - 1 else number(1)
+        for j in range(columns):
+            left, right = max(j - 1, 0), min(j + 1, last)
+            odd0 = number(-1) if j == 0 else number(1)
+            odd1 = number(-1) if j == last else number(1)
+            xx = (f[0, i, left] - f[0, i, j]) + (f[0, i, right] - f[0, i, j])
+            yy = (f[2, i0, j] - f[2, i, j]) + (f[2, i1, j] - f[2, i, j])
+            xy = (sign1 * (odd1 * f[1, i1, right] - odd0 * f[1, i1, left])
+                  - sign0 * (odd1 * f[1, i0, right] - odd0 * f[1, i0, left]))
+            out[i, j] = fma(scale, (xx + yy) + half * xy, out[i, j])

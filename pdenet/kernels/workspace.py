@@ -1,0 +1,39 @@
+"""Work arrays that are allocated once."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .row_memory import from_line
+
+
+class Workspace:
+    """Work arrays by name, allocated once: fresh memory costs more than a step in it."""
+
+    def __init__(self, common: dict | None = None):
+        self._buffers: dict[Any, np.ndarray] = {}
+        self._parts: dict[Any, Workspace] = {}
+        self._common: dict[Any, np.ndarray] = {} if common is None else common  # with the parts
+
+    def part(self, name):
+        """A workspace within this one, whose arrays stay as they are while others are used."""
+        return self._parts.setdefault(name, Workspace(self._common))
+
+    def array(self, name, shape, dtype):
+        """An array of this shape with arbitrary contents; the last one of the name is void."""
+        return _take(self._buffers, name, shape, dtype)
+
+    def scratch(self, name, shape, dtype):
+        """An array for one call of a kernel, common to all parts and void at the next call."""
+        return _take(self._common, name, shape, dtype)
+
+
+def _take(buffers, name, shape, dtype):
+    """An array that begins at a multiple of 64 bytes."""
+    size = math.prod(shape)
+    buffer = buffers.get((name, dtype))
+    if buffer is None or buffer.size < size:
+        fresh = np.empty(size + 64 // dtype.itemsize, dtype)
+        buffer = buffers[name, dtype] = from_line(fresh, size)
+    return buffer[:size].reshape(shape)

@@ -1,0 +1,117 @@
+"""What pulls an image back to the one given at first, f: nothing, or a reaction.
+
+A data term adds its share to the explicit step, to its adjoint, to the bound of the step size, to
+the energy, and to the parameters that can be learned; nothing else knows about it.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..checks import check_number
+
+# The parameters of data terms by name, and the least value allowed.
+PARAMETERS = {"reaction": 0.0}
+
+
+class DataTerm(Protocol):
+    """What a diffusion block asks of a data term.
+
+    Attributes
+    ----------
+    active : bool
+        Whether there is any.
+    bound : float
+        What it adds to the spectral radius rho: the step is stable for tau <= 2 / (rho + bound).
+    bound_slopes : dict
+        The derivatives of the bound with respect to its parameters, by name.
+    """
+
+    active: bool
+    bound: float
+    bound_slopes: dict[str, float]
+
+    def add_step(self, u: np.ndarray, f: np.ndarray, tau: float, out: np.ndarray) -> None:
+        """Add to `out` what the step of size tau adds to u, all planes (M, H, W)."""
+
+    def add_adjoint(self, u: np.ndarray, f: np.ndarray, tau: float, cotangent: np.ndarray,
+                    out: np.ndarray, given: np.ndarray) -> dict[str, float]:
+        """Add to `out` the cotangent of u, to `given` that of f, for the cotangent of the step's
+        result; return the derivatives with respect to "tau" and to its parameters, by name.
+        """
+
+    def energy(self, u: np.ndarray, f: np.ndarray | None) -> float:
+        """Its energy, whose gradient is -2 / tau times what `add_step` adds."""
+
+
+class NoDataTerm:
+    """Nothing pulls back."""
+
+    active = False
+    bound = 0.0
+    bound_slopes: dict[str, float] = {}
+
+    def add_step(self, u, f, tau, out):
+        pass
+
+    def add_adjoint(self, u, f, tau, cotangent, out, given):
+        return {"tau": 0.0}
+
+    def energy(self, u, f):
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """The step adds tau rate (f - u), the energy rate |u - f|^2.
+
+    Parameters
+    ----------
+    rate : float
+        How strongly it pulls back, per time, >= 0.
+
+    Raises
+    ------
+    ValueError
+        If the rate is not a finite number >= 0.
+    """
+
+    rate: float
+
+    active = True
+
+    def __post_init__(self):
+        rate = check_number("reaction", self.rate, least=PARAMETERS["reaction"])
+        object.__setattr__(self, "rate", rate)
+
+    @property
+    def bound(self):
+        return self.rate
+
+    @property
+    def bound_slopes(self):
+        return {"reaction": 1.0}
+
+    def add_step(self, u, f, tau, out):
+        out += u.dtype.type(tau * self.rate) * (f - u)
+
+    def add_adjoint(self, u, f, tau, cotangent, out, given):
+        part = u.dtype.type(tau * self.rate) * cotangent
+        out -= part
+        given += part
+        along = float(np.sum(cotangent * (f - u), dtype=np.float64))
+        return {"tau": self.rate * along, "reaction": tau * along}
+
+    def energy(self, u, f):
+        if self.rate == 0:
+            return 0.0
+        if f is None:
+            raise ValueError("a model with a reaction has no energy of one image alone; give the "
+                             "image that it pulls back to")
+        return self.rate * float(np.sum(np.square(u - f), dtype=np.float64))
+
+
+def build_data_term(reaction: float | None) -> DataTerm:
+    """The reaction of this rate, or no data term for None."""
+    return NoDataTerm() if reaction is None else Reaction(reaction)

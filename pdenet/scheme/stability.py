@@ -1,0 +1,74 @@
+"""How large a step may be: the symbol of a step for g = 1, its maximum rho, and tau <= 2 / rho.
+
+The cosine modes, with frequencies xi along a row and eta along a column, are eigenvectors of the
+Gaussians and, for g = 1, of K' K, so that the step's eigenvalues are 1 - tau times
+
+    sum_l w_l G_l(xi, eta)^2 K'K(xi, eta).
+
+rho bounds the step for every tensor D <= I, because M(D) <= M(I).
+"""
+
+import functools
+
+import numpy as np
+
+from .scales import ScaleSpace
+
+
+def symbol(operator, scales, xi, eta):
+    """sum_l w_l G_l^2 K' K at all pairs of frequencies, rad per pixel: shape (eta, xi).
+
+    As sum_lij w_l c_ji (G_l^2 X^i) (G_l^2 Y^j) with the operator's coefficients c_ji it is the
+    product of two matrices.
+    """
+    along = scales.symbol(xi)**2
+    across = along if np.array_equal(xi, eta) else scales.symbol(eta)**2
+    coefficients = operator.symbol
+    degrees = np.arange(len(coefficients))[:, np.newaxis]
+    X, Y = np.sin(xi / 2)**(2 * degrees), np.sin(eta / 2)**(2 * degrees)
+    left = (scales.strength[:, np.newaxis] * across) * (coefficients.T @ Y)[:, np.newaxis]
+    right = along * X[:, np.newaxis]
+    left, right = left.reshape(-1, eta.size).T, right.reshape(-1, xi.size)
+    # As products too small for threads of BLAS, which would stay awake long after them and take
+    # the processors from the workers: training asks between its batches.
+    out, rows = np.empty((eta.size, xi.size)), max(1, 2**18 // right.size)
+    for first in range(0, eta.size, rows):
+        np.matmul(left[first:first + rows], right, out=out[first:first + rows])
+    return out
+
+
+def spectral_radius(operator, scales):
+    """rho, the maximum of the symbol, and the frequencies xi and eta where it is, each of shape
+    (1,).
+
+    It is found on a grid eight times finer than the symbol's fastest oscillation and refined around
+    the maximum.
+    """
+    return _spectral_radius(operator, tuple(scales.sigmas), tuple(scales.weights))
+
+
+@functools.lru_cache(64)
+def _spectral_radius(operator, sigmas, weights):
+    scales = ScaleSpace(sigmas, weights)
+    # Beyond 1024 the fastest oscillations are those of large scales, long smoothed away.
+    count = min(8 * (2 * scales.reach + operator.reach), 1024)
+    low, high = np.zeros(2), np.full(2, np.pi)
+    while True:
+        xi, eta = (np.linspace(a, b, count + 1) for a, b in zip(low, high, strict=True))
+        rho = symbol(operator, scales, xi, eta)
+        row, column = np.unravel_index(rho.argmax(), rho.shape)
+        centre, spacing = np.array([xi[column], eta[row]]), (high - low) / count
+        if spacing.max() < 1e-6:
+            return float(rho.max()), xi[column:column + 1], eta[row:row + 1]
+        low = np.clip(centre - spacing, 0, np.pi)
+        high = np.clip(centre + spacing, 0, np.pi)
+        count = 16
+
+
+def tau_max_slopes(operator, scales, tau_max):
+    """The derivatives of log(tau_max) with respect to beta, shape (L,): as tau_max = 2 / (rho +
+    ...), -tau_max / 2 times those of rho, which are those of the symbol at its maximum."""
+    _, xi, eta = spectral_radius(operator, scales)
+    smoothing = scales.symbol(xi) * scales.symbol(eta)
+    by_strength = smoothing[:, 0]**2 * symbol(operator, ScaleSpace([0.0]), xi, eta)[0]
+    return -tau_max * scales.omega * scales.weights * by_strength

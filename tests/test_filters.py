@@ -350,8 +350,8 @@ def test_large_scales_have_a_bound():
 
 
 @pytest.mark.parametrize("parts, message", [
-    ({"flux": None}, "flux must be Isotropic, Anisotropic, Uncoupled, Orientations or another Flux; "
-     "got None"),
+    ({"flux": None}, "flux must be Isotropic, Anisotropic, Uncoupled, Orientations or another "
+     "Flux; got None"),
     ({"operator": "gradient"}, "operator must be Gradient, Laplacian, Hessian or another "
      "Operator; got 'gradient'"),
     ({"scales": 1.0}, "scales must be ScaleSpace; got 1.0")])

@@ -67,7 +67,7 @@ class Own:
         return -1.5 / self.contrast**2 * (1 + x / self.contrast**2)**-2.5
 
     def potential(self, x):
-        return -2 * self.contrast**2 * (1 + x / self.contrast**2)**-0.5
+        return 2 * self.contrast**2 * (1 - (1 + x / self.contrast**2)**-0.5)
 
 
 @pytest.mark.parametrize("coupling", ["isotropic", "anisotropic", "uncoupled"])

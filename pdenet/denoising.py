@@ -9,6 +9,8 @@ For more or less noise than that, the network of the nearest end has its contras
 sigma. For images of another range only the contrast is multiplied.
 """
 
+from __future__ import annotations
+
 import functools
 import math
 from dataclasses import dataclass

@@ -103,11 +103,11 @@ def prepare(planes, model, contrast, time, diffusivity):
 
 
 def contrast_of(network, planes):
-    block, squares = network.block, []
+    block, parts = network.block, []
     for part in sample(planes):
         work = Workspace()
-        squares.append(block.trace(block.steering_layers(part, work), work).ravel())
-    squares = np.concatenate(squares)
+        parts.append(block.trace(block.steering_layers(part, work), work).ravel())
+    squares = np.concatenate(parts)
     squares = squares[squares > 0]
     return float(np.sqrt(np.median(squares))) if squares.size else 1.0
 

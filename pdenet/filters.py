@@ -1,47 +1,46 @@
 """Filters: an image and a few keywords in, the filtered image out.
 
-All share their manners. Images are arrays of shape (H, W), or with channels along
-`channel_axis`, which are then coupled; they are never changed and their grey levels never
-rescaled. float32 stays float32, every other real type becomes float64. `contrast` and
-`time` may be omitted: see `estimate_contrast` and `estimate_time`.
+Each function builds the network of its model, see `pdenet.models`, and lets it evolve the image to
+a diffusion time. Images are arrays of shape (H, W), or have channels along `channel_axis`.
 """
+
+from __future__ import annotations
 
 import functools
 
+import numpy as np
+import numpy.typing as npt
+
 from . import estimates, models
+from .docstrings import fill
 from .images import from_planes, to_planes
+from .scheme.diffusivities import Diffusivity
+
+__all__ = ["perona_malik", "you_kaveh", "lysaker_lundervold_tai", "gerig", "weickert_brox", "eed",
+           "weickert_1994", "multiscale"]
 
 
-def perona_malik(image, *, contrast=None, time=None, diffusivity="exponential",
-                 scheme="fed", channel_axis=None, workers=None):
+@fill
+def perona_malik(image: npt.ArrayLike, *, contrast: float | None = None,
+                 time: float | None = None, diffusivity: str | Diffusivity = "exponential",
+                 scheme: str = "fed", channel_axis: int | None = None,
+                 workers: int | None = None) -> np.ndarray:
     """u_t = div(g(|grad u|^2) grad u), eq. (7): isotropic nonlinear diffusion.
 
-    Smooths where the gradient is below the contrast and keeps, even sharpens, steeper edges.
-    Design Principle 1: the flux couples the channels of the gradient.
+    The filter smooths where the gradient is below the contrast, and keeps or even sharpens steeper
+    edges. Design Principle 1: the flux couples the components of the gradient.
 
     Parameters
     ----------
-    image : array_like of shape (H, W), or with channels
-    contrast : float, optional
-        Contrast parameter in grey levels per pixel, > 0: steeper edges are kept.
-        Estimated from the image by default.
-    time : float, optional
-        Diffusion time in pixels squared, >= 0; 0 gives a copy. Estimated by default.
-    diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
-        An object with g, derivative and potential holds its own contrast.
-    scheme, workers : optional
-        How the time is reached, and by how many threads; see `DiffusionNetwork.evolve`.
-    channel_axis : int, optional
-        The axis of the channels, which are coupled; None for a grey image (H, W).
+    {image}
+    {contrast}
+    {time}
+    {diffusivity}
+    {scheme}
+    {channel_axis}
+    {workers}
 
-    Returns
-    -------
-    ndarray of the image's shape, float32 for float32, else float64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the image or a parameter is not as described; the message names its value.
+    {filtered}
 
     References
     ----------
@@ -57,40 +56,31 @@ def perona_malik(image, *, contrast=None, time=None, diffusivity="exponential",
                    scheme, channel_axis, workers)
 
 
-def you_kaveh(image, *, contrast=None, time=None, diffusivity="exponential",
-              scheme="fed", channel_axis=None, workers=None):
+@fill
+def you_kaveh(image: npt.ArrayLike, *, contrast: float | None = None,
+              time: float | None = None, diffusivity: str | Diffusivity = "exponential",
+              scheme: str = "fed", channel_axis: int | None = None,
+              workers: int | None = None) -> np.ndarray:
     """u_t = -Lap(g((Lap u)^2) Lap u), eq. (11): fourth-order diffusion of the Laplacian.
 
-    Piecewise planar instead of piecewise constant, so without the staircases of
-    Perona-Malik; it can leave speckles. Design Principle 1.
+    The result is piecewise planar, so that ramps do not become the staircases of Perona-Malik; some
+    speckles may stay. Design Principle 1.
 
-    The Laplacian has nine pixels, `Laplacian(alpha=1/6)`: over all directions its
-    symbol varies by 1.8 % at a wavelength of four pixels, that of the five-point star by
-    21 % (benchmarks/rotation_of_operators.py).
+    The Laplacian is `Laplacian(alpha=1/6)` on nine pixels: at a wavelength of four pixels its
+    symbol varies by 1.8 % over all directions, while that of the five-point star varies by 21 %
+    (benchmarks/rotation_of_operators.py).
 
     Parameters
     ----------
-    image : array_like of shape (H, W), or with channels
-    contrast : float, optional
-        Contrast parameter in grey levels per pixel squared, > 0: structures with
-        a Laplacian above it are kept. Estimated from the image by default.
-    time : float, optional
-        Diffusion time in pixels to the fourth power, >= 0. Estimated by default.
-    diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
-        An object with g, derivative and potential holds its own contrast.
-    scheme, workers : optional
-        How the time is reached, and by how many threads; see `DiffusionNetwork.evolve`.
-    channel_axis : int, optional
-        The axis of the channels, which are coupled; None for a grey image (H, W).
+    {image}
+    {contrast of second order}
+    {time of second order}
+    {diffusivity}
+    {scheme}
+    {channel_axis}
+    {workers}
 
-    Returns
-    -------
-    ndarray of the image's shape, float32 for float32, else float64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the image or a parameter is not as described; the message names its value.
+    {filtered}
 
     References
     ----------
@@ -106,37 +96,29 @@ def you_kaveh(image, *, contrast=None, time=None, diffusivity="exponential",
                    scheme, channel_axis, workers)
 
 
-def lysaker_lundervold_tai(image, *, contrast=None, time=None, diffusivity="exponential",
-                           scheme="fed", channel_axis=None, workers=None):
+@fill
+def lysaker_lundervold_tai(
+        image: npt.ArrayLike, *, contrast: float | None = None, time: float | None = None,
+        diffusivity: str | Diffusivity = "exponential", scheme: str = "fed",
+        channel_axis: int | None = None, workers: int | None = None) -> np.ndarray:
     """u_t = -D' (g(||H(u)||_F^2) D u), eq. (13): fourth-order diffusion of the Hessian.
 
-    D = (dxx, dxy, dyx, dyy); the Frobenius norm of the Hessian H(u) avoids the speckles of
-    You-Kaveh. Design Principle 1. The mixed derivative is centred; over all directions
-    the symbol varies by 6.1 % at a wavelength of four pixels.
+    D = (dxx, dxy, dyx, dyy) are all second derivatives, whose squares sum up to the squared
+    Frobenius norm of the Hessian H(u); it sees the speckles that the Laplacian of You-Kaveh leaves.
+    Design Principle 1. The mixed derivative is centred; at a wavelength of four pixels the symbol
+    varies by 6.1 % over all directions.
 
     Parameters
     ----------
-    image : array_like of shape (H, W), or with channels
-    contrast : float, optional
-        Contrast parameter in grey levels per pixel squared, > 0: structures with
-        second derivatives above it are kept. Estimated from the image by default.
-    time : float, optional
-        Diffusion time in pixels to the fourth power, >= 0. Estimated by default.
-    diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
-        An object with g, derivative and potential holds its own contrast.
-    scheme, workers : optional
-        How the time is reached, and by how many threads; see `DiffusionNetwork.evolve`.
-    channel_axis : int, optional
-        The axis of the channels, which are coupled; None for a grey image (H, W).
+    {image}
+    {contrast of second order}
+    {time of second order}
+    {diffusivity}
+    {scheme}
+    {channel_axis}
+    {workers}
 
-    Returns
-    -------
-    ndarray of the image's shape, float32 for float32, else float64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the image or a parameter is not as described; the message names its value.
+    {filtered}
 
     References
     ----------
@@ -152,36 +134,27 @@ def lysaker_lundervold_tai(image, *, contrast=None, time=None, diffusivity="expo
                    scheme, channel_axis, workers)
 
 
-def gerig(image, *, contrast=None, time=None, diffusivity="exponential",
-          scheme="fed", channel_axis=None, workers=None):
+@fill
+def gerig(image: npt.ArrayLike, *, contrast: float | None = None,
+          time: float | None = None, diffusivity: str | Diffusivity = "exponential",
+          scheme: str = "fed", channel_axis: int | None = None,
+          workers: int | None = None) -> np.ndarray:
     """u_m,t = div(g(sum_n |grad u_n|^2) grad u_m), eq. (21): isotropic, all channels coupled.
 
-    All channels share one diffusivity, so that their edges stay together: Design Principle 2.
-    Perona-Malik is the case of one channel.
+    All channels have one common diffusivity, so that their edges stay in one place: Design
+    Principle 2. With a single channel it is the filter of Perona and Malik.
 
     Parameters
     ----------
-    image : array_like of shape (H, W), or with channels
-    contrast : float, optional
-        Contrast parameter in grey levels per pixel, > 0: steeper edges are kept.
-        Estimated from the image by default.
-    time : float, optional
-        Diffusion time in pixels squared, >= 0; 0 gives a copy. Estimated by default.
-    diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
-        An object with g, derivative and potential holds its own contrast.
-    scheme, workers : optional
-        How the time is reached, and by how many threads; see `DiffusionNetwork.evolve`.
-    channel_axis : int, optional
-        The axis of the channels, which are coupled; None for a grey image (H, W).
+    {image}
+    {contrast}
+    {time}
+    {diffusivity}
+    {scheme}
+    {channel_axis}
+    {workers}
 
-    Returns
-    -------
-    ndarray of the image's shape, float32 for float32, else float64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the image or a parameter is not as described; the message names its value.
+    {filtered}
 
     References
     ----------
@@ -197,36 +170,28 @@ def gerig(image, *, contrast=None, time=None, diffusivity="exponential",
                    scheme, channel_axis, workers)
 
 
-def weickert_brox(image, *, contrast=None, time=None, diffusivity="exponential",
-                  scheme="fed", channel_axis=None, workers=None):
+@fill
+def weickert_brox(image: npt.ArrayLike, *, contrast: float | None = None,
+                  time: float | None = None, diffusivity: str | Diffusivity = "exponential",
+                  scheme: str = "fed", channel_axis: int | None = None,
+                  workers: int | None = None) -> np.ndarray:
     """u_m,t = div(g(sum_n grad u_n grad u_n') grad u_m), eq. (26): anisotropic, coupled.
 
-    The diffusion tensor is a function of the colour structure tensor; it smooths along edges,
-    with an energy, and without presmoothing: Design Principle 2.
+    The diffusion tensor g(J) is a function of the structure tensor J of all channels, so that the
+    filter smooths along edges. It descends an energy and smooths nothing beforehand: Design
+    Principle 2.
 
     Parameters
     ----------
-    image : array_like of shape (H, W), or with channels
-    contrast : float, optional
-        Contrast parameter in grey levels per pixel, > 0: steeper edges are kept.
-        Estimated from the image by default.
-    time : float, optional
-        Diffusion time in pixels squared, >= 0; 0 gives a copy. Estimated by default.
-    diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
-        An object with g, derivative and potential holds its own contrast.
-    scheme, workers : optional
-        How the time is reached, and by how many threads; see `DiffusionNetwork.evolve`.
-    channel_axis : int, optional
-        The axis of the channels, which are coupled; None for a grey image (H, W).
+    {image}
+    {contrast}
+    {time}
+    {diffusivity}
+    {scheme}
+    {channel_axis}
+    {workers}
 
-    Returns
-    -------
-    ndarray of the image's shape, float32 for float32, else float64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the image or a parameter is not as described; the message names its value.
+    {filtered}
 
     References
     ----------
@@ -242,39 +207,29 @@ def weickert_brox(image, *, contrast=None, time=None, diffusivity="exponential",
                    scheme, channel_axis, workers)
 
 
-def eed(image, *, contrast=None, sigma=1.0, time=None, diffusivity="exponential",
-        scheme="fed", channel_axis=None, workers=None):
+@fill
+def eed(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1.0,
+        time: float | None = None, diffusivity: str | Diffusivity = "exponential",
+        scheme: str = "fed", channel_axis: int | None = None,
+        workers: int | None = None) -> np.ndarray:
     """u_t = div(D(grad u_sigma) grad u), eq. (2), eq. (3): edge-enhancing diffusion.
 
-    D smooths with strength 1 along edges and g(|grad u_sigma|^2) across them, so that edges are
-    denoised too. With channels the structure tensor is summed over them.
+    The image u_sigma, smoothed by a Gaussian, steers: D smooths with strength 1 along its edges and
+    with g(|grad u_sigma|^2) across them, so that edges are denoised, too. With several channels the
+    structure tensor is the sum of theirs.
 
     Parameters
     ----------
-    image : array_like of shape (H, W), or with channels
-    contrast : float, optional
-        Contrast parameter in grey levels per pixel, > 0: steeper edges are kept.
-        Estimated from the image by default.
-    sigma : float, optional
-        Standard deviation in pixels, >= 0, of the Gaussian that smooths the image whose
-        gradient steers.
-    time : float, optional
-        Diffusion time in pixels squared, >= 0; 0 gives a copy. Estimated by default.
-    diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
-        An object with g, derivative and potential holds its own contrast.
-    scheme, workers : optional
-        How the time is reached, and by how many threads; see `DiffusionNetwork.evolve`.
-    channel_axis : int, optional
-        The axis of the channels, which are coupled; None for a grey image (H, W).
+    {image}
+    {contrast}
+    {sigma}
+    {time}
+    {diffusivity}
+    {scheme}
+    {channel_axis}
+    {workers}
 
-    Returns
-    -------
-    ndarray of the image's shape, float32 for float32, else float64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the image or a parameter is not as described; the message names its value.
+    {filtered}
 
     References
     ----------
@@ -290,40 +245,29 @@ def eed(image, *, contrast=None, sigma=1.0, time=None, diffusivity="exponential"
                    scheme, channel_axis, workers)
 
 
-def weickert_1994(image, *, contrast=None, sigma=1.0, time=None, diffusivity="exponential",
-                  scheme="fed", channel_axis=None, workers=None):
+@fill
+def weickert_1994(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1.0,
+                  time: float | None = None, diffusivity: str | Diffusivity = "exponential",
+                  scheme: str = "fed", channel_axis: int | None = None,
+                  workers: int | None = None) -> np.ndarray:
     """u_t = 2/pi int_0^pi d_theta(g(|d_theta u_sigma|^2) d_theta u) dtheta, eq. (1).
 
-    One-dimensional nonlinear diffusion in all orientations at once. The integral is itself
-    a diffusion tensor, whose eigenvalues are known in closed form for the exponential
-    diffusivity, so no orientation is ever sampled; see `Orientations`.
+    This is one-dimensional nonlinear diffusion in all orientations at once. The integral is itself
+    a diffusion tensor. For the exponential diffusivity its eigenvalues are known in closed form, so
+    that no orientation is ever sampled; see `Orientations`.
 
     Parameters
     ----------
-    image : array_like of shape (H, W), or with channels
-    contrast : float, optional
-        Contrast parameter in grey levels per pixel, > 0: steeper edges are kept.
-        Estimated from the image by default.
-    sigma : float, optional
-        Standard deviation in pixels, >= 0, of the Gaussian that smooths the image whose
-        gradient steers.
-    time : float, optional
-        Diffusion time in pixels squared, >= 0; 0 gives a copy. Estimated by default.
-    diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
-        An object with g, derivative and potential holds its own contrast.
-    scheme, workers : optional
-        How the time is reached, and by how many threads; see `DiffusionNetwork.evolve`.
-    channel_axis : int, optional
-        The axis of the channels, which are coupled; None for a grey image (H, W).
+    {image}
+    {contrast}
+    {sigma}
+    {time}
+    {diffusivity}
+    {scheme}
+    {channel_axis}
+    {workers}
 
-    Returns
-    -------
-    ndarray of the image's shape, float32 for float32, else float64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the image or a parameter is not as described; the message names its value.
+    {filtered}
 
     References
     ----------
@@ -339,45 +283,37 @@ def weickert_1994(image, *, contrast=None, sigma=1.0, time=None, diffusivity="ex
                    diffusivity, scheme, channel_axis, workers)
 
 
-def multiscale(image, *, contrast=None, sigmas=None, weights=None, time=None,
-               coupling="anisotropic", diffusivity="exponential", scheme="fed",
-               channel_axis=None, workers=None):
+@fill
+def multiscale(image: npt.ArrayLike, *, contrast: float | None = None,
+               sigmas: npt.ArrayLike | None = None, weights: npt.ArrayLike | None = None,
+               time: float | None = None, coupling: str = "anisotropic",
+               diffusivity: str | Diffusivity = "exponential", scheme: str = "fed",
+               channel_axis: int | None = None, workers: int | None = None) -> np.ndarray:
     """u_t = -int D(s)' (g(J) D(s) u) ds, J = int D(s) u (D(s) u)' ds, eq. (32), eq. (34).
 
-    D(s) = beta(s) grad G(s) are Gaussian-smoothed gradients, J is the multiscale structure
-    tensor. coupling="isotropic" uses g(tr J), eq. (32), "anisotropic" g(J), eq. (34): Design
-    Principle 3. "uncoupled" activates the two gradient components separately, the
-    counterpart of Section 6 that is not rotationally invariant.
+    D(s) = beta(s) grad G(s) are gradients of the image smoothed by Gaussians, and J is the
+    structure tensor of all scales. coupling="isotropic" takes g(tr J), eq. (32), "anisotropic"
+    takes g(J), eq. (34): Design Principle 3. "uncoupled" activates each component of the gradient
+    by itself and is not rotationally invariant: the counterpart in Section 6.
 
     Parameters
     ----------
-    image : array_like of shape (H, W), or with channels
-    contrast : float, optional
-        Contrast parameter in grey levels per pixel, > 0: steeper edges are kept.
-        Estimated from the image by default.
+    {image}
+    {contrast}
     sigmas : sequence of float, optional
-        Standard deviations of the scales in pixels, increasing, >= 0; by default eight in
-        constant ratio from 0.4 to 10, the paper's.
+        Standard deviations of the scales in pixels, increasing, >= 0; by default the paper's eight,
+        from 0.4 to 10 in constant ratio.
     weights : sequence of float, optional
-        beta(sigma), one per scale; all one by default.
-    time : float, optional
-        Diffusion time in pixels squared, >= 0; 0 gives a copy. Estimated by default.
+        beta(sigma) for each scale; all one by default.
+    {time}
     coupling : {"anisotropic", "isotropic", "uncoupled"}, optional
-    diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
-        An object with g, derivative and potential holds its own contrast.
-    scheme, workers : optional
-        How the time is reached, and by how many threads; see `DiffusionNetwork.evolve`.
-    channel_axis : int, optional
-        The axis of the channels, which are coupled; None for a grey image (H, W).
+        What the structure tensor J becomes in the flux: g(J), g(tr J), or g of its diagonal.
+    {diffusivity}
+    {scheme}
+    {channel_axis}
+    {workers}
 
-    Returns
-    -------
-    ndarray of the image's shape, float32 for float32, else float64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the image or a parameter is not as described; the message names its value.
+    {filtered}
 
     References
     ----------
@@ -395,6 +331,7 @@ def multiscale(image, *, contrast=None, sigmas=None, weights=None, time=None,
 
 
 def _filter(image, model, contrast, time, diffusivity, scheme, channel_axis, workers):
+    """The image at the diffusion time, by the network of a model function."""
     planes = to_planes(image, channel_axis)
     network, time = estimates.prepare(planes, model, contrast, time, diffusivity)
     return from_planes(network.evolve_planes(planes, time, scheme, workers=workers), channel_axis)

@@ -1,6 +1,8 @@
 """Images to layers and back: what an image may be, and the planes (M, H, W) that everything works
 on."""
 
+from __future__ import annotations
+
 import functools
 import operator
 

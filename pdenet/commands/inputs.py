@@ -137,7 +137,7 @@ def _run_folder(options, process):
 def _each(tasks, options, process):
     """For each (source, target) None, or why it failed; here or by the workers of a cluster."""
     if options.scheduler is None:
-        yield from (_try(*task, options, process) for task in tasks)
+        yield from (_try(source, target, options, process) for source, target in tasks)
         return
     # The workers run tasks at once, so each task is one thread.
     options = argparse.Namespace(**vars(options) | {

@@ -71,7 +71,8 @@ def run_passes(planes, passes, function):
     import dask.array
 
     if _single.get():
-        return _run_once(planes, *passes[0], function)
+        (halo, cycles), = passes
+        return _run_once(planes, halo, cycles, function)
     width = max(TILE, tiles.HALOS * max(halo for halo, _ in passes))
     first = planes = planes.rechunk({0: -1} | {
         axis: _chunks(planes.shape[axis], width) for axis in (1, 2)})

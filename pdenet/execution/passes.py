@@ -39,6 +39,7 @@ def _on_array(planes, f, cycles, workers, progress=None):
               and all(block is first and len(taus) == 1 for block, taus in cycles))
     # In one pass only a few rows are in use at a time: larger tiles and more steps for each, whose
     # halos are fewer, so that a smaller share is worth a thread.
+    most: float
     most, edge, share = ((20, 2 * tiles.EDGE, tiles.SHARE) if stream else
                          (10, tiles.EDGE, 2 * tiles.SHARE))
     reach = max(block.reach(len(taus)) for block, taus in cycles)
@@ -60,7 +61,8 @@ def _on_array(planes, f, cycles, workers, progress=None):
 
 def passes(cycles, most):
     """Group cycles whose halos add up to at most `most` pixels: (cycles done, halo, group)."""
-    group, total = [], 0
+    group: list = []
+    total = 0
     for done, (block, taus) in enumerate(cycles):
         halo = block.reach(len(taus))
         if group and total + halo > most:

@@ -1,5 +1,7 @@
 """How rotationally invariant is a denoiser? The measurement of Section 6, for any of them."""
 
+from __future__ import annotations
+
 import csv
 import io
 from dataclasses import dataclass
@@ -103,10 +105,10 @@ def rotation_audit(denoise: Callable[[np.ndarray], npt.ArrayLike],
     >>> audit.psnr.shape
     (2, 1)
     """
-    angles = np.array([check_number("angles", angle) for angle in np.atleast_1d(angles)])
+    degrees = np.array([check_number("angles", angle) for angle in np.atleast_1d(angles)])
     count, workers = check_count("count", count, least=1), check_workers(workers)
     sigma = check_number("sigma", sigma, above=0.0)
-    if angles.size == 0:
+    if degrees.size == 0:
         raise ValueError("angles must be at least one; got none")
 
     def measure(task, work):
@@ -124,11 +126,11 @@ def rotation_audit(denoise: Callable[[np.ndarray], npt.ArrayLike],
 
     psnr = []
     with Workers(workers) as team:
-        for angle in angles:
+        for angle in degrees:
             clean = rectangles(count, angle, size, LAYOUTS, samples=samples)
             noisy = add_noise(clean, sigma, NOISE)
             psnr.append(team.map(measure, list(zip(noisy, clean.astype(np.float64), strict=True))))
-    return RotationAudit(angles, np.array(psnr))
+    return RotationAudit(degrees, np.array(psnr))
 
 
 def write_table(path, audits):

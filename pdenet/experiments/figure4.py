@@ -38,9 +38,9 @@ def start(name, alpha=None, gamma=0.0):
     if alpha is None:
         alpha = 0.45 if variant == "invariant" else 0.41
     weights = 1 / np.sqrt(ScaleSpace(SIGMAS).omega)
-    options = {"steering": ScaleSpace(SIGMAS, weights)} if variant == "steered" else {}
+    steering = ScaleSpace(SIGMAS, weights) if variant == "steered" else None
     network = models.multiscale(60.0, sigmas=SIGMAS, weights=weights, coupling=coupling, steps=10,
-                                operator=Gradient(alpha, gamma), **options)
+                                operator=Gradient(alpha, gamma), steering=steering)
     return network.with_parameters({"tau": 0.9 * network.tau_max})
 
 

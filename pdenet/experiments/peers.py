@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
@@ -33,20 +34,28 @@ def _bilateral(restoration, image, sigma_color, sigma_spatial, win_size):
                                          sigma_spatial=sigma_spatial) + low
 
 
-# Name: function, what is tried, and the best of that by `pdenet audit --tune`.
+class Peer(NamedTuple):
+    """A denoiser, the values of its parameters to try, and the best of them by `pdenet audit
+    --tune`."""
+
+    function: Callable
+    grid: dict[str, list]
+    best: dict[str, Any]
+
+
 PEERS = {
-    "tv": (_tv, {"weight": [50.0, 60.0, 70.0, 80.0, 90.0]}, {"weight": 80.0}),
-    "non-local-means": (_non_local_means,
-                        {"h": [0.5, 0.6, 0.7], "patch_size": [7, 9, 11],
-                         "patch_distance": [21, 42]},  # beyond, twice the time for 0.1 dB
-                        {"h": 0.6, "patch_size": 9, "patch_distance": 42}),
-    "wavelet": (_wavelet, {"wavelet": ["db2", "db4", "sym4", "sym8", "coif2"],
-                           "method": ["BayesShrink", "VisuShrink"],
-                           "wavelet_levels": [4, 5, 6]},
-                {"wavelet": "coif2", "method": "BayesShrink", "wavelet_levels": 6}),
-    "bilateral": (_bilateral, {"sigma_color": [120.0, 140.0, 160.0, 180.0],
-                               "sigma_spatial": [3.0, 5.0, 8.0], "win_size": [7, 9, 11, 13]},
-                  {"sigma_color": 160.0, "sigma_spatial": 5.0, "win_size": 9}),
+    "tv": Peer(_tv, {"weight": [50.0, 60.0, 70.0, 80.0, 90.0]}, {"weight": 80.0}),
+    "non-local-means": Peer(_non_local_means,
+                            {"h": [0.5, 0.6, 0.7], "patch_size": [7, 9, 11],
+                             "patch_distance": [21, 42]},  # beyond, twice the time for 0.1 dB
+                            {"h": 0.6, "patch_size": 9, "patch_distance": 42}),
+    "wavelet": Peer(_wavelet, {"wavelet": ["db2", "db4", "sym4", "sym8", "coif2"],
+                               "method": ["BayesShrink", "VisuShrink"],
+                               "wavelet_levels": [4, 5, 6]},
+                    {"wavelet": "coif2", "method": "BayesShrink", "wavelet_levels": 6}),
+    "bilateral": Peer(_bilateral, {"sigma_color": [120.0, 140.0, 160.0, 180.0],
+                                   "sigma_spatial": [3.0, 5.0, 8.0], "win_size": [7, 9, 11, 13]},
+                      {"sigma_color": 160.0, "sigma_spatial": 5.0, "win_size": 9}),
 }
 
 

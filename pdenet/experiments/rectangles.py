@@ -1,5 +1,9 @@
 """The images of Section 6: rotated rectangles, and noise."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -118,9 +122,10 @@ def add_noise(images: npt.ArrayLike, sigma: float = 60.0,
     sigma = check_number("sigma", sigma, least=0.0)
     if isinstance(images, np.ma.MaskedArray):
         raise TypeError("images must not be a masked array, whose mask would be lost")
-    images = np.asarray(images)
-    if images.dtype.kind not in "buif":
-        raise TypeError(f"images must hold real numbers; got dtype {images.dtype}")
-    dtype = np.float32 if images.dtype.newbyteorder("=") == np.float32 else np.float64
-    noise = np.random.default_rng(rng).standard_normal(images.shape, dtype)
-    return images.astype(dtype) + dtype(sigma) * noise
+    clean = np.asarray(images)
+    if clean.dtype.kind not in "buif":
+        raise TypeError(f"images must hold real numbers; got dtype {clean.dtype}")
+    single = clean.dtype.newbyteorder("=") == np.float32
+    dtype: Any = np.float32 if single else np.float64
+    noise = np.random.default_rng(rng).standard_normal(clean.shape, dtype)
+    return clean.astype(dtype) + dtype(sigma) * noise

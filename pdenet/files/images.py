@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -45,8 +46,8 @@ class Image:
         elif dtype.kind == "b":
             pixels = result >= 0.5
         else:
-            limits = np.finfo(dtype)
-            pixels = np.clip(result, limits.min, limits.max).astype(dtype)
+            largest = np.finfo(dtype).max
+            pixels = np.clip(result, -largest, largest).astype(dtype)
         alpha = self.alpha
         if alpha is not None and alpha.dtype != dtype:
             raise UsageError(f"--dtype {dtype} would change the transparency of {alpha.dtype}; "
@@ -179,7 +180,7 @@ def _read_tiff(name, max_pixels):
     import tifffile
 
     with tifffile.TiffFile(name) as file:
-        series, page = file.series[0], file.pages[0]
+        series, page = file.series[0], file.pages.first
         axes = series.axes
         if len(file.series) > 1 or axes not in ("YX", "YXS", "SYX", "CYX", "YXC"):
             count = f"{len(file.series)} series" if len(file.series) > 1 else f"axes {axes}"
@@ -256,7 +257,7 @@ def _encode(file, image, kind):
             metadata={"axes": "YXS" if pixels.ndim == 3 else "YX"})
         return
     import imageio.v3 as iio
-    options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+    options: dict[str, Any] = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
     iio.imwrite(file, _join(image), plugin="pillow", extension="." + kind.lower(), **options)
 
 

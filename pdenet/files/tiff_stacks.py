@@ -1,6 +1,7 @@
 """TIFF files with several pages, read and written one by one."""
 
 import os
+from typing import Iterator
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class Stack:
 
         pages = self._series.pages
         if len(pages) == self.count:
-            arrays = (page.asarray() for page in pages)
+            arrays: Iterator = (page.asarray() for page in pages)
         else:  # one block of data, as ImageJ writes it
             arrays = iter(tifffile.memmap(self.name, mode="r").reshape(-1, *self.page_shape))
         for pixels in arrays:

@@ -3,16 +3,18 @@
 import hashlib
 import pathlib
 import warnings
+from typing import Any
 
 import numba
-from numba import types
+from numba import config, types
 from numba.core.caching import FunctionCache
 from numba.extending import typeof_impl
 
 from . import vectors_llvm  # noqa: F401  (Numba knows vectors from here on)
 from .formulas import FOLDER, check_calls, formula
 
-OPTIONS = {"nogil": True, "error_model": "numpy"}  # without the second no division is vectorised
+# Without the second no division is vectorised.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 @typeof_impl.register(formula)
@@ -93,6 +95,6 @@ def kernel(function):
     """
     check_calls(function)
     compiled = numba.njit(**OPTIONS)(function)
-    if not numba.config.DISABLE_JIT:
+    if not config.DISABLE_JIT:  # type: ignore[attr-defined]
         compiled._cache = _ForgivingCache(function)
     return compiled

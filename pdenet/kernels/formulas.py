@@ -62,5 +62,7 @@ def _source_of(value):
     module = (value if isinstance(value, types.ModuleType) else
               sys.modules.get(value.__module__) if isinstance(value, type) else None)
     path = getattr(module, "__file__", None)
-    ours = path is not None and FOLDER.parent in pathlib.Path(path).resolve().parents
-    return pathlib.Path(path).resolve() if ours else None
+    if path is None:
+        return None
+    source = pathlib.Path(path).resolve()
+    return source if FOLDER.parent in source.parents else None

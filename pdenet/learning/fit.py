@@ -5,6 +5,8 @@ learning rate of 0.001 is a small step whatever the grey levels, and tau stays a
 loss counts relative to that of the noisy images themselves.
 """
 
+from __future__ import annotations
+
 import math
 import os
 from typing import Any, Callable, Sequence
@@ -101,7 +103,7 @@ def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *
     """
     options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
                              callback, progress)
-    patience = math.inf if patience is None else check_count("patience", patience, least=1)
+    waits = math.inf if patience is None else check_count("patience", patience, least=1)
     sets = {"": to_pairs(noisy, clean, channel_axis)}
     if validation is not None:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
@@ -113,7 +115,7 @@ def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *
         options["team"] = cluster = Cluster(client)
         losses = [place(pairs, cluster) for pairs in sets.values()]
     return train(Coordinates(network), losses[0], validation=losses[1] if validation else None,
-                 patience=patience, **options)
+                 patience=waits, **options)
 
 
 def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Sequence[float], *,

@@ -1,8 +1,10 @@
 """Networks of diffusion blocks: the explicit step repeated, and the doors to its adjoint."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,8 @@ from ..execution.workers import Workers
 from ..files import document
 from ..images import from_planes, in_memory, to_pairs, to_planes, to_planes_like
 from ..kernels.workspace import Workspace
+from ..scheme.block import DiffusionBlock
+from ..scheme.fluxes import Flux
 from ..scheme.operators import Gradient, Operator
 from ..scheme.scales import ScaleSpace
 from .construction import settle
@@ -77,26 +81,26 @@ class DiffusionNetwork:
     (10, 8)
     """
 
-    flux: Any
+    flux: Flux | Sequence[Flux]
     operator: Operator = Gradient()
-    scales: Any = ScaleSpace([0.0])
-    steering: Any = None
-    tau: Any = None
-    reaction: Any = None
+    scales: ScaleSpace | Sequence[ScaleSpace] = ScaleSpace([0.0])
+    steering: ScaleSpace | Sequence[ScaleSpace] | None = None
+    tau: float | Sequence[float] | np.ndarray | None = None
+    reaction: float | Sequence[float] | np.ndarray | None = None
     steps: int = 10
     allow_unstable: bool = False
-    blocks: tuple = field(init=False, repr=False)
+    blocks: tuple[DiffusionBlock, ...] = field(init=False, repr=False)
 
     def __post_init__(self):
         for name, value in settle(self).items():
             object.__setattr__(self, name, value)
 
-    def each(self, name):
+    def each(self, name: str) -> tuple:
         """A part, or a number, for each step."""
         return per_step.each(getattr(self, name), self.steps)
 
     @property
-    def block(self):
+    def block(self) -> DiffusionBlock:
         """The block of the first step; of all, where they are equal."""
         return self.blocks[0]
 
@@ -180,7 +184,7 @@ class DiffusionNetwork:
         """
         return from_planes(self.run(to_planes(image, channel_axis), workers), channel_axis)
 
-    def run(self, planes, workers=None):
+    def run(self, planes: np.ndarray, workers: int | None = None) -> np.ndarray:
         """A call of the network for planes (M, H, W) that have passed `images.to_planes`."""
         return run_cycles(planes, [(block, (tau,)) for block, tau in self.each_step()], workers)
 
@@ -244,13 +248,15 @@ class DiffusionNetwork:
         return from_planes(self.evolve_planes(planes, time, scheme, cycles, workers, progress),
                            channel_axis)
 
-    def evolve_planes(self, planes, time, scheme="fed", cycles=None, workers=None, progress=None):
+    def evolve_planes(self, planes: np.ndarray, time: float, scheme: str = "fed",
+                      cycles: int | None = None, workers: int | None = None,
+                      progress: Callable[[int, int], object] | None = None) -> np.ndarray:
         """`evolve` for planes (M, H, W) that have passed `images.to_planes`."""
         if len(self.blocks) > 1:
             raise ValueError("a diffusion time needs equal steps, but here each has parameters of "
                              "its own; call the network instead")
-        cycles = [(self.block, taus) for taus in schedule(time, self.tau_max, scheme, cycles)]
-        return run_cycles(planes, cycles, workers, progress)
+        sizes = schedule(time, self.tau_max, scheme, cycles)
+        return run_cycles(planes, [(self.block, taus) for taus in sizes], workers, progress)
 
     def vjp(self, image: npt.ArrayLike, *, channel_axis: int | None = None
             ) -> tuple[np.ndarray, Callable[[npt.ArrayLike], tuple[np.ndarray, dict[str, Any]]]]:
@@ -344,7 +350,7 @@ class DiffusionNetwork:
         with Workers(check_workers(workers)) as team:
             return adjoint.batch_gradient(self, tasks, team)
 
-    def each_step(self):
+    def each_step(self) -> list[tuple[DiffusionBlock, float]]:
         """The block and tau of each step."""
         blocks = self.blocks if len(self.blocks) > 1 else self.blocks * self.steps
         return list(zip(blocks, self.each("tau"), strict=True))

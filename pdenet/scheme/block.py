@@ -37,7 +37,8 @@ same.
 
 import dataclasses
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
@@ -46,8 +47,9 @@ from ..kernels.planes import Source
 from ..kernels.several_steps import explicit_steps
 from ..kernels.workspace import Workspace
 from .data_terms import DataTerm, build_data_term
+from .diffusivities import CompiledDiffusivity
 from .fluxes import Flux, with_diffusivity
-from .operators import DeferredTensor, Operator
+from .operators import DeferredTensor, FusedOperator, Operator
 from .scales import ScaleSpace
 
 __all__ = ["DiffusionBlock"]
@@ -95,10 +97,10 @@ class DiffusionBlock:
     flux: Flux
     steering: ScaleSpace | None = None
     reaction: float | None = None
+    data_term: DataTerm = field(init=False, repr=False)
 
     def __post_init__(self):
-        if self.reaction is not None:
-            object.__setattr__(self, "reaction", self.data_term.rate)
+        object.__setattr__(self, "data_term", build_data_term(self.reaction))
         for name, value, parts, kinds in (
                 ("operator", self.operator, ("symbol", "structure", "diffuse"),
                  "Gradient, Laplacian, Hessian or another Operator"),
@@ -154,7 +156,7 @@ class DiffusionBlock:
         else:
             self.steering.add_adjoint(steered, -tau, out, work)
             by_strength = {"beta": along, "steering": across}
-        for name, scales in (("beta", self.scales), ("steering", self.steering)):
+        for name, scales in (("beta", self.scales), ("steering", self._steering)):
             if name in by_strength:
                 gradient[name] = -2 * tau * scales.omega * scales.weights * by_strength[name]
         if hasattr(self.flux.diffusivity, "contrast"):
@@ -188,10 +190,11 @@ class DiffusionBlock:
         `pdenet.kernels.several_steps`."""
         number = u.dtype.type
         source = Source(steers, self._strength(steers if len(steers) else u, self._steering),
-                        self.flux.diffusivity.law(u.dtype))
+                        self._law(u.dtype))
         mixed = None if self.flux.mixed is None else number(self.flux.mixed)
         scales = (-self.scales.strength[0] * np.array(taus)).astype(u.dtype)
-        explicit_steps(u, source, mixed, self.operator.stencil(u.dtype), scales, tile, inner, out)
+        stencil = cast(FusedOperator, self.operator).stencil(u.dtype)
+        explicit_steps(u, source, mixed, stencil, scales, tile, inner, out)
 
     # What it is made of ---------------------------------------------------------------------------
 
@@ -222,20 +225,19 @@ class DiffusionBlock:
         if not self._fused:
             return self.flux.tensor(self.structure(steers, work))
         strength = self._strength(steers, self._steering)
-        law, mixed = self.flux.diffusivity.law(steers.dtype), self.flux.mixed
+        law, mixed = self._law(steers.dtype), self.flux.mixed
         if hold:
-            return self.operator.tensor(steers, strength, law, mixed, work)
+            return cast(FusedOperator, self.operator).tensor(steers, strength, law, mixed, work)
         return DeferredTensor(steers, strength, law, mixed)
-
-    @functools.cached_property
-    def data_term(self) -> DataTerm:
-        """What pulls back to the image given at first."""
-        return build_data_term(self.reaction)
 
     @functools.cached_property
     def _fused(self):
         """Whether kernels compute D on the way."""
         return (getattr(self.operator, "fused", False) and getattr(self.flux, "compiled", False))
+
+    def _law(self, dtype):
+        """g as the kernels take it, where they know it."""
+        return cast(CompiledDiffusivity, self.flux.diffusivity).law(dtype)
 
     @property
     def compiled(self) -> bool:

@@ -28,9 +28,14 @@ class DataTerm(Protocol):
         The derivatives of the bound with respect to its parameters, by name.
     """
 
-    active: bool
-    bound: float
-    bound_slopes: dict[str, float]
+    @property
+    def active(self) -> bool: ...
+
+    @property
+    def bound(self) -> float: ...
+
+    @property
+    def bound_slopes(self) -> dict[str, float]: ...
 
     def add_step(self, u: np.ndarray, f: np.ndarray, tau: float, out: np.ndarray) -> None:
         """Add to `out` what the step of size tau adds to u, all planes (M, H, W)."""

@@ -1,5 +1,7 @@
 """Diffusivities g(x) of the squared gradient x, with g' and the regulariser Psi, Psi' = g."""
 
+from __future__ import annotations
+
 import copy
 import dataclasses
 import math
@@ -34,12 +36,12 @@ class Diffusivity(Protocol):
         """Psi(x), the integral of g from 0 to x, which energies sum."""
 
 
-def _floating(x):
+def _floating(x: npt.ArrayLike) -> np.ndarray:
     return np.asarray(x, dtype=np.result_type(x, np.float32))
 
 
 @dataclass(frozen=True)
-class _CompiledDiffusivity:
+class CompiledDiffusivity:
     """A function of x / contrast**2 that kernels know by its rule, see `pdenet.kernels.laws`."""
 
     contrast: float
@@ -80,7 +82,7 @@ class _CompiledDiffusivity:
         return x / x.dtype.type(self.contrast**2)
 
 
-class Exponential(_CompiledDiffusivity):
+class Exponential(CompiledDiffusivity):
     """g(x) = exp(-x / (2 contrast**2)), after Perona and Malik (1990).
 
     The diffusivity of the paper's experiments. The flux g(s**2) s grows up to the gradient
@@ -112,12 +114,12 @@ class Exponential(_CompiledDiffusivity):
 
     def potential(self, x: npt.ArrayLike) -> np.ndarray:
         """Psi(x), the integral of g from 0 to x."""
-        x = _floating(x)
-        scale = x.dtype.type(2 * self.contrast**2)
-        return -scale * np.expm1(-x / scale)
+        values = _floating(x)
+        scale = values.dtype.type(2 * self.contrast**2)
+        return -scale * np.expm1(-values / scale)
 
 
-class Rational(_CompiledDiffusivity):
+class Rational(CompiledDiffusivity):
     """g(x) = 1 / (1 + x / contrast**2), after Perona and Malik (1990).
 
     Parameters
@@ -142,11 +144,11 @@ class Rational(_CompiledDiffusivity):
 
     def potential(self, x: npt.ArrayLike) -> np.ndarray:
         """Psi(x), the integral of g from 0 to x."""
-        x = _floating(x)
-        return x.dtype.type(self.contrast**2) * np.log1p(self._relative(x))
+        values = _floating(x)
+        return values.dtype.type(self.contrast**2) * np.log1p(self._relative(values))
 
 
-class Charbonnier(_CompiledDiffusivity):
+class Charbonnier(CompiledDiffusivity):
     """g(x) = 1 / sqrt(1 + x / contrast**2), after Charbonnier et al. (1994).
 
     Its energy is convex: the regularised total variation.
@@ -173,12 +175,12 @@ class Charbonnier(_CompiledDiffusivity):
 
     def potential(self, x: npt.ArrayLike) -> np.ndarray:
         """Psi(x), the integral of g from 0 to x."""
-        x = _floating(x)
-        y = self._relative(x)
-        return x.dtype.type(2 * self.contrast**2) * (y / (1 + np.sqrt(1 + y)))
+        values = _floating(x)
+        y = self._relative(values)
+        return values.dtype.type(2 * self.contrast**2) * (y / (1 + np.sqrt(1 + y)))
 
 
-class Weickert(_CompiledDiffusivity):
+class Weickert(CompiledDiffusivity):
     """g(x) = 1 - exp(-3.31488 / (x / contrast**2)**4), after Weickert (1998).
 
     Steeper than the others: the flux changes from smoothing to enhancing at the contrast,
@@ -211,13 +213,13 @@ class Weickert(_CompiledDiffusivity):
 
     def potential(self, x: npt.ArrayLike) -> np.ndarray:
         """Psi(x), the integral of g from 0 to x."""
-        x = _floating(x)
         from scipy import special  # only here, for a quick start
 
+        values = _floating(x)
         with np.errstate(divide="ignore", over="ignore"):
-            s = self._constant / self._relative(x)**4
+            s = self._constant / self._relative(values)**4
         tail = special.gamma(0.75) * special.gammaincc(0.75, s) * self._constant**0.25
-        return (x * self.g(x) + self.contrast**2 * tail).astype(x.dtype)
+        return (values * self.g(values) + self.contrast**2 * tail).astype(values.dtype)
 
 
 DIFFUSIVITIES = {kind.__name__.lower(): kind
@@ -240,13 +242,13 @@ def replace_by_response(diffusivity, x):
     return x
 
 
-def build_diffusivity(diffusivity: Any, contrast: float | None) -> Diffusivity:
+def build_diffusivity(diffusivity: str | Diffusivity, contrast: Any) -> Diffusivity:
     """The named diffusivity with this contrast, or the object itself, checked."""
     if isinstance(diffusivity, str):
         if diffusivity not in DIFFUSIVITIES:
             raise ValueError(f"diffusivity must be one of {', '.join(DIFFUSIVITIES)} or an object "
                              f"with g, derivative and potential; got {diffusivity!r}")
-        return DIFFUSIVITIES[diffusivity](contrast)
+        return DIFFUSIVITIES[diffusivity](contrast)  # which refuses None
     if contrast is not None:
         raise ValueError(f"contrast must be omitted where diffusivity is an object, which "
                          f"holds its own; got contrast={contrast!r}")
@@ -255,7 +257,7 @@ def build_diffusivity(diffusivity: Any, contrast: float | None) -> Diffusivity:
 
 def with_contrast(diffusivity, contrast):
     """The same diffusivity with another contrast."""
-    if dataclasses.is_dataclass(diffusivity):
+    if dataclasses.is_dataclass(diffusivity) and not isinstance(diffusivity, type):
         return dataclasses.replace(diffusivity, contrast=contrast)
     changed = copy.copy(diffusivity)
     changed.contrast = check_number("contrast", contrast, above=0.0)

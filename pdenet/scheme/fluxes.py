@@ -36,8 +36,11 @@ class Flux(Protocol):
         Whose attribute `contrast`, where it has one, the network can learn.
     """
 
-    mixed: ClassVar[float | None]
-    diffusivity: Diffusivity
+    @property
+    def mixed(self) -> float | None: ...
+
+    @property
+    def diffusivity(self) -> Diffusivity: ...
 
     def tensor(self, structure: np.ndarray) -> np.ndarray:
         """D, which may be written over J."""
@@ -110,6 +113,15 @@ class _Directional(_Flux):
     """
 
     mixed = 1.0
+
+    def _map(self, nu):
+        raise NotImplementedError
+
+    def _slopes(self, nu):
+        raise NotImplementedError
+
+    def _density(self, nu):
+        raise NotImplementedError
 
     def tensor(self, structure):
         return tensors.matrix_function(structure, self._map)
@@ -277,7 +289,7 @@ COUPLINGS = {"isotropic": Isotropic, "anisotropic": Anisotropic, "uncoupled": Un
 
 def with_diffusivity(flux, diffusivity):
     """The same flux with another diffusivity."""
-    if dataclasses.is_dataclass(flux):
+    if dataclasses.is_dataclass(flux) and not isinstance(flux, type):
         return dataclasses.replace(flux, diffusivity=diffusivity)
     changed = copy.copy(flux)
     changed.diffusivity = diffusivity

@@ -31,8 +31,11 @@ class Operator(Protocol):
         Pixels from which K' M K gathers in each direction.
     """
 
-    directional: bool
-    reach: int
+    @property
+    def directional(self) -> bool: ...
+
+    @property
+    def reach(self) -> int: ...
 
     @property
     def symbol(self) -> np.ndarray:
@@ -62,6 +65,26 @@ class Operator(Protocol):
 
     def integrate(self, density: np.ndarray) -> float:
         """The sum over the image of a density, a plane where K lives."""
+
+
+class FusedOperator(Operator, Protocol):
+    """An operator whose kernels compute D = g(J) on the way: `diffuse` and `diffuse_adjoint` take a
+    `DeferredTensor`, too, with `change` None.
+
+    Attributes
+    ----------
+    fused : bool
+        True.
+    """
+
+    @property
+    def fused(self) -> bool: ...
+
+    def stencil(self, dtype: np.dtype) -> Stencil:
+        """What kernels for images of this type need of the operator's parameters."""
+
+    def tensor(self, v, strength, law, mixed, work) -> np.ndarray:
+        """D = g(J), or with mixed None g of the trace of J, as planes, in one pass."""
 
 
 class DeferredTensor(NamedTuple):
@@ -115,7 +138,7 @@ class Gradient:
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.5))
         object.__setattr__(self, "gamma", check_number("gamma", self.gamma, least=0.0, most=1.0))
 
-    def stencil(self, dtype) -> Stencil:
+    def stencil(self, dtype: np.dtype) -> Stencil:
         """As kernels for images of this type take alpha and gamma."""
         return _stencil(self.alpha, self.gamma, dtype)
 

@@ -1,5 +1,7 @@
 """The scales of a model: Gaussian smoothing G_l, trainable weights beta_l, step sizes omega_l."""
 
+from __future__ import annotations
+
 import functools
 from dataclasses import dataclass, field
 
@@ -15,7 +17,7 @@ LARGEST = 1000.0  # pixels, of a sigma
 TRUNCATE = 4.0  # standard deviations after which the sampled Gaussian ends
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class ScaleSpace:
     """Discrete scales sigma_l with weights beta_l: the operators beta_l G_l, l = 1, ..., L.
 
@@ -55,17 +57,17 @@ class ScaleSpace:
     array([ 0.4 ,  0.63,  1.  ,  1.59,  2.52,  3.99,  6.31, 10.  ])
     """
 
-    sigmas: npt.ArrayLike
-    weights: npt.ArrayLike | None = None
+    sigmas: np.ndarray
+    weights: np.ndarray
     omega: np.ndarray = field(init=False)
 
-    def __post_init__(self):
-        sigmas = _vector("sigmas", self.sigmas)
+    def __init__(self, sigmas: npt.ArrayLike, weights: npt.ArrayLike | None = None):
+        sigmas = _vector("sigmas", sigmas)
         if (sigmas < 0).any() or (np.diff(sigmas) <= 0).any():
             raise ValueError(f"sigmas must be increasing and >= 0; got {sigmas.tolist()}")
         if sigmas[-1] > LARGEST:
             raise ValueError(f"sigmas must be at most {LARGEST:g} pixels; got {sigmas[-1]:g}")
-        weights = np.ones(sigmas.size) if self.weights is None else _vector("weights", self.weights)
+        weights = np.ones(sigmas.size) if weights is None else _vector("weights", weights)
         if weights.size != sigmas.size:
             raise ValueError(f"weights must be as many as sigmas, {sigmas.size}; "
                              f"got {weights.size}")
@@ -172,7 +174,7 @@ def _step_sizes(sigmas):
     return np.diff(np.append(sigmas, following))
 
 
-def _vector(name, values):
+def _vector(name, values) -> np.ndarray:
     try:
         vector = np.array(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):

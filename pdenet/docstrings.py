@@ -1,0 +1,103 @@
+"""What several public docstrings say alike stands here once; `fill` puts it into each of them."""
+
+import textwrap
+from typing import Callable, TypeVar
+
+_Function = TypeVar("_Function", bound=Callable)
+
+_PARTS = {
+    "image": """
+        image : array_like of shape (H, W), or with channels
+            Grey levels of any real type, which are never rescaled; the array is never changed. An
+            array of dask or zarr gives an array of dask, computed chunk by chunk.""",
+    "contrast": """
+        contrast : float, optional
+            Contrast parameter in grey levels per pixel, > 0: edges with a steeper gradient are
+            kept. By default it is estimated from the image, see `estimate_contrast`.""",
+    "contrast of second order": """
+        contrast : float, optional
+            Contrast parameter in grey levels per pixel squared, > 0: structures with larger second
+            derivatives are kept. By default it is estimated, see `estimate_contrast`.""",
+    "time": """
+        time : float, optional
+            Diffusion time in pixels squared, >= 0; 0 gives a copy. By default it is estimated from
+            the image, see `estimate_time`.""",
+    "time of second order": """
+        time : float, optional
+            Diffusion time in pixels to the fourth power, >= 0; 0 gives a copy. By default it is
+            estimated from the image, see `estimate_time`.""",
+    "sigma": """
+        sigma : float, optional
+            Standard deviation in pixels, >= 0, of the Gaussian by which the image is smoothed
+            before its gradient steers the diffusion.""",
+    "diffusivity": """
+        diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
+            Which function g is. An object with the methods g, derivative and potential holds its
+            own contrast, so that `contrast` must be omitted.""",
+    "scheme": """
+        scheme : {"fed", "explicit"}, optional
+            How the diffusion time is reached: by fast explicit diffusion, or by equal explicit
+            steps, which take longer and follow the equation more closely.""",
+    "channel_axis": """
+        channel_axis : int, optional
+            The axis of the channels, which steer the diffusion together; None for a grey image
+            of shape (H, W).""",
+    "workers": """
+        workers : int, optional
+            Number of threads; by default that in the environment variable PDENET_NUM_THREADS, or
+            that of the processors. The result does not depend on it.""",
+    "filtered": """
+        Returns
+        -------
+        ndarray
+            The filtered image, of the image's shape; float32 for float32, otherwise float64.
+
+        Raises
+        ------
+        TypeError
+            If the image does not hold real numbers, or is a masked array.
+        ValueError
+            If the image has another shape or values that are not finite, or a parameter is not
+            allowed; the message names the value and what is allowed.""",
+    "contrast of a model": """
+        contrast : float
+            Contrast parameter, > 0, in grey levels per pixel, for second-order operators per pixel
+            squared; None where the diffusivity is an object, which holds its own.""",
+    "sigma of a model": """
+        sigma : float, optional
+            Standard deviation in pixels, >= 0, of the Gaussian that smooths what steers.""",
+    "diffusivity of a model": """
+        diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
+            Which function g is, by its name, or an object with g, derivative and potential.""",
+    "options": """
+        **options
+            Further arguments of `DiffusionNetwork`: tau, steps, reaction, allow_unstable, and
+            operator, for another discretisation of the same derivatives.""",
+    "network": """
+        Returns
+        -------
+        DiffusionNetwork
+            It filters an image when it is called with one.
+
+        Raises
+        ------
+        TypeError
+            If the diffusivity has not the methods that are asked of it.
+        ValueError
+            If a parameter is not allowed; the message names the value and what is allowed.""",
+}
+
+
+def fill(function: _Function) -> _Function:
+    """Replace each line "{name}" in a function's docstring by the part of that name."""
+    if function.__doc__ is not None:  # as python -OO leaves it
+        function.__doc__ = "\n".join(map(_fill_line, function.__doc__.split("\n")))
+    return function
+
+
+def _fill_line(line):
+    name = line.strip()
+    if not (name.startswith("{") and name.endswith("}")):
+        return line
+    part = textwrap.dedent(_PARTS[name[1:-1]]).strip("\n")
+    return textwrap.indent(part, line[:len(line) - len(line.lstrip())])

@@ -1,11 +1,17 @@
-"""Contrast and diffusion time, estimated from the image where they are not given."""
+"""Contrast, diffusion time and noise level, estimated from an image where they are not given."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from .checks import check_number, needs
 from .images import to_planes
 from .kernels.workspace import Workspace
-from .network.network import check_network
+from .network.network import DiffusionNetwork, check_network
+from .scheme.diffusivities import Diffusivity
 from .scheme.scales import ScaleSpace
 
 __all__ = ["estimate_contrast", "estimate_time"]
@@ -13,29 +19,38 @@ __all__ = ["estimate_contrast", "estimate_time"]
 SAMPLE = 1024  # an image larger than the square of this is estimated on a sample of it
 
 
-def estimate_contrast(network, image, *, channel_axis=None):
+def estimate_contrast(network: DiffusionNetwork, image: npt.ArrayLike, *,
+                      channel_axis: int | None = None) -> float:
     """The median gradient magnitude of an image, as a network measures it.
 
-    lambda = median of sqrt(tr J) over the cells where it is not zero, with the structure
-    tensor J of the layers that steer, summed over scales and channels. Perona and Malik
-    (1990) propose a quantile of this distribution, Black et al. (1998) the median as the robust
-    one. In a noisy image it is close to the noise's own gradient: with noise of 10 to 60 grey
-    levels it lost 0.04 dB on average, 0.43 dB at most, against the best quantile
-    (benchmarks/estimates.py).
+    The contrast is the median of sqrt(tr J) over the cells where tr J is not zero; J is the
+    structure tensor of the layers that steer, summed over scales and channels. Perona and Malik
+    (1990) propose a quantile of this distribution, Black et al. (1998) its median, which is robust.
+    In a noisy image it is close to the gradient of the noise itself: for noise of 10 to 60 grey
+    levels the filtered image was 0.04 dB below that with the best quantile on average, and 0.43 dB
+    at most (benchmarks/estimates.py).
 
     Parameters
     ----------
     network : DiffusionNetwork
         Its own contrast has no influence.
     image : array_like of shape (H, W), or with channels
+        Grey levels of any real type.
     channel_axis : int, optional
-        The axis of the channels.
+        The axis of the channels; None for a grey image of shape (H, W).
 
     Returns
     -------
     float
         Grey levels per pixel (per pixel squared for second-order operators); 1.0 for a
         constant image, which no filter changes.
+
+    Raises
+    ------
+    TypeError
+        If the network is none, or the image does not hold real numbers.
+    ValueError
+        If the image has another shape or values that are not finite.
 
     References
     ----------
@@ -53,15 +68,16 @@ def estimate_contrast(network, image, *, channel_axis=None):
     return contrast_of(check_network(network), to_planes(image, channel_axis))
 
 
-def estimate_time(network, image, *, channel_axis=None):
+def estimate_time(network: DiffusionNetwork, image: npt.ArrayLike, *,
+                  channel_axis: int | None = None) -> float:
     """The diffusion time that removes an image's noise where nothing is to be kept.
 
-    Where g = 1 white noise falls, in a time T, to the share
-    r(T) = (mean over frequencies of exp(-2 T rho))^(1/2), rho the symbol of the network's step.
-    T solves r(T) = r with r = s / (20 n) cut to [1/16, 1/8]: n is the image's noise level,
-    n = median |A - B - C + D| / (2 * 0.6745) over all 2 x 2 pixels (Donoho and Johnstone,
-    1994), and s its standard deviation. Little noise gives r = 1/8, which simplifies the
-    image visibly; for the highest PSNR it is too long, by 1.6 dB on average
+    The time T solves r(T) = r. Here r(T) = (mean over frequencies of exp(-2 T rho))^(1/2) is the
+    share of white noise that is left at the time T where g = 1, with the symbol rho of the
+    network's step; r = s / (20 n) cut to [1/16, 1/8] is the share that may be left, with the
+    standard deviation s of the image and its noise level n = median |A - B - C + D| / (2 * 0.6745)
+    over all 2 x 2 pixels (Donoho and Johnstone, 1994). An image with little noise has r = 1/8,
+    which simplifies it visibly; the PSNR is 1.6 dB lower on average than at the best time
     (benchmarks/estimates.py).
 
     Parameters
@@ -69,13 +85,21 @@ def estimate_time(network, image, *, channel_axis=None):
     network : DiffusionNetwork
         Its own tau and steps have no influence.
     image : array_like of shape (H, W), or with channels
+        Grey levels of any real type.
     channel_axis : int, optional
-        The axis of the channels.
+        The axis of the channels; None for a grey image of shape (H, W).
 
     Returns
     -------
     float
         The diffusion time, at most 1000 times the network's tau_max.
+
+    Raises
+    ------
+    TypeError
+        If the network is none, or the image does not hold real numbers.
+    ValueError
+        If the image has another shape or values that are not finite.
 
     References
     ----------
@@ -93,7 +117,8 @@ def estimate_time(network, image, *, channel_axis=None):
     return time_of(check_network(network), to_planes(image, channel_axis))
 
 
-def prepare(planes, model, contrast, time, diffusivity):
+def prepare(planes: np.ndarray, model: Callable[..., DiffusionNetwork], contrast: float | None,
+            time: float | None, diffusivity: str | Diffusivity) -> tuple[DiffusionNetwork, float]:
     """The network of a model function and the time, both estimated where they are None."""
     if contrast is None and isinstance(diffusivity, str):
         contrast = contrast_of(model(1.0, diffusivity=diffusivity), planes)
@@ -102,7 +127,8 @@ def prepare(planes, model, contrast, time, diffusivity):
     return network, check_number("time", time, least=0.0)
 
 
-def contrast_of(network, planes):
+def contrast_of(network: DiffusionNetwork, planes: np.ndarray) -> float:
+    """`estimate_contrast` for planes (M, H, W)."""
     block, parts = network.block, []
     for part in sample(planes):
         work = Workspace()
@@ -112,7 +138,8 @@ def contrast_of(network, planes):
     return float(np.sqrt(np.median(squares))) if squares.size else 1.0
 
 
-def time_of(network, planes):
+def time_of(network: DiffusionNetwork, planes: np.ndarray) -> float:
+    """`estimate_time` for planes (M, H, W)."""
     parts = list(sample(planes))
     twist = np.concatenate([np.abs(u[:-1, :-1] - u[:-1, 1:] - u[1:, :-1] + u[1:, 1:]).ravel()
                             for part in parts for u in part])
@@ -127,7 +154,7 @@ def time_of(network, planes):
     return float(np.exp(np.interp(-np.log(share), -np.log(shares), np.log(times))))
 
 
-def estimate_noise(planes):
+def estimate_noise(planes: np.ndarray) -> float:
     """The standard deviation of white noise, by scikit-image; the mean over planes (M, H, W)."""
     from skimage.restoration import estimate_sigma
 
@@ -136,7 +163,7 @@ def estimate_noise(planes):
     return float(estimate_sigma(planes, channel_axis=0, average_sigmas=True))
 
 
-def range_of(planes):
+def range_of(planes: np.ndarray) -> float:
     """Between the 0.1 % and the 99.9 % quantile of planes, smoothed so that noise counts little."""
     smooth = np.concatenate([ScaleSpace([2.0]).smooth(part, Workspace()).ravel()
                              for part in sample(planes)])
@@ -144,7 +171,7 @@ def range_of(planes):
     return float(high - low)
 
 
-def sample(planes):
+def sample(planes: Any) -> Iterator[np.ndarray]:
     """The planes themselves, or sixteen tiles evenly spread over a large image."""
     rows, columns = planes.shape[1:]
     if rows * columns <= SAMPLE**2:

@@ -182,10 +182,9 @@ def multiscale(contrast: float | None, *, sigmas: npt.ArrayLike | None = None,
 @fill
 def eed(contrast: float | None, *, sigma: float = 1.0,
         diffusivity: str | Diffusivity = "exponential", **options) -> DiffusionNetwork:
-    """u_t = div(D(grad u_sigma) grad u), eq. (2), eq. (3): edge-enhancing diffusion, Weickert
-    (1996).
+    """u_t = div(D(grad u_sigma) grad u), eq. (2), eq. (3): edge-enhancing diffusion.
 
-    The image smoothed by a Gaussian steers the diffusion of the image itself.
+    The image smoothed by a Gaussian steers the diffusion of the image itself, Weickert (1996).
 
     Parameters
     ----------

@@ -96,7 +96,7 @@ def filter_pixels(pixels, channel_axis, options, progress):
     planes = network.evolve_planes(planes, time, scheme=options.scheme, workers=options.workers,
                                    progress=progress)
     return (from_planes(planes, channel_axis), f"{options.model}, contrast "
-            f"{network.flux.diffusivity.contrast:.4g}, time {time:.4g}")
+            f"{network.parameters['contrast']:.4g}, time {time:.4g}")
 
 
 def _model(options):

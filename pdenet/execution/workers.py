@@ -10,7 +10,8 @@ from ..kernels.workspace import Workspace
 
 
 class Team(Protocol):
-    """Who shares the tasks of a batch: `Workers`, or the `Cluster`; a context that ends it."""
+    """What does the tasks of a batch; any object with these members is one, `Workers` and `Cluster`
+    are. It is used as a context, at whose end it releases what it holds."""
 
     def map(self, function: Callable[[Any, Workspace], Any], tasks: Iterable) -> list:
         """[function(task, workspace) for all tasks], in their order, whoever was first."""

@@ -7,8 +7,10 @@ from typing import NamedTuple, Protocol, Sequence
 
 import numpy as np
 
+from ..execution.workers import Team
 from ..network import adjoint
 from ..network.losses import Task, mean_square_tasks, squared_error
+from ..network.network import DiffusionNetwork
 
 
 class Loss(Protocol):
@@ -35,7 +37,7 @@ class Loss(Protocol):
         """The tasks of the images of these numbers; the sum of their losses is that of the
         batch."""
 
-    def value(self, network, team) -> float:
+    def value(self, network: DiffusionNetwork, team: Team) -> float:
         """The loss of all images; asked of validation images only."""
 
     def psnr(self, loss: float) -> float | None:

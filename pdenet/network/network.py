@@ -118,13 +118,17 @@ class DiffusionNetwork:
         return parameters.read(self)
 
     def with_parameters(self, values: dict[str, Any]) -> "DiffusionNetwork":
-        """A network with other values of some or all parameters, else the same.
+        """A network with other values of some or all parameters, otherwise like this one.
 
         Parameters
         ----------
         values : dict
             Values under the names that `parameters` has, for all steps, or with an axis of steps
             in front for each.
+
+        Returns
+        -------
+        DiffusionNetwork
 
         Raises
         ------

@@ -35,12 +35,15 @@ those of `pdenet.kernels.cell_rows`, so that each formula stands there once, and
 same.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from . import stability
 from ..kernels.planes import Source
@@ -53,6 +56,8 @@ from .operators import DeferredTensor, FusedOperator, Operator
 from .scales import ScaleSpace
 
 __all__ = ["DiffusionBlock"]
+
+Box = tuple[int, int, int, int]  # part of an image: top, bottom, left, right
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +121,8 @@ class DiffusionBlock:
 
     # The step -------------------------------------------------------------------------------------
 
-    def step(self, u, v, tensor, tau, f, out, work):
+    def step(self, u: np.ndarray, v: np.ndarray, tensor: Any, tau: float, f: np.ndarray,
+             out: np.ndarray, work: Workspace) -> np.ndarray:
         """out = u_m - tau sum_l w_l G_l K' Phi(v_ml) + tau reaction (f_m - u_m), with
         Phi = M(tensor) K and the layers v_ml = G_l u_m: the explicit step.
         """
@@ -130,7 +136,9 @@ class DiffusionBlock:
             self.scales.add_adjoint(divergence, -tau, out, work)
         return out
 
-    def step_adjoint(self, u, layers, tau, f, cotangent, out, given, work):
+    def step_adjoint(self, u: np.ndarray, layers: tuple[np.ndarray, np.ndarray, Any], tau: float,
+                     f: np.ndarray, cotangent: np.ndarray, out: np.ndarray,
+                     given: np.ndarray | None, work: Workspace) -> dict[str, Any]:
         """out = the cotangent of u for that of the step's result, whose part with respect to f is
         added to `given`; layers: as from `layers` at u. Returns the derivatives with respect to the
         parameters, as a dict like `DiffusionNetwork.parameters`.
@@ -165,7 +173,8 @@ class DiffusionBlock:
         gradient["tau"] -= float(self.scales.strength @ along)
         return gradient
 
-    def cycle(self, u, taus, f, work):
+    def cycle(self, u: np.ndarray, taus: tuple[float, ...], f: np.ndarray,
+              work: Workspace) -> np.ndarray:
         """Steps of sizes taus with the tensor held as it is at their beginning.
 
         One size is the explicit step; several are a cycle of fast explicit diffusion. f is the
@@ -184,7 +193,8 @@ class DiffusionBlock:
             u = self.step(u, v, tensor, tau, f, self._other(u, work), work)
         return u
 
-    def explicit_steps(self, taus, u, steers, tile, inner, out):
+    def explicit_steps(self, taus: npt.ArrayLike, u: np.ndarray, steers: np.ndarray, tile: Box,
+                       inner: Box, out: np.ndarray) -> None:
         """The same numbers as by `cycle` and `step`, sooner; steers: the layers that steer, if
         others than u. `tile` and `inner` are parts of the image, see
         `pdenet.kernels.several_steps`."""
@@ -198,29 +208,30 @@ class DiffusionBlock:
 
     # What it is made of ---------------------------------------------------------------------------
 
-    def layers(self, u, work):
+    def layers(self, u: np.ndarray, work: Workspace) -> tuple[np.ndarray, np.ndarray, Any]:
         """The layers that diffuse, those that steer, and the tensor at u."""
         v = self.scales.smooth(u, work)
         steers = self.steering_layers(u, work, v)
         return v, steers, self.tensor(steers, work)
 
-    def steering_layers(self, u, work, v=None):
+    def steering_layers(self, u: np.ndarray, work: Workspace,
+                        v: np.ndarray | None = None) -> np.ndarray:
         """The layers that steer; v: those that diffuse, if at hand, which may be the same."""
         if v is not None and self._same_scales:
             return v
         return self._steering.smooth(u, work.part("steering"))
 
-    def structure(self, steers, work):
+    def structure(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """J = sum_n w_n J(v_n) of the layers that steer."""
         return self.operator.structure(steers, self._strength(steers, self._steering),
                                        self.flux.mixed, work)
 
-    def trace(self, steers, work):
+    def trace(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """tr J."""
         structure = self.structure(steers, work)
         return structure[0] if self.flux.mixed is None else 2 * structure[0]
 
-    def tensor(self, steers, work, hold=False):
+    def tensor(self, steers: np.ndarray, work: Workspace, hold: bool = False) -> Any:
         """D for these layers that steer, as operators take it; in planes, to hold it."""
         if not self._fused:
             return self.flux.tensor(self.structure(steers, work))
@@ -265,7 +276,7 @@ class DiffusionBlock:
         out = work.array("even", u.shape, u.dtype)
         return work.array("odd", u.shape, u.dtype) if np.may_share_memory(out, u) else out
 
-    def similar(self, other) -> bool:
+    def similar(self, other: DiffusionBlock) -> bool:
         """Whether the other block differs in its parameters only."""
         def kind(block):
             flux = block.flux
@@ -278,15 +289,10 @@ class DiffusionBlock:
 
     # What is known of it --------------------------------------------------------------------------
 
-    def energy(self, u, f=None) -> float:
-        """Sum over the cells of the flux's density, and the data term's energy for the image f
-        given at first; its gradient is -2/tau (step - u).
-
-        Raises
-        ------
-        ValueError
-            If the step has no energy, or f is needed and missing.
-        """
+    def energy(self, u: np.ndarray, f: np.ndarray | None = None) -> float:
+        """The energy of planes u that the step descends, its gradient is -2/tau (step - u): the sum
+        over the cells of the flux's density, and the data term's energy, which may need the image f
+        given at first. A ValueError, if there is none."""
         if self.steering is not None:
             raise ValueError("a model steered by other scales than those that diffuse "
                              "has no energy")
@@ -297,7 +303,7 @@ class DiffusionBlock:
         structure = self.structure(self.steering_layers(u, work), work)
         return self.operator.integrate(self.flux.density(structure)) + data
 
-    def symbol(self, xi, eta):
+    def symbol(self, xi: np.ndarray, eta: np.ndarray) -> np.ndarray:
         """sum_l w_l G_l^2 K' K on frequencies xi by eta (rad per pixel): the step for g = 1."""
         return stability.symbol(self.operator, self.scales, xi, eta)
 
@@ -309,13 +315,13 @@ class DiffusionBlock:
         return 2 / (rho + self.data_term.bound)
 
     @functools.cached_property
-    def tau_max_slopes(self):
+    def tau_max_slopes(self) -> dict[str, Any]:
         """The derivatives of log(tau_max) with respect to beta and to what the data term learns."""
         slopes = {"beta": stability.tau_max_slopes(self.operator, self.scales, self.tau_max)}
         return slopes | {name: -self.tau_max / 2 * slope
                          for name, slope in self.data_term.bound_slopes.items()}
 
-    def reach(self, steps) -> int:
+    def reach(self, steps: int) -> int:
         """Pixels on which a pixel depends after a cycle of this many steps."""
         a_step, steering = self._reach
         return steps * a_step + steering

@@ -41,7 +41,7 @@ class DataTerm(Protocol):
         """Add to `out` what the step of size tau adds to u, all planes (M, H, W)."""
 
     def add_adjoint(self, u: np.ndarray, f: np.ndarray, tau: float, cotangent: np.ndarray,
-                    out: np.ndarray, given: np.ndarray) -> dict[str, float]:
+                    out: np.ndarray, given: np.ndarray | None) -> dict[str, float]:
         """Add to `out` the cotangent of u, to `given` that of f, for the cotangent of the step's
         result; return the derivatives with respect to "tau" and to its parameters, by name.
         """

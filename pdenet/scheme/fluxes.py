@@ -84,7 +84,14 @@ class Isotropic(_Flux):
     Parameters
     ----------
     diffusivity : Diffusivity
-        With methods g, derivative, potential; see `Exponential`.
+        With the methods g, derivative and potential; for instance `Exponential`.
+
+    Raises
+    ------
+    TypeError
+        If the diffusivity has not these methods.
+    ValueError
+        If g leaves [0, 1], or is no function of x / contrast**2 although it has a contrast.
 
     Examples
     --------
@@ -146,7 +153,14 @@ class Anisotropic(_Directional):
     Parameters
     ----------
     diffusivity : Diffusivity
-        With methods g, derivative, potential; see `Exponential`.
+        With the methods g, derivative and potential; for instance `Exponential`.
+
+    Raises
+    ------
+    TypeError
+        If the diffusivity has not these methods.
+    ValueError
+        If g leaves [0, 1], or is no function of x / contrast**2 although it has a contrast.
 
     Examples
     --------
@@ -176,7 +190,14 @@ class Uncoupled(Anisotropic):
     Parameters
     ----------
     diffusivity : Diffusivity
-        With methods g, derivative, potential; see `Exponential`.
+        With the methods g, derivative and potential; for instance `Exponential`.
+
+    Raises
+    ------
+    TypeError
+        If the diffusivity has not these methods.
+    ValueError
+        If g leaves [0, 1], or is no function of x / contrast**2 although it has a contrast.
 
     Examples
     --------
@@ -207,14 +228,16 @@ class Orientations(_Directional):
     Parameters
     ----------
     diffusivity : Diffusivity
-        With methods g, derivative, potential; see `Exponential`.
+        With the methods g, derivative and potential; for instance `Exponential`.
     angles : int, optional
         Number of angles in [0, pi/2] for the trapezoidal rule, >= 2.
 
     Raises
     ------
+    TypeError
+        If the diffusivity has not these methods.
     ValueError
-        If angles is not a whole number >= 2.
+        If g leaves [0, 1], or angles is not a whole number >= 2.
 
     Examples
     --------
@@ -284,7 +307,8 @@ class Orientations(_Directional):
             yield weight, across, x
 
 
-COUPLINGS = {"isotropic": Isotropic, "anisotropic": Anisotropic, "uncoupled": Uncoupled}
+COUPLINGS: dict[str, type] = {
+    "isotropic": Isotropic, "anisotropic": Anisotropic, "uncoupled": Uncoupled}
 
 
 def with_diffusivity(flux, diffusivity):

@@ -11,6 +11,7 @@ from ..checks import check_number
 from ..kernels import laws, planes, second_order
 from ..kernels.cell_formulas import Stencil
 from ..kernels.planes import Source
+from ..kernels.workspace import Workspace
 
 __all__ = ["Gradient", "Laplacian", "Hessian", "SampledOperator", "Operator"]
 
@@ -42,18 +43,23 @@ class Operator(Protocol):
         """Of K' K: coefficients c_ji of Y^j X^i, X = sin(xi/2)^2, Y = sin(eta/2)^2, for frequencies
         xi along rows and eta along columns, rad per pixel."""
 
-    def structure(self, v, strength, mixed, work) -> np.ndarray:
+    def structure(self, v: np.ndarray, strength: np.ndarray, mixed: float | None,
+                  work: Workspace) -> np.ndarray:
         """J = sum_n w_n K v_n (K v_n)', its entry 12 times `mixed`; its trace where that is
         None."""
 
-    def diffuse(self, v, tensor, scale, add, out, work) -> None:
+    def diffuse(self, v: np.ndarray, tensor: Any, scale: float, add: bool, out: np.ndarray,
+                work: Workspace) -> None:
         """out_n = scale K' M(D) K v_n, added to out_n if add. M(D) is linear in D >= 0."""
 
-    def correlation(self, v, z, strength, tensor, work) -> np.ndarray:
+    def correlation(self, v: np.ndarray, z: np.ndarray, strength: np.ndarray, tensor: np.ndarray,
+                    work: Workspace) -> np.ndarray:
         """B, in the form of a structure, with sum_n w_n (K z_n)' M(D) K v_n = tr(B D) at each
         place: the adjoint of `diffuse` with respect to D, for this D."""
 
-    def diffuse_adjoint(self, v, z, strength, steers, tensor, change, out, steered, work
+    def diffuse_adjoint(self, v: np.ndarray, z: np.ndarray, strength: np.ndarray,
+                        steers: np.ndarray, tensor: Any, change: np.ndarray | None,
+                        out: np.ndarray, steered: np.ndarray, work: Workspace
                         ) -> tuple[np.ndarray, np.ndarray]:
         """The adjoint of `diffuse` with respect to v, and to the structure of the layers that
         steer, for their cotangents: out_n = K' (M(D) K z_n + M(C) K v_n), C = `change`.
@@ -83,7 +89,8 @@ class FusedOperator(Operator, Protocol):
     def stencil(self, dtype: np.dtype) -> Stencil:
         """What kernels for images of this type need of the operator's parameters."""
 
-    def tensor(self, v, strength, law, mixed, work) -> np.ndarray:
+    def tensor(self, v: np.ndarray, strength: np.ndarray, law: laws.Law, mixed: float | None,
+               work: Workspace) -> np.ndarray:
         """D = g(J), or with mixed None g of the trace of J, as planes, in one pass."""
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-import pdenet
 from pdenet import (Anisotropic, DiffusionBlock, Exponential, Gradient, Hessian, Isotropic,
                     Laplacian, Orientations, Rational, ScaleSpace, Uncoupled)
 from pdenet.kernels.workspace import Workspace
@@ -49,7 +48,7 @@ def test_a_cycle_holds_the_tensor_of_its_beginning(kind, options, taus, shape):
 
 
 @pytest.mark.parametrize("sigmas, steering, steps", [
-    ([0.0], None, 1), ([0.0], None, 3), ([0.0, 0.7], None, 2), ([0.0], ScaleSpace([0.8]), 1),
+    ([0.0], None, 1), ([0.0], None, 3), ([0.0, 0.5], None, 2), ([0.0], ScaleSpace([0.8]), 1),
     ([0.0], ScaleSpace([0.8]), 2), ([0.7], ScaleSpace([0.3]), 1)])
 def test_the_reach_is_that_of_a_spot(sigmas, steering, steps):
     block = DiffusionBlock(Gradient(), ScaleSpace(sigmas), Anisotropic(Rational(3.0)), steering)
@@ -120,5 +119,5 @@ def test_a_step_with_a_reaction_descends_its_energy():
 ])
 def test_parts_that_do_not_go_together(change, error, message):
     with pytest.raises(error, match=message):
-        pdenet.DiffusionBlock(**{"operator": Gradient(), "scales": ScaleSpace([0.0]),
-                                 "flux": Isotropic(Rational(2.0))} | change)
+        DiffusionBlock(**{"operator": Gradient(), "scales": ScaleSpace([0.0]),
+                          "flux": Isotropic(Rational(2.0))} | change)

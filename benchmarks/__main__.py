@@ -5,12 +5,13 @@
     python -m benchmarks --full              an hour; writes data/*.csv and benchmarks/README.md
 """
 
-import argparse
 import importlib
 import pathlib
 import subprocess
 import sys
 import time
+
+from . import script
 
 SCRIPTS = ("roofline", "smoothing", "filters", "training_step", "whole_training", "growth",
            "startup", "denoising")
@@ -43,7 +44,7 @@ def record(name, printed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.parser(__doc__, quick=None)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(SCRIPTS)}")
     parser.add_argument("--full", action="store_true", help="the runs that are published")
     options = parser.parse_args()

@@ -9,21 +9,15 @@ step begin with the shared ones. Each has its number of parameters and, of those
 the largest that is left.
 """
 
-import argparse
-import pathlib
-
 import numpy as np
-from skimage.metrics import peak_signal_noise_ratio
 
 import pdenet
 
-from . import timing
+from . import script
+from .images import psnr
 from .train_denoiser import crops, network
 
-TARGET = pathlib.Path(__file__).parents[1] / "data" / "ablation.csv"
 SIGMA = 40.0
-
-
 VARIANTS = {
     "as shipped, shared": {}, "weights tied": {"steered": False},
     "isotropic": {"coupling": "isotropic"}, "scales 0.4 to 10": {"smallest": 0.4, "largest": 10.0},
@@ -31,36 +25,32 @@ VARIANTS = {
     "20 steps": {"steps": 20}}
 
 
-def images(seed):
-    """Pairs at one noise level."""
+def pairs(seed):
+    """Noisy and clean crops at one noise level."""
     rng = np.random.default_rng(seed)
     clean = [pair[1][0] for pair in crops(False, 1, seed).pairs[::3]]
     return [u + rng.normal(0, SIGMA, u.shape).astype(np.float32) for u in clean], clean
 
 
 def train(start, epochs, rate):
-    noisy, clean = images(1)
+    noisy, clean = pairs(1)
     fitted, _ = pdenet.fit(start, noisy, clean, epochs=epochs, batch_size=6,
                            optimizer=pdenet.Adam(rate, schedule="cosine"))
-    psnr = [peak_signal_noise_ratio(v.astype(float), fitted(u).astype(float), data_range=255)
-            for u, v in zip(*images(2), strict=True)]
-    return fitted, float(np.mean(psnr))
+    return fitted, float(np.mean([psnr(v, fitted(u)) for u, v in zip(*pairs(2), strict=True)]))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+    quick = script.is_quick(__doc__)
     epochs, table = 2 if quick else 40, [["variant", "parameters", "psnr", "reaction"]]
-    print(timing.machine())
+    print(script.machine())
 
     def note(name, start, rate):
-        fitted, psnr = train(start, epochs, rate)
+        fitted, found = train(start, epochs, rate)
         count = sum(map(np.size, fitted.parameters.values()))
         reaction = fitted.parameters.get("reaction")
         left = "" if reaction is None else f"{np.max(reaction):.4f}"
-        table.append([name, count, f"{psnr:.3f}", left])
-        print(f"{name:32}{count:5} parameters {psnr:7.3f} dB"
+        table.append([name, count, f"{found:.3f}", left])
+        print(f"{name:32}{count:5} parameters {found:7.3f} dB"
               f"{left and f', reaction at most {left}'}", flush=True)
         return fitted
 
@@ -76,7 +66,7 @@ def main():
     print(f"=> the best of {len(table) - 1} has "
           f"{max(table[1:], key=lambda row: float(row[2]))[2]} dB")
     if not quick:
-        timing.write_table(TARGET, table)
+        script.write_table("ablation", table)
 
 
 if __name__ == "__main__":

@@ -10,29 +10,26 @@ Besides the variance over the angles its systematic part: the covariance, over t
 mean PSNR of two halves of the images, in which the chance of their layouts cancels.
 """
 
-import argparse
-import pathlib
-
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from skimage.metrics import peak_signal_noise_ratio
 
-from pdenet.experiments import audit, rectangles as datasets, figure4
 from pdenet.checks import check_workers
-from pdenet.execution.tiles import Workers
+from pdenet.execution.workers import Workers
+from pdenet.experiments import audit, figure4, rectangles
 
-from . import timing
+from . import script
+from .images import psnr
+from .invariance import coupled
 
-TARGET = pathlib.Path(__file__).parents[1] / "data" / "aperture.csv"
 POINTS = 8  # per pixel and direction, before the aperture
 
 
-def rectangles(count, angle, sigma, size=256):
-    """`pdenet.rectangles` sampled by a Gaussian of this standard deviation, pixels."""
+def sampled_by_gaussian(count, angle, sigma, size=256):
+    """`pdenet.rectangles`, sampled by a Gaussian of this standard deviation, pixels."""
     centres = np.random.default_rng(audit.LAYOUTS).uniform(
-        0, size, (count, datasets.RECTANGLES, 2))
+        0, size, (count, rectangles.RECTANGLES, 2))
     for own in centres:
-        inside = datasets._inside(own, np.deg2rad(angle), size * POINTS, 1 / POINTS)
+        inside = rectangles._inside(own, np.deg2rad(angle), size * POINTS, 1 / POINTS)
         blurred = gaussian_filter(inside.astype(np.float32), sigma * POINTS)
         # A pixel's centre lies between four points.
         middle = blurred.reshape(size, POINTS, size, POINTS)
@@ -45,36 +42,32 @@ def evaluate(networks, sigma, count):
     found = {name: [] for name in networks}
     with Workers(check_workers(None)) as team:
         for angle in audit.ANGLES:
-            clean = (datasets.rectangles(count, angle, rng=audit.LAYOUTS) if sigma == 0 else
-                     np.stack(list(rectangles(count, angle, sigma))))
-            noisy = datasets.add_noise(clean, figure4.SIGMA, audit.NOISE)
+            clean = (rectangles.rectangles(count, angle, rng=audit.LAYOUTS) if sigma == 0 else
+                     np.stack(list(sampled_by_gaussian(count, angle, sigma))))
+            noisy = rectangles.add_noise(clean, figure4.SIGMA, audit.NOISE)
             for name, network in networks.items():
                 found[name].append(team.map(
-                    lambda pair, work, network=network: peak_signal_noise_ratio(
-                        pair[1].astype(float), network(pair[0], workers=1).astype(float),
-                        data_range=255), list(zip(noisy, clean, strict=True))))
-    return {name: np.array(psnr) for name, psnr in found.items()}
+                    lambda pair, work, network=network: psnr(
+                        pair[1], network(pair[0], workers=1)),
+                    list(zip(noisy, clean, strict=True))))
+    return {name: np.array(values) for name, values in found.items()}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    networks = {name: network for name, network in figure4.shipped().items()
-                if name != "uncoupled"}
-    count, rows = 4 if quick else 50, []
-    print(timing.machine())
+    quick = script.is_quick(__doc__)
+    networks, count, rows = coupled(), 4 if quick else 50, []
+    print(script.machine())
     for sigma in (0.0, 0.4) if quick else (0.0, 0.3, 0.4, 0.5):
         name = "square" if sigma == 0 else f"Gaussian, {sigma:g} pixels"
         print(f"\n{name}: mean PSNR, variance over the angles, its systematic part")
-        for model, psnr in evaluate(networks, sigma, count).items():
-            halves = [psnr[:, k::2].mean(axis=1) for k in (0, 1)]
-            values = (psnr.mean(), psnr.mean(axis=1).var(), np.cov(*halves, ddof=0)[0, 1])
+        for model, found in evaluate(networks, sigma, count).items():
+            halves = [found[:, k::2].mean(axis=1) for k in (0, 1)]
+            values = (found.mean(), found.mean(axis=1).var(), np.cov(*halves, ddof=0)[0, 1])
             print("  {:22}{:8.2f} dB{:9.4f}{:9.4f} dB^2".format(model, *values), flush=True)
             rows.append([name, model, *(f"{value:.4f}" for value in values)])
     if not quick:
         header = ["aperture", "model", "psnr", "variance", "systematic"]
-        timing.write_table(TARGET, [header, *rows])
+        script.write_table("aperture", [header, *rows])
 
 
 if __name__ == "__main__":

@@ -8,50 +8,41 @@ The denoiser with 18 parameters, as it is shipped and after learning on each ima
 one, too. PSNR there, dB; `estimated` is what the risk estimate says of its result.
 """
 
-import argparse
-import pathlib
-
 import numpy as np
-from skimage.metrics import peak_signal_noise_ratio
 
 import pdenet
 
-from . import timing
-from .denoising import GREY, held_out, noisy
-
-TARGET = pathlib.Path(__file__).parents[1] / "data" / "blind.csv"
+from . import script
+from .images import GREY, held_out, psnr
 
 
 def compare(name, sigma, epochs=50):
     clean = held_out(name)[0]
-    image = noisy(clean, sigma, 0).astype(np.float32)
+    image = pdenet.add_noise(clean, sigma, 0).astype(np.float32)
     start = pdenet.denoiser(sigma, shared=True)
     optimizer = pdenet.Adam(0.03, schedule="cosine")
     blind, history = pdenet.fit_noisy(start, image, sigma, epochs=epochs, optimizer=optimizer)
     seeing, _ = pdenet.fit(start, image, clean.astype(np.float32), epochs=epochs,
                            optimizer=optimizer)
-    psnr = [peak_signal_noise_ratio(clean, network(image).astype(np.float64), data_range=255)
-            for network in (start, blind, seeing)]
-    return [*psnr, 10 * np.log10(255**2 / history[-1]["loss"])]
+    return [*(psnr(clean, network(image)) for network in (start, blind, seeing)),
+            10 * np.log10(255**2 / history[-1]["loss"])]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    print(timing.machine())
+    quick = script.is_quick(__doc__)
+    print(script.machine())
     table = [["image", "sigma", "shipped", "blind", "seeing", "blind - seeing", "estimated"]]
     print("".join(f"{cell:>15}" for cell in table[0]))
-    for name in GREY[:1] if options.quick else GREY:
-        for sigma in (20.0,) if options.quick else (20.0, 40.0):
-            start, blind, seeing, estimated = compare(name, sigma, 10 if options.quick else 50)
+    for name in GREY[:1] if quick else GREY:
+        for sigma in (20.0,) if quick else (20.0, 40.0):
+            start, blind, seeing, estimated = compare(name, sigma, 10 if quick else 50)
             table.append([name, f"{sigma:g}", *(f"{value:.3f}" for value in (
                 start, blind, seeing, blind - seeing, estimated))])
             print("".join(f"{cell:>15}" for cell in table[-1]), flush=True)
     worst = min(float(row[5]) for row in table[1:])
     print(f"=> learning from the noisy image alone loses at most {max(0.0, -worst):.3f} dB")
-    if not options.quick:
-        timing.write_table(TARGET, table)
+    if not quick:
+        script.write_table("blind", table)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ threads in this process beside it. The overhead of a batch is what is left with 
 A worker is killed in the midst of one more training: its parameters must be the same bits.
 """
 
-import argparse
 import os
-import pathlib
 import signal
 import time
 
@@ -20,9 +18,8 @@ from distributed import Client, LocalCluster
 import pdenet
 from pdenet.experiments import figure4
 
-from . import timing
+from . import script
 
-TARGET = pathlib.Path(__file__).parents[1] / "data" / "cluster.csv"
 BATCH = 8
 
 
@@ -49,11 +46,9 @@ def equal(a, b):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    count, epochs = (8, 3) if options.quick else (16, 6)
-    machine = timing.machine("dask", "distributed")
+    quick = script.is_quick(__doc__)
+    count, epochs = (8, 3) if quick else (16, 6)
+    machine = script.machine("dask", "distributed")
     print(machine)
     clean = pdenet.rectangles(count, 30)
     noisy = pdenet.add_noise(clean, 60)
@@ -92,8 +87,8 @@ def main():
           f"the scheduler, whatever the batch, and never more than B have work.")
     print(f"=> two workers {found[1][0] / found[2][0]:.2f} times as fast as one, scheduling "
           f"{1e3 * overhead:.0f} ms a batch of {BATCH}")
-    if not options.quick:
-        timing.write_table(TARGET, table, f"python -m benchmarks.cluster; {machine}")
+    if not quick:
+        script.write_table("cluster", table, machine)
 
 
 if __name__ == "__main__":

@@ -11,27 +11,21 @@ been measured is kept in data/denoising_runs.csv, so that an interrupted run goe
 `--audit` measures all of them as `pdenet audit` does.
 """
 
-import argparse
-import csv
 import functools
 import itertools
-import pathlib
 import warnings
 
 import numpy as np
-from skimage import data, restoration
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage import restoration
+from skimage.metrics import structural_similarity
 
 import pdenet
 
-from . import timing
-from .train_denoiser import images
+from . import script, timing
+from .images import COLOUR, GREY, held_out, psnr, training_images
 
-GREY = ("camera", "cell", "coins", "moon", "page")
-COLOUR = ("coffee", "immunohistochemistry")
 SIGMAS, SEEDS = (10.0, 20.0, 40.0, 60.0), (0, 1, 2)
-FOLDER = pathlib.Path(__file__).parents[1] / "data"
-RUNS, TUNED = (FOLDER / f"denoising_{name}.csv" for name in ("runs", "tuned"))
+RUNS, TUNED = "denoising_runs", "denoising_tuned"
 
 
 # Methods: (image, sigma, channel_axis, parameters) -> image --------------------------------
@@ -90,18 +84,9 @@ METHODS = {
 }
 
 
-def held_out(name):
-    pixels = np.asarray(getattr(data, name)()).astype(np.float64)
-    return pixels, None if pixels.ndim == 2 else -1
-
-
-def noisy(clean, sigma, seed):
-    return pdenet.add_noise(clean, sigma, seed)
-
-
 def training_crops(colour):
     """The middle of each training image."""
-    for planes in images(colour):
+    for planes in training_images(colour):
         top, left = ((size - min(size, 128)) // 2 for size in planes.shape[1:])
         part = planes[:, top:top + 128, left:left + 128].astype(np.float64)
         yield np.moveaxis(part, 0, -1) if colour else part[0]
@@ -114,46 +99,32 @@ def tuned(method, sigma, colour):
     if not grid:
         return {}
     key = [method, f"{sigma:g}", "colour" if colour else "grey"]
-    for *found, values in rows(TUNED):
+    for *found, values in script.read_rows(TUNED):
         if found == key:
             return {name: type(tried[0])(value) for (name, tried), value in zip(
                 grid.items(), values.split(), strict=True)}
     best = None
     for values in itertools.product(*grid.values()):
         parameters = dict(zip(grid, values, strict=True))
-        psnr = np.mean([score(clean, function(
-            noisy(clean, sigma, 9), sigma, -1 if colour else None, **parameters))[0]
+        mean = np.mean([score(clean, function(
+            pdenet.add_noise(clean, sigma, 9), sigma, -1 if colour else None, **parameters))[0]
             for clean in training_crops(colour)])
-        best = max(best or (psnr, parameters), (psnr, parameters), key=lambda pair: pair[0])
-    append(TUNED, ["method", "sigma", "kind", "parameters"],
-           [*key, " ".join(map(str, best[1].values()))])
+        best = max(best or (mean, parameters), (mean, parameters), key=lambda pair: pair[0])
+    script.append_row(TUNED, ["method", "sigma", "kind", "parameters"],
+                      [*key, " ".join(map(str, best[1].values()))])
     return best[1]
 
 
 def score(clean, result):
     result = np.clip(np.asarray(result, np.float64), 0, 255)
     axis = None if clean.ndim == 2 else -1
-    return (peak_signal_noise_ratio(clean, result, data_range=255),
-            structural_similarity(clean, result, data_range=255, channel_axis=axis))
-
-
-def rows(path):
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.reader(file))[1:]
-
-
-def append(path, header, row):
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([header, row] if new else [row])
+    return psnr(clean, result), structural_similarity(clean, result, data_range=255,
+                                                      channel_axis=axis)
 
 
 def measure(methods, names, sigmas, seeds):
     """{(method, image, sigma, seed): (psnr, ssim)}, what is missing measured and written."""
-    found = {tuple(row[:4]): tuple(map(float, row[4:])) for row in rows(RUNS)}
+    found = {tuple(row[:4]): tuple(map(float, row[4:])) for row in script.read_rows(RUNS)}
     wanted = {}
     for method, name, sigma, seed in itertools.product(methods, names, sigmas, seeds):
         clean, axis = held_out(name)
@@ -163,10 +134,10 @@ def measure(methods, names, sigmas, seeds):
         key = (method, name, f"{sigma:g}", str(seed))
         if key not in found:
             parameters = tuned(method, sigma, axis is not None)
-            result = METHODS[method][0](noisy(clean, sigma, seed), sigma, axis, **parameters)
-            found[key] = score(clean, result)
-            append(RUNS, ["method", "image", "sigma", "seed", "psnr", "ssim"],
-                   [*key, *(f"{value:.4f}" for value in found[key])])
+            noisy = pdenet.add_noise(clean, sigma, seed)
+            found[key] = score(clean, METHODS[method][0](noisy, sigma, axis, **parameters))
+            script.append_row(RUNS, ["method", "image", "sigma", "seed", "psnr", "ssim"],
+                              [*key, *(f"{value:.4f}" for value in found[key])])
         wanted[key] = found[key]
     return wanted
 
@@ -174,7 +145,7 @@ def measure(methods, names, sigmas, seeds):
 def seconds(methods, colour, sigma=20.0, rounds=3):
     """Median seconds of each method for one image, interleaved."""
     clean, axis = held_out("coffee" if colour else "camera")
-    image = noisy(clean, sigma, 0)
+    image = pdenet.add_noise(clean, sigma, 0)
     return timing.interleave(
         {method: functools.partial(METHODS[method][0], image, sigma, axis,
                                    **tuned(method, sigma, colour)) for method in methods}, rounds)
@@ -189,8 +160,7 @@ def report(methods, results, sigmas, times):
             values = [value for (own, _, level, _), value in results.items()
                       if own == method and level == f"{sigma:g}"]
             if values:
-                psnr, ssim = np.mean(values, axis=0)
-                cells.append(f"{psnr:8.2f}{ssim:8.3f}")
+                cells.append("{:8.2f}{:8.3f}".format(*np.mean(values, axis=0)))
         if cells:
             lines.append(f"{method:28}" + "".join(cells) + f"{times[method]:9.2f}"
                          f"{METHODS[method][1] or '':>12}")
@@ -210,12 +180,11 @@ def audit():
         table.append([method, count, f"{result.mean:.3f}", f"{result.variance:.4f}"])
         print(f"{method:28} mean {result.mean:.2f} dB, variance {result.variance:.4f} dB^2",
               flush=True)
-    timing.write_table(FOLDER / "denoising_audit.csv", table)
+    script.write_table("denoising_audit", table)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true")
+    parser = script.parser(__doc__)
     parser.add_argument("--audit", action="store_true")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS),
                         metavar="METHOD", help=", ".join(METHODS))
@@ -223,7 +192,7 @@ def main():
     if options.audit:
         return audit()
     methods = [method for method in options.methods if not (options.quick and method == "BM3D")]
-    print(timing.machine("scikit-image", "PyWavelets", "bm3d"))
+    print(script.machine("scikit-image", "PyWavelets", "bm3d"))
     for kind, names in (("grey", GREY), ("colour", COLOUR)):
         own = [method for method in methods if kind == "colour" or "channel" not in method]
         names, sigmas, seeds = ((names[:1], (20.0,), (0,)) if options.quick

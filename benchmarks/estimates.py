@@ -9,11 +9,12 @@ both estimated.
 
 import numpy as np
 from skimage import data
-from skimage.metrics import peak_signal_noise_ratio
 
 import pdenet
 from pdenet import models
-from pdenet.execution.tiles import Workspace
+from pdenet.kernels.workspace import Workspace
+
+from .images import psnr
 
 QUANTILES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 TIMES = (0.5, 1, 2, 4, 8, 16, 32, 64)
@@ -31,11 +32,10 @@ def main():
                 noisy = clean + rng.normal(0, noise, clean.shape)
 
                 def score(contrast, time, model=model, clean=clean, noisy=noisy):
-                    return peak_signal_noise_ratio(clean, model(contrast).evolve(noisy, time),
-                                                   data_range=255)
+                    return psnr(clean, model(contrast).evolve(noisy, time))
 
                 block, work = model(1.0).block, Workspace()
-                squares = block.trace(block.steers(noisy[np.newaxis], work), work)
+                squares = block.trace(block.steering_layers(noisy[np.newaxis], work), work)
                 best = max(score(contrast, time) for time in TIMES for contrast in
                            np.sqrt(np.quantile(squares[squares > 0], QUANTILES)))
                 contrast = pdenet.estimate_contrast(model(1.0), noisy)

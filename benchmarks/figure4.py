@@ -5,16 +5,17 @@
 
 FOLDER then has the parameters and histories of all models, figure4.png and figure4.csv. The
 same commands as by hand: pdenet train NAME FOLDER/NAME.json --checkpoint FOLDER/NAME.state, then
-pdenet figure4. The files in pdenet/pretrained are copies of FOLDER/NAME.json.
+pdenet figure4. The files in pdenet/network/pretrained are copies of FOLDER/NAME.json.
 """
 
-import argparse
 import os
 import subprocess
 import sys
 import time
 
-from pdenet.commands.train import MODELS
+from pdenet.network.pretrained import PRETRAINED
+
+from . import script
 
 
 def pdenet(*arguments):
@@ -22,12 +23,11 @@ def pdenet(*arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = script.parser(__doc__)
     parser.add_argument("folder")
-    parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     os.makedirs(options.folder, exist_ok=True)
-    files = {name: os.path.join(options.folder, f"{name}.json") for name in MODELS}
+    files = {name: os.path.join(options.folder, f"{name}.json") for name in PRETRAINED}
     for name, path in files.items():
         if os.path.exists(path):
             print(f"{path}: there already")

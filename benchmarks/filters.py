@@ -4,32 +4,29 @@
     python -m benchmarks.filters            about ten minutes; writes data/filters.csv
     python -m benchmarks.filters --quick    a minute, small images
 
-All candidates of a table run in turn in one process. ns: nanoseconds per pixel and step.
+All candidates of a table run in turn in one process. ns: nanoseconds per pixel and step. Beside the
+package's own vectors are the same formulas in plain loops, see `plain_loops`.
 """
 
-import argparse
-import csv
 import functools
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 
 from pdenet import models
 
-from . import peers, timing
+from . import peers, plain_loops, script, timing
+from .images import random_image
 
-DATA = pathlib.Path(__file__).parent.parent / "data"
-
-
-def image_of(size, dtype=np.float32):
-    return np.random.default_rng(0).uniform(0, 255, (size, size)).astype(dtype)
+SINGLE_SCALE = {
+    "Perona-Malik": models.perona_malik(30.0), "EED": models.eed(30.0),
+    "Weickert-Brox": models.weickert_brox(30.0), "Weickert 1994": models.weickert_1994(30.0),
+    "You-Kaveh": models.you_kaveh(30.0),
+    "Lysaker-Lundervold-Tai": models.lysaker_lundervold_tai(30.0)}
 
 
 def against_peers(size, threads, rounds):
     """20 explicit steps of Perona-Malik in float32, as many threads for all that have threads."""
-    image = image_of(size)
+    image = random_image(size, size)
     slow = ("medpy", "SimpleITK gradient") if size > 1024 else ()
     found = peers.perona_malik(threads, skip=slow)
     candidates = {name: peer(image) if name.startswith("OpenCV") else functools.partial(peer, image)
@@ -49,7 +46,7 @@ def tensor_driven(size, threads, rounds):
     No peer has edge-enhancing diffusion; its steps cost as much, as they differ in the
     eigenvalues only.
     """
-    image, steps = image_of(size), 10
+    image, steps = random_image(size, size), 10
     found = peers.coherence_enhancing(threads, steps)
     network = models.eed(30.0, tau=0.2, steps=steps)
     candidates = {name: functools.partial(peer, image) for name, peer in found.items()}
@@ -66,7 +63,8 @@ def compare(what, size, threads, steps, candidates, found, rounds):
     rows = []
     for name, value in sorted(seconds.items(), key=lambda item: item[1]):
         # A small image is lost beside what a process holds anyway.
-        images = peak_images(what, name, size, threads) if size >= 1024 else np.nan
+        images = (script.answer("filters", "--memory", what, name, size, threads)
+                  if size >= 1024 else np.nan)
         rows.append((f"{what}, {threads} threads", size, name, value * scale, fastest[0] / value,
                      images))
         print(f"  {name:32}{value * scale:8.2f} ns{fastest[0] / value:9.1f} x{images:9.1f}",
@@ -75,18 +73,13 @@ def compare(what, size, threads, steps, candidates, found, rounds):
     return rows
 
 
-def peak_images(what, name, size, threads):
-    """Peak resident memory of a candidate beyond its input, in images, in its own process."""
-    command = [sys.executable, "-m", "benchmarks.filters", "--memory", what, name, str(size),
-               str(threads)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
 def print_peak(what, name, size, threads):
-    """What `peak_images` reads: a call on a small image first, for what is loaded and compiled."""
+    """Peak resident memory of a candidate beyond its input, in images; asked by `compare`, which
+    wants a process of its own. First a small image, for what is loaded and compiled.
+    """
     size, threads = int(size), int(threads)
     for edge in (128, size):
-        image = image_of(edge)
+        image = random_image(edge, edge)
         if name.startswith("pdenet"):
             network = (models.eed(30.0, tau=0.2, steps=10) if what == "tensor" else
                        models.perona_malik(30.0, diffusivity=name.split()[1], tau=0.2, steps=20))
@@ -102,12 +95,7 @@ def print_peak(what, name, size, threads):
 
 def models_beside_perona_malik(size, rounds):
     """One explicit step of every model relative to Perona-Malik, one thread."""
-    image = image_of(size)
-    networks = {
-        "Perona-Malik": models.perona_malik(30.0), "EED": models.eed(30.0),
-        "Weickert-Brox": models.weickert_brox(30.0), "Weickert 1994": models.weickert_1994(30.0),
-        "You-Kaveh": models.you_kaveh(30.0),
-        "Lysaker-Lundervold-Tai": models.lysaker_lundervold_tai(30.0)}
+    image, networks = random_image(size, size), dict(SINGLE_SCALE)
     for largest, count in [(2.0, 4), (5.0, 6), (10.0, 8)]:
         networks[f"multiscale, {count} scales to {largest:g}"] = models.multiscale(
             30.0, sigmas=np.geomspace(0.4, largest, count))
@@ -128,14 +116,10 @@ def models_beside_perona_malik(size, rounds):
 
 def memory(size):
     """Peak memory beyond the input, in images of its size and type, the output included."""
-    image = image_of(size)
-    networks = {"Perona-Malik": models.perona_malik(30.0), "EED": models.eed(30.0),
-                "Weickert-Brox": models.weickert_brox(30.0), "You-Kaveh": models.you_kaveh(30.0),
-                "Lysaker-Lundervold-Tai": models.lysaker_lundervold_tai(30.0),
-                "Weickert 1994": models.weickert_1994(30.0)}
+    image = random_image(size, size)
     print(f"\nPeak memory beyond input and output, images of {size} x {size}, float32, two threads")
     rows = []
-    for name, network in networks.items():
+    for name, network in SINGLE_SCALE.items():
         for scheme in ("explicit", "fed"):
             time = 20 * network.tau_max
             peak = timing.peak_bytes(functools.partial(network.evolve, image, time, scheme=scheme,
@@ -146,15 +130,14 @@ def memory(size):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small images, few rounds")
+    parser = script.parser(__doc__)
     parser.add_argument("--memory", nargs=4, metavar=("TABLE", "NAME", "SIZE", "THREADS"),
                         help="only print the memory of a candidate, in images")
     arguments = parser.parse_args()
     if arguments.memory:
         return print_peak(*arguments.memory)
     quick = arguments.quick
-    machine = timing.machine("diplib", "opencv-contrib-python-headless", "medpy", "SimpleITK")
+    machine = script.machine("diplib", "opencv-contrib-python-headless", "medpy", "SimpleITK")
     print(machine)
     rows = []
     for size, rounds in [(256, 15), (1024, 9)] if quick else [(256, 31), (1024, 15), (4096, 5)]:
@@ -164,15 +147,11 @@ def main():
         for threads in [2] if quick else [1, 2]:
             rows += tensor_driven(size, threads, rounds)
     rows += models_beside_perona_malik(512, 3 if quick else 11)
+    rows += plain_loops.compare(512, 7 if quick else 31)
     rows += memory(512 if quick else 2048)
     if not quick:
-        with open(DATA / "filters.csv", "w", newline="") as file:
-            file.write(f"# python -m benchmarks.filters; {machine}\n")
-            writer = csv.writer(file)
-            writer.writerow(["table", "size", "candidate", "value", "ratio", "images"])
-            writer.writerows([[*row[:3], *(f"{x:.3f}" if isinstance(x, float) else x
-                                           for x in row[3:])] for row in rows])
-
+        header = ["table", "size", "candidate", "value", "ratio", "images"]
+        script.write_table("filters", [header, *rows], machine, ".3f")
     best = {row[:2]: row[4] for row in reversed(rows) if row[2].startswith("pdenet")}
     print("=> times faster than the fastest peer: " + "; ".join(
         f"{what}, {size} x {size}: {ratio:.1f}" for (what, size), ratio in best.items()

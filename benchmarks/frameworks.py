@@ -12,14 +12,18 @@ frameworks, of which `xp` is torch or jax.numpy; what differs is how they smooth
 
 As G_l is its own transpose, the adjoint of u -> (G_l u)_l is f -> sum_l G_l f_l, and vice versa;
 autograd is told so. Torch compiles the parts of a step, JAX the whole; the adjoint by hand is
-that of `pdenet.block`. Layers v have shape (images, scales, rows, columns).
+that of `pdenet.scheme.block`. Layers v have shape (images, scales, rows, columns).
 """
+
+import functools
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from pdenet.scheme.fluxes import Anisotropic
-from pdenet.scheme.scales import gaussian
+from pdenet.scheme.scales import sampled_gaussian
+
+from . import script
 
 
 # Formulas ------------------------------------------------------------------------------------
@@ -168,7 +172,7 @@ def smoothing_of(xp, network, kind, size, convolve):
             return turned(turned(u, weights), weights)
         return sliced(sliced(u, weights, -1), weights, -2)
 
-    taps = [gaussian(sigma).tolist() for sigma in sigmas]
+    taps = [sampled_gaussian(sigma).tolist() for sigma in sigmas]
     return (lambda u: xp.stack([smooth(u, weights) for weights in taps], 1),
             lambda f: sum(smooth(f[:, n], weights) for n, weights in enumerate(taps)))
 
@@ -286,11 +290,5 @@ CANDIDATES = {
 
 def build(network, size, names=tuple(CANDIDATES)):
     """{name: function of noisy and clean images to loss and gradient}, where a package is there."""
-    functions = {}
-    for name in names:
-        make, *options = CANDIDATES[name]
-        try:
-            functions[name] = make(network, size, *options)
-        except ImportError as error:
-            print(f"{name}: skipped, {error}")
-    return functions
+    return script.available({name: functools.partial(make, network, size, *options)
+                             for name, (make, *options) in CANDIDATES.items() if name in names})

@@ -5,7 +5,6 @@
                                             and BM3D (package bm3d) for a grey and a colour image
 """
 
-import pathlib
 import sys
 
 import imageio.v3 as iio
@@ -15,10 +14,13 @@ from skimage import data
 
 import pdenet
 
+from . import denoising
+from .images import held_out, psnr
+from .script import DATA
+
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-DATA = pathlib.Path(__file__).parent.parent / "data"
 ISOTROPIC = {"coupling": "isotropic"}
 # Stronger than the defaults, so that each model shows its character at the size of a page.
 MODELS = {
@@ -41,23 +43,18 @@ def page(image, models, columns, path, channel_axis=None):
 
 def denoised(path, sigma=40.0):
     """What the denoisers make of a grey and a colour image that no network was trained on."""
-    from skimage.metrics import peak_signal_noise_ratio
-
-    from . import denoising
-
     names = ("total variation", "pdenet, 18 parameters", "pdenet, 180 parameters", "BM3D")
     panels = []
     for name, part in (("camera", np.s_[60:300, 140:380]), ("coffee", np.s_[60:300, 200:440])):
-        clean, axis = denoising.held_out(name)
-        noisy = denoising.noisy(clean, sigma, 0)
+        clean, axis = held_out(name)
+        noisy = pdenet.add_noise(clean, sigma, 0)
         for title, image in [("clean", clean), (f"noise {sigma:g}", noisy)] + [
                 (method, denoising.METHODS[method][0](
                     noisy, sigma, axis, **denoising.tuned(method, sigma, axis is not None)))
                 for method in names]:
             image = np.clip(np.asarray(image, np.float64), 0, 255)
             if title != "clean":
-                psnr = peak_signal_noise_ratio(clean, image, data_range=255)
-                title = f"{title}: {psnr:.2f} dB"
+                title = f"{title}: {psnr(clean, image):.2f} dB"
             panels.append((title, image[part]))
     draw(panels, len(names) + 2, path)
 

@@ -8,24 +8,19 @@ least squares in logarithms. What the mathematics says: 1 for pixels, scales (of
 sigmas), the largest sigma, steps and channels; -1 for threads. A fixed cost makes it less.
 """
 
-import argparse
-import csv
 import functools
-import pathlib
 
 import numpy as np
 
 from pdenet import models
 from pdenet.experiments import figure4
 
-from . import timing
+from . import script, timing
+from .images import random_image
 
-DATA = pathlib.Path(__file__).parent.parent / "data"
 
-
-def image_of(size, channels=None):
-    shape = (size, size) if channels is None else (size, size, channels)
-    return np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+def image_of(size, *channels):
+    return random_image(size, size, *channels)
 
 
 def series(quick):
@@ -94,10 +89,8 @@ def draw(tables, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    machine, tables = timing.machine(), []
+    quick = script.is_quick(__doc__)
+    machine, tables = script.machine(), []
     print(machine)
     for quantity, what, expected, functions in series(quick):
         seconds = timing.interleave(functions, 3 if quick else 9)
@@ -107,15 +100,12 @@ def main():
               + "  ".join(f"{value:g}: {time * 1e3:.1f} ms" for value, time in seconds.items()),
               flush=True)
     if not quick:
-        draw(tables, DATA / "growth.png")
-        with open(DATA / "growth.csv", "w", newline="") as file:
-            file.write(f"# python -m benchmarks.growth; {machine}\n")
-            writer = csv.writer(file)
-            writer.writerow(["quantity", "what", "value", "seconds", "exponent", "expected"])
-            for quantity, what, expected, seconds, slope in tables:
-                writer.writerows([[quantity, what, f"{value:g}", f"{time:.3g}", f"{slope:.3f}",
-                                   expected] for value, time in seconds.items()])
-
+        draw(tables, script.DATA / "growth.png")
+        script.write_table("growth", [
+            ["quantity", "what", "value", "seconds", "exponent", "expected"],
+            *([quantity, what, f"{value:g}", f"{time:.3g}", f"{slope:.3f}", expected]
+              for quantity, what, expected, seconds, slope in tables
+              for value, time in seconds.items())], machine)
     print("=> exponents above the mathematics: " + (", ".join(
         f"{quantity} ({what}) {slope:.2f}" for quantity, what, expected, _, slope in tables
         if expected > 0 and slope > expected + 0.15) or "none"))

@@ -9,21 +9,16 @@ products that do not depend on the common factor of beta, contrast and sqrt(1/ta
 tau omega beta^2 of the scales, and contrast^2 tau.
 """
 
-import argparse
-import csv
-
 import numpy as np
 
 import pdenet
 from pdenet.experiments import figure4
 
-from . import invariance, timing
+from . import invariance, script
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+    quick = script.is_quick(__doc__)
     noisy, clean = invariance.crops()
     rows = []
     for name in ("isotropic", "anisotropic"):
@@ -36,7 +31,7 @@ def main():
             start = start.with_parameters({"tau": 0.9 * start.tau_max})
             fitted, history = pdenet.fit(start, noisy, clean, epochs=5 if quick else 40,
                                          optimizer=pdenet.Adam(0.03, schedule="cosine"))
-            weights = fitted.tau * fitted.scales.measure
+            weights = fitted.tau * fitted.scales.strength
             contrast = fitted.parameters["contrast"]**2 * fitted.tau
             test = pdenet.rotation_audit(fitted, [figure4.ANGLE], count=10)
             print(f"{name:12}{seed:3}  training {history[-1]['psnr']:6.2f} dB  test "
@@ -45,13 +40,9 @@ def main():
             rows.append([name, seed, f"{history[-1]['psnr']:.3f}", f"{test.mean:.3f}",
                          *(f"{weight:.4f}" for weight in weights), f"{contrast:.2f}"])
     if not quick:
-        with open(invariance.DATA / "initialisations.csv", "w", newline="") as file:
-            file.write(f"# python -m benchmarks.initialisations; {timing.machine()}\n")
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["model", "seed", "training dB", "test dB at 30 degrees",
-                             *(f"weight {sigma:.2f}" for sigma in figure4.SIGMAS),
-                             "contrast^2 tau"])
-            writer.writerows(rows)
+        header = ["model", "seed", "training dB", "test dB at 30 degrees",
+                  *(f"weight {sigma:.2f}" for sigma in figure4.SIGMAS), "contrast^2 tau"]
+        script.write_table("initialisations", [header, *rows], script.machine())
 
 
 if __name__ == "__main__":

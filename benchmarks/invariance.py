@@ -13,19 +13,18 @@ alpha    The frontier: models trained on crops of 128 x 128 for every alpha and 
          variance.
 """
 
-import argparse
-import csv
-import pathlib
-
 import numpy as np
 from skimage import measure
 
 import pdenet
-from pdenet.experiments import audit, rectangles as datasets, figure4
+from pdenet.experiments import audit, figure4, rectangles
 
-from . import timing
+from . import script
 
-DATA = pathlib.Path(__file__).parent.parent / "data"
+
+def coupled():
+    """The networks that come with the package, but for the uncoupled one, by name."""
+    return {name: network for name, network in figure4.shipped().items() if name != "uncoupled"}
 
 
 def parts(networks, count):
@@ -38,16 +37,16 @@ def parts(networks, count):
         for angle in (5, 15, 30, 45, 60, 75, 85):
             theta, sums = np.deg2rad(angle), np.zeros(3)
             for k, centre in enumerate(centres):
-                inside = datasets._inside(centre[np.newaxis], theta, 1024, 1 / 4)
+                inside = rectangles._inside(centre[np.newaxis], theta, 1024, 1 / 4)
                 clean = (255 * inside.reshape(256, 4, 256, 4).mean((1, 3))).astype(np.float32)
-                error = (network(datasets.add_noise(clean, 60, k)) - clean.astype(float))**2
+                error = (network(rectangles.add_noise(clean, 60, k)) - clean.astype(float))**2
                 right, up = x - centre[1], centre[0] - y
-                along = np.abs(right * np.cos(theta) + up * np.sin(theta)) - datasets.LENGTH / 2
-                across = np.abs(up * np.cos(theta) - right * np.sin(theta)) - datasets.WIDTH / 2
+                along = np.abs(right * np.cos(theta) + up * np.sin(theta)) - rectangles.LENGTH / 2
+                across = np.abs(up * np.cos(theta) - right * np.sin(theta)) - rectangles.WIDTH / 2
                 corner = np.hypot(along, across) < 12
                 edge = (((np.abs(across) < 12) & (along < -12))
                         | ((np.abs(along) < 12) & (across < -12))) & ~corner
-                length = 4 * (datasets.LENGTH / 2 + datasets.WIDTH / 2 - 24)
+                length = 4 * (rectangles.LENGTH / 2 + rectangles.WIDTH / 2 - 24)
                 sums += (error[edge].sum() / length, error[corner].sum(),
                          error[~edge & ~corner].mean())
             values = sums / count
@@ -72,7 +71,7 @@ def layout(counts):
     print("\nVariance over the angles of the length of all edges, as PSNR")
     for count in counts:
         lengths = [np.sum([np.hypot(*np.diff(line, axis=0).T).sum()
-                           for image in datasets.rectangles(count, angle, rng=audit.LAYOUTS)
+                           for image in rectangles.rectangles(count, angle, rng=audit.LAYOUTS)
                            for line in measure.find_contours(image, 127.5)])
                    for angle in audit.ANGLES]
         variance = np.var(10 * np.log10(lengths))
@@ -85,8 +84,8 @@ def crops():
     """80 training images of 128 x 128, from anywhere in the images of the protocol."""
     corners = np.random.default_rng(5).integers(0, 129, (80, 2))
     clean = np.stack([image[i:i + 128, j:j + 128] for image, (i, j) in zip(
-        datasets.rectangles(80, figure4.ANGLE), corners, strict=True)])
-    return datasets.add_noise(clean, figure4.SIGMA, figure4.NOISE), clean
+        rectangles.rectangles(80, figure4.ANGLE), corners, strict=True)])
+    return rectangles.add_noise(clean, figure4.SIGMA, figure4.NOISE), clean
 
 
 def frontier(names, settings, count):
@@ -105,12 +104,8 @@ def frontier(names, settings, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    count = 5 if quick else 20
-    networks = {name: network for name, network in figure4.shipped().items()
-                if name != "uncoupled"}
+    quick = script.is_quick(__doc__)
+    networks, count = coupled(), 5 if quick else 20
     rows = parts(networks, 3 if quick else 10)
     rows += sampling(networks, count)
     rows += layout([10, 50] if quick else [10, 50, 400])
@@ -119,13 +114,8 @@ def main():
     rows += frontier(names, [(alpha, 0.0) for alpha in alphas] + ([] if quick else [(0.41, 1.0)]),
                      count)
     if not quick:
-        with open(DATA / "invariance.csv", "w", newline="") as file:
-            file.write(f"# python -m benchmarks.invariance; {timing.machine()}\n")
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["table", "model", "setting", "psnr or edges", "variance or corners",
-                             "flat"])
-            writer.writerows([[f"{value:.4f}" if isinstance(value, float) else value
-                               for value in row] for row in rows])
+        header = ["table", "model", "setting", "psnr or edges", "variance or corners", "flat"]
+        script.write_table("invariance", [header, *rows], script.machine(), ".4f")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ process of its own: its seconds, its peak of resident memory, and whether a piec
 bit for bit, what the filter makes of it in memory.
 """
 
-import argparse
 import contextlib
 import os
-import pathlib
 import sys
 import tempfile
 import time
@@ -23,9 +21,8 @@ from skimage import data
 
 import pdenet
 
-from . import timing
+from . import script
 
-TARGET = pathlib.Path(__file__).parents[1] / "data" / "large.csv"
 NETWORK = pdenet.denoiser(20.0)
 COMMANDS = {"eed": (["filter", "eed"], ["--contrast", "5", "--time", "5"],
                     lambda u: pdenet.eed(u, contrast=5, time=5)),
@@ -59,21 +56,19 @@ def run(arguments):
 def same(source, target, function, halo=900):
     """Whether the middle 300 x 300 pixels are those that the filter makes of them in memory."""
     middle = source.shape[0] // 2
-    inner = slice(middle - 150, middle + 150)
-    outer = slice(middle - 150 - halo, middle + 150 + halo)
-    expected = function(source[outer, outer])[halo:-halo, halo:-halo]
-    return bool(np.array_equal(target[inner, inner], expected))
+    first = max(middle - 150 - halo, 0)  # what there is of the halo
+    outer, inner = slice(first, middle + 150 + halo), slice(middle - 150, middle + 150)
+    part = slice(inner.start - first, inner.stop - first)
+    return bool(np.array_equal(target[inner, inner], function(source[outer, outer])[part, part]))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    machine = timing.machine("dask", "zarr")
+    quick = script.is_quick(__doc__)
+    machine = script.machine("dask", "zarr")
     print(machine)
     table = [["size", "command", "seconds", "peak_bytes", "input_bytes", "middle_equal"]]
     peaks = []
-    for size in (2000, 4000) if options.quick else (5000, 10000, 20000):
+    for size in (2000, 4000) if quick else (5000, 10000, 20000):
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
             make("in.zarr", size)
             NETWORK.save("network.json")
@@ -87,8 +82,8 @@ def main():
                       f"{1e9 * seconds / size**2:6.1f} ns per pixel  peak {peak / 1e9:.2f} GB for "
                       f"{4e-9 * size * size:.2f} GB, middle equal: {equal}", flush=True)
     print(f"=> at most {max(peaks) / 1e9:.2f} GB")
-    if not options.quick:
-        timing.write_table(TARGET, table, f"python -m benchmarks.large; {machine}")
+    if not quick:
+        script.write_table("large", table, machine)
 
 
 if __name__ == "__main__":

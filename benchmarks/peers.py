@@ -5,7 +5,11 @@ exponential diffusivity; SimpleITK its gradient anisotropic diffusion. Missing p
 reported and left out.
 """
 
+import functools
+
 import numpy as np
+
+from . import script
 
 STEPS, CONTRAST, TAU = 20, 30.0, 0.2
 
@@ -57,25 +61,21 @@ def _simpleitk(threads):
 
 def perona_malik(threads, skip=()):
     """{name: function of an image} of all peers found, on so many threads."""
-    found = {"NumPy slices": numpy_slices}
-    for name, build in {"DIPlib quadratic": _diplib, "OpenCV 8-bit x 3": _opencv,
-                        "medpy": _medpy, "SimpleITK gradient": _simpleitk}.items():
-        if name in skip:
-            continue
-        try:
-            found[name] = build(threads)
-        except ImportError as error:
-            print(f"{name}: skipped, {error}")
-    return found
+    builders = {"DIPlib quadratic": _diplib, "OpenCV 8-bit x 3": _opencv, "medpy": _medpy,
+                "SimpleITK gradient": _simpleitk}
+    return {"NumPy slices": numpy_slices} | script.available({
+        name: functools.partial(build, threads) for name, build in builders.items()
+        if name not in skip})
+
+
+def _diplib_coherence(threads, steps):
+    import diplib
+    diplib.SetNumberOfThreads(threads)
+    return lambda image: diplib.CoherenceEnhancingDiffusion(
+        diplib.Image(image), derivativeSigma=1, regularizationSigma=3, iterations=steps)
 
 
 def coherence_enhancing(threads, steps):
     """{name: function of an image} of the peers that diffuse by a tensor."""
-    try:
-        import diplib
-    except ImportError as error:
-        print(f"DIPlib: skipped, {error}")
-        return {}
-    diplib.SetNumberOfThreads(threads)
-    return {"DIPlib coherence enhancing": lambda image: diplib.CoherenceEnhancingDiffusion(
-        diplib.Image(image), derivativeSigma=1, regularizationSigma=3, iterations=steps)}
+    return script.available({"DIPlib coherence enhancing": functools.partial(
+        _diplib_coherence, threads, steps)})

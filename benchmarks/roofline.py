@@ -13,34 +13,32 @@ direction (the kernel does with half of the multiplications, and may so beat its
 layer has 45 in a step and 105 in the adjoint, the tensor 60 and 160.
 """
 
-import argparse
-import csv
 import functools
-import pathlib
 
+import numba
 import numpy as np
 
 from pdenet import ScaleSpace, models
+from pdenet.execution.workers import Workers
 from pdenet.experiments import figure4
-from pdenet.kernels.compiler import kernel
+from pdenet.kernels.compiler import OPTIONS
 from pdenet.kernels.vectors import BYTES, fma, load, splat, store
-from pdenet.execution.tiles import Workers, Workspace
+from pdenet.kernels.workspace import Workspace
 
-from . import timing, training_step
+from . import script, timing, training_step
+from .images import random_image
 
-DATA = pathlib.Path(__file__).parent.parent / "data"
 
-
-@kernel
+@numba.njit(**OPTIONS)
 def copy(source, target, rounds):
     for _ in range(rounds):
         for j in range(0, source.size, BYTES // source.itemsize):
             store(target, j, load(source, j))
 
 
-@kernel
+@numba.njit(**OPTIONS)
 def multiply_add(x, rounds):
-    """Eight independent chains of multiply-adds of lanes."""
+    """Eight independent chains of multiply-adds of vectors."""
     factor = splat(x, np.float32(0.5))
     a, b, c, d = load(x, 0), load(x, 32), load(x, 64), load(x, 96)
     e, f, g, h = load(x, 128), load(x, 160), load(x, 192), load(x, 224)
@@ -72,10 +70,8 @@ def limits(threads, rounds):
 
 def work(quick):
     """Rows: what, function, threads, operations, bytes by the place they come from."""
-    rng = np.random.default_rng(0)
     edge = 1024 if quick else 4096
-    large = rng.uniform(0, 255, (edge, edge)).astype(np.float32)
-    small = rng.uniform(0, 255, (1, 256, 256)).astype(np.float32)
+    large, small = random_image(edge, edge), random_image(1, 256, 256)
     noisy, clean = (images.astype(np.float32) for images in figure4.training_set(2, 256))
     scales, workspace = ScaleSpace(figure4.SIGMAS), Workspace()
     taps = sum(2 * int(4 * sigma + 0.5) + 1 for sigma in figure4.SIGMAS)
@@ -99,10 +95,8 @@ def work(quick):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    machine, rounds = timing.machine(), 5 if quick else 15
+    quick = script.is_quick(__doc__)
+    machine, rounds = script.machine(), 5 if quick else 15
     print(machine)
     rows, measured = [], {}
     for threads in (1, 2):
@@ -126,14 +120,9 @@ def main():
         rows.append(("work", name, threads, seconds[n] * 1e3, by_operations * 1e3,
                      by_traffic * 1e3, share))
     if not quick:
-        with open(DATA / "roofline.csv", "w", newline="") as file:
-            file.write(f"# python -m benchmarks.roofline; {machine}\n")
-            writer = csv.writer(file)
-            writer.writerow(["kind", "name", "threads", "GB/s, GFLOP/s or ms",
-                             "ms by operations", "ms by traffic", "share of the limit"])
-            writer.writerows([[f"{x:.3g}" if isinstance(x, float) else x for x in row]
-                              for row in rows])
-
+        header = ["kind", "name", "threads", "GB/s, GFLOP/s or ms", "ms by operations",
+                  "ms by traffic", "share of the limit"]
+        script.write_table("roofline", [header, *rows], machine, ".3g")
     print("=> " + "; ".join(f"{name}: {share:.0%} of the limit"
                             for kind, name, threads, *_, share in rows
                             if kind == "work" and threads == 1))

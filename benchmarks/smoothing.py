@@ -10,9 +10,7 @@ difference from SciPy's in float64, in shares of the image's range. Recursive fi
 kernels, and the cascade smooths what the scale before has left, so that they deviate.
 """
 
-import argparse
-import csv
-import pathlib
+import functools
 
 import numpy as np
 from scipy import fft, ndimage
@@ -20,13 +18,12 @@ from threadpoolctl import threadpool_limits
 
 from pdenet import ScaleSpace
 from pdenet.experiments import figure4
-from pdenet.kernels.compiler import kernel
-from pdenet.scheme.scales import gaussian
-from pdenet.execution.tiles import Workspace
+from pdenet.kernels.workspace import Workspace
+from pdenet.scheme.scales import sampled_gaussian
 
-from . import timing
+from . import plain_loops, script, timing
+from .images import random_image
 
-DATA = pathlib.Path(__file__).parent.parent / "data"
 SIZE = 256
 
 
@@ -51,35 +48,12 @@ def cascade(u, sigmas):
     return run
 
 
-@kernel
-def plain_loops(v, taps, between, out):
-    """Both passes tap by tap along the rows, as a compiler vectorises them by itself."""
-    rows, columns = v.shape
-    radius = taps.size // 2
-    padded = np.empty(columns + 2 * radius, v.dtype)
-    for i in range(rows):
-        between[i] = 0
-        for k in range(taps.size):
-            source = (i + k - radius) % (2 * rows)
-            row = v[min(source, 2 * rows - 1 - source)]
-            for j in range(columns):
-                between[i, j] += taps[k] * row[j]
-    for i in range(rows):
-        for j in range(padded.size):
-            source = (j - radius) % (2 * columns)
-            padded[j] = between[i, min(source, 2 * columns - 1 - source)]
-        out[i] = 0
-        for k in range(taps.size):
-            for j in range(columns):
-                out[i, j] += taps[k] * padded[j + k]
-
-
 def plain(u, sigmas):
     out, between = np.empty((len(sigmas),) + u.shape, u.dtype), np.empty_like(u)
 
     def run():
         for sigma, plane in zip(sigmas, out, strict=True):
-            plain_loops(u, gaussian(sigma).astype(u.dtype), between, plane)
+            plain_loops.smooth(u, sampled_gaussian(sigma).astype(u.dtype), between, plane)
         return out
     return run
 
@@ -90,7 +64,7 @@ def scipy_filter(u, sigmas):
 
 def matrix_products(u, sigmas):
     """G u G with banded matrices held dense, as BLAS has no faster product for them."""
-    matrices = np.stack([ndimage.correlate1d(np.eye(SIZE), gaussian(sigma), 0)
+    matrices = np.stack([ndimage.correlate1d(np.eye(SIZE), sampled_gaussian(sigma), 0)
                          for sigma in sigmas]).astype(u.dtype)
     return lambda: matrices @ (u @ matrices)
 
@@ -105,8 +79,8 @@ def cosine_transform(u, sigmas):
 def opencv(u, sigmas):
     import cv2
     cv2.setNumThreads(1)
-    return lambda: np.stack([cv2.sepFilter2D(u, -1, gaussian(sigma), gaussian(sigma),
-                                             borderType=cv2.BORDER_REFLECT) for sigma in sigmas])
+    return lambda: np.stack([cv2.sepFilter2D(u, -1, taps, taps, borderType=cv2.BORDER_REFLECT)
+                             for taps in map(sampled_gaussian, sigmas)])
 
 
 def diplib(u, sigmas):
@@ -132,23 +106,17 @@ CANDIDATES = {"pdenet": direct, "pdenet in a cascade": cascade,
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+    quick = script.is_quick(__doc__)
     threadpool_limits(1)  # of OpenBLAS
-    machine = timing.machine("scipy", "opencv-contrib-python-headless", "diplib", "SimpleITK")
+    machine = script.machine("scipy", "opencv-contrib-python-headless", "diplib", "SimpleITK")
     print(machine)
     sigmas = figure4.SIGMAS
-    u = np.random.default_rng(0).uniform(0, 255, (SIZE, SIZE)).astype(np.float32)
+    u = random_image(SIZE, SIZE)
     exact = [ndimage.gaussian_filter(u.astype(float), sigma, truncate=4.0) for sigma in sigmas]
-    candidates, deviations = {}, {}
-    for name, build in CANDIDATES.items():
-        try:
-            candidates[name] = build(u, sigmas)
-        except ImportError as error:
-            print(f"{name}: skipped, {error}")
-            continue
-        deviations[name] = np.abs(np.stack(candidates[name]()) - exact).max() / 255
+    candidates = script.available({name: functools.partial(build, u, sigmas)
+                                   for name, build in CANDIDATES.items()})
+    deviations = {name: np.abs(np.stack(candidate()) - exact).max() / 255
+                  for name, candidate in candidates.items()}
     seconds = timing.interleave(candidates, 7 if quick else 51, calls=5)
     print(f"\nEight Gaussians to {sigmas[-1]:g} pixels, {SIZE} x {SIZE}, float32, one thread\n"
           f"  {'':30}{'ms':>8}{'x pdenet':>10}{'deviation':>11}")
@@ -157,12 +125,8 @@ def main():
         rows.append((name, value * 1e3, value / seconds["pdenet"], deviations[name]))
         print("  {:30}{:8.2f}{:10.1f}{:11.1e}".format(*rows[-1]))
     if not quick:
-        with open(DATA / "smoothing.csv", "w", newline="") as file:
-            file.write(f"# python -m benchmarks.smoothing; {machine}\n")
-            writer = csv.writer(file)
-            writer.writerow(["candidate", "ms", "times pdenet", "deviation"])
-            writer.writerows([[name, *(f"{x:.3g}" for x in values)] for name, *values in rows])
-
+        header = ["candidate", "ms", "times pdenet", "deviation"]
+        script.write_table("smoothing", [header, *rows], machine, ".3g")
     peer = min((value, name) for name, value in seconds.items()
                if "pdenet" not in name and "plain" not in name)
     print(f"=> 8 Gaussians of {SIZE} x {SIZE}: {seconds['pdenet'] * 1e3:.2f} ms, "

@@ -7,18 +7,17 @@ Seconds of whole processes, medians of five: warm, with the kernels in the cache
 empty cache, so that a process compiles the kernels that it uses and no others.
 """
 
-import argparse
-import csv
 import functools
 import os
-import pathlib
 import subprocess
 import sys
 import tempfile
 
-from . import timing
+import imageio.v3 as iio
+from skimage import data
 
-DATA = pathlib.Path(__file__).parent.parent / "data"
+from . import script, timing
+
 MODEL = ("import numpy, pdenet; "
          "pdenet.pretrained('anisotropic')(numpy.zeros((256, 256), numpy.float32))")
 COMMANDS = {
@@ -45,17 +44,12 @@ def call(folder, command, cold=False):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    machine = timing.machine()
+    quick = script.is_quick(__doc__)
+    machine = script.machine()
     print(machine)
     compiling = [name for name in COMMANDS if "filter " in name and "help" not in name
                  or "model" in name]
     with tempfile.TemporaryDirectory() as folder:
-        import imageio.v3 as iio
-        from skimage import data
-
         iio.imwrite(f"{folder}/camera.png", data.camera())
         candidates = {("warm", name): functools.partial(call, folder, command)
                       for name, command in COMMANDS.items()}
@@ -66,13 +60,9 @@ def main():
     for (state, name), value in seconds.items():
         print(f"  {name:34}{state:6}{value:6.2f}")
     if not quick:
-        with open(DATA / "startup.csv", "w", newline="") as file:
-            file.write(f"# python -m benchmarks.startup; {machine}\n")
-            writer = csv.writer(file)
-            writer.writerow(["command", "cache", "seconds"])
-            writer.writerows([[name, state, f"{value:.2f}"]
-                              for (state, name), value in seconds.items()])
-
+        script.write_table("startup", [
+            ["command", "cache", "seconds"],
+            *([name, state, value] for (state, name), value in seconds.items())], machine, ".2f")
     print("=> pdenet filter eed: " + ", ".join(
         f"{state} {value:.1f} s" for (state, name), value in seconds.items()
         if name == "pdenet filter eed"))

@@ -1,10 +1,7 @@
-"""Interleaved timing: every candidate once per round, so that all see the same machine."""
+"""Interleaved timing: every candidate once per round, so that all see the same machine; memory."""
 
-import csv
-import platform
 import time
 import tracemalloc
-from importlib import metadata
 
 import numpy as np
 
@@ -26,14 +23,6 @@ def interleave(candidates, rounds, calls=1):
                 function()
             seconds[name].append((time.perf_counter() - start) / calls)
     return {name: float(np.median(values)) for name, values in seconds.items()}
-
-
-def write_table(path, rows, note=None):
-    """A CSV file, its first row the header, a note as a comment before it."""
-    with path.open("w", newline="") as file:
-        if note is not None:
-            file.write(f"# {note}\n")
-        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def peak_resident(function):
@@ -59,19 +48,3 @@ def peak_bytes(function):
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-
-
-def machine(*packages):
-    """One line: processor, Python, versions."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = [platform.processor()]
-    versions = []
-    for package in ("pdenet", "numpy", "numba", *packages):
-        try:
-            versions.append(f"{package} {metadata.version(package)}")
-        except metadata.PackageNotFoundError:
-            pass
-    return f"{len(names)} x {names[0]}, Python {platform.python_version()}, {', '.join(versions)}"

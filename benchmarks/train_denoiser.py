@@ -11,46 +11,35 @@ noise of seven levels from 5 to 80; minus the mean PSNR is minimised. Flips and 
 degrees would teach nothing: they commute with the networks, see tests/test_properties.py.
 """
 
-import argparse
 import os
 import platform
 
 import numba
 import numpy as np
 import skimage
-from skimage import data
 
 import pdenet
 from pdenet import denoising
-from pdenet.checks import check_workers, to_planes
-from pdenet.learning.training_loop import descend
-from pdenet.estimates import range_of
+from pdenet.checks import check_workers
+from pdenet.execution.workers import Workers
+from pdenet.files import document
+from pdenet.learning import training_loop
 from pdenet.learning.losses import Levels
-from pdenet.network.saved import write
-from pdenet.execution.tiles import Workers
+from pdenet.network import catalogue
 
-COLOUR = ("astronaut", "cat", "hubble_deep_field", "retina", "rocket")
-GREY = (*COLOUR, "brick", "clock", "grass", "gravel", "microaneurysms", "text")
-# Tested on and never trained on: camera, cell, coins, moon, page; coffee, immunohistochemistry.
+from . import script
+from .images import TRAINED_COLOUR, TRAINED_GREY, training_images
+
 LEVELS = np.geomspace(denoising.LEAST, denoising.MOST, 7)
 SIZE = 128
 DEGREE = 2
-
-
-def images(colour):
-    for name in COLOUR if colour else GREY:
-        pixels = np.asarray(getattr(data, name)())
-        if pixels.ndim == 3 and not colour:
-            pixels = skimage.color.rgb2gray(pixels)
-        planes = to_planes(pixels.astype(np.float32), -1 if colour else None)
-        yield planes * np.float32(denoising.RANGE / range_of(planes))
 
 
 def crops(colour, rounds, seed):
     """`rounds` crops of each image at each level."""
     rng = np.random.default_rng(seed)
     pairs, levels = [], []
-    for planes in images(colour):
+    for planes in training_images(colour):
         height, width = (min(SIZE, size) for size in planes.shape[1:])
         for level in np.repeat(LEVELS, rounds):
             top, left = (rng.integers(size - part + 1) for size, part
@@ -65,9 +54,7 @@ def start(name, folder):
     """The denoiser where a training begins."""
     if not name.endswith("-shared"):
         path = os.path.join(folder, f"{name}-shared.json")
-        with open(path, "rb") as file:
-            shared = denoising.build(pdenet.parameterfiles.parse(file.read()))
-        return shared.per_step()
+        return denoising.build(document.read(path)).per_step()
     return denoising.constant(network(12.0), DEGREE)
 
 
@@ -86,18 +73,20 @@ def train(name, folder, epochs, rounds, workers):
     loss = crops("colour" in name, rounds, seed=1)
     held = crops("colour" in name, 1, seed=2)
     rate = 0.02 if name.endswith("-shared") else 0.01
-    fitted, history = descend(
+    fitted, history = training_loop.train(
         denoising.Polynomials(start(name, folder)), loss, epochs=epochs, batch_size=14,
         optimizer=pdenet.Adam(rate, schedule="cosine"), rng=0, team=Workers(check_workers(workers)),
         checkpoint=target + ".checkpoint", progress=True)
     result = {"psnr": round(history[-1]["psnr"], 3), "psnr on other crops": judge(fitted, held)}
-    write({"format": denoising.FORMAT, "version": 1, **fitted.describe(), "provenance": {
+    provenance = {
         "command": f"python -m benchmarks.train_denoiser FOLDER {name} --epochs {epochs} "
                    f"--rounds {rounds}",
-        "images": COLOUR if "colour" in name else GREY, "levels": LEVELS.round(3).tolist(),
-        "seed": 0, **result, "versions": {
+        "images": TRAINED_COLOUR if "colour" in name else TRAINED_GREY,
+        "levels": LEVELS.round(3).tolist(), "seed": 0, **result, "versions": {
             "pdenet": pdenet.__version__, "numpy": np.__version__, "numba": numba.__version__,
-            "scikit-image": skimage.__version__, "python": platform.python_version()}}}, target)
+            "scikit-image": skimage.__version__, "python": platform.python_version()}}
+    document.write({"format": denoising.FORMAT, "version": catalogue.VERSION, **fitted.describe(),
+                    "provenance": provenance}, target)
     os.unlink(target + ".checkpoint")
     print(f"{target}: {result}", flush=True)
 
@@ -116,7 +105,7 @@ def judge(fitted, held):
 
 def main():
     names = [f"denoiser-{kind}{end}" for kind in ("grey", "colour") for end in ("-shared", "")]
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = script.parser(__doc__, quick=None)
     parser.add_argument("folder")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument("--epochs", type=int, default=100)

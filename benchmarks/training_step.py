@@ -13,24 +13,19 @@ the anisotropic network: the peak beyond that after the imports, each candidate 
 own, what it compiles included.
 """
 
-import argparse
-import csv
 import functools
 import importlib
-import pathlib
-import subprocess
-import sys
 import time
 
 import numpy as np
 
+from pdenet.execution.workers import Workers
 from pdenet.experiments import figure4
-from pdenet.learning import losses
-from pdenet.execution.tiles import Workers
+from pdenet.network import adjoint
+from pdenet.network.losses import mean_square_tasks
 
-from . import frameworks, timing
+from . import frameworks, script, timing
 
-DATA = pathlib.Path(__file__).parent.parent / "data"
 SIZE, IMAGES, TOLERANCE = 256, 4, 1e-3
 
 
@@ -45,7 +40,7 @@ def own(network, threads):
 
     def evaluate(noisy, clean):
         pairs = list(zip(noisy[:, np.newaxis], clean[:, np.newaxis], strict=True))
-        return network.batch_gradient(losses.supervised(pairs, clean.size), team)
+        return adjoint.batch_gradient(network, mean_square_tasks(pairs, clean.size), team)
 
     return evaluate
 
@@ -86,7 +81,8 @@ def training_step(coupling, rounds, names):
     rows = []
     for name, value in sorted(seconds.items(), key=lambda item: item[1]):
         row = (coupling, name, value * 1e3 / IMAGES, value / seconds["pdenet"], deviations[name],
-               memory(coupling, name) if coupling == "anisotropic" else np.nan)
+               script.answer("training_step", "--memory", name, coupling)
+               if coupling == "anisotropic" else np.nan)
         print(f"  {name:34}{row[2]:9.1f}{row[3]:10.2f}{row[4]:11.1e}{row[5]:8.0f}", flush=True)
         rows.append(row)
     peak = timing.peak_bytes(functools.partial(
@@ -95,14 +91,10 @@ def training_step(coupling, rounds, names):
     return rows + [(coupling, "pdenet, work memory of a worker", "", "", "", peak)]
 
 
-def memory(coupling, name):
-    """Peak resident MB of a candidate beyond its imports, measured in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.training_step", "--memory", name, coupling]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def measure_memory(name, coupling):
-    """Prints what `memory` reads."""
+def print_memory(name, coupling):
+    """Peak resident MB of a candidate beyond its imports; asked by `training_step`, which wants a
+    process of its own.
+    """
     network, pair = figure4.start(coupling), batch()
     if name != "pdenet":
         importlib.import_module(name.replace(",", " ").split()[0])
@@ -116,33 +108,28 @@ def measure_memory(name, coupling):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few rounds, one network")
+    parser = script.parser(__doc__, "few rounds, one network")
     parser.add_argument("--memory", nargs=2, metavar=("NAME", "COUPLING"),
                         help="only print the memory of a candidate, in MB")
     arguments = parser.parse_args()
     if arguments.memory:
-        return measure_memory(*arguments.memory)
-    machine = timing.machine("torch", "jax")
+        return print_memory(*arguments.memory)
+    machine = script.machine("torch", "jax")
     print(machine)
     couplings = ["anisotropic"] if arguments.quick else ["isotropic", "anisotropic"]
     rows = []
     for coupling in couplings:
         rows += training_step(coupling, 3 if arguments.quick else 5, tuple(frameworks.CANDIDATES))
     if not arguments.quick:
-        with open(DATA / "training_step.csv", "w", newline="") as file:
-            file.write(f"# python -m benchmarks.training_step; {machine}\n")
-            writer = csv.writer(file)
-            writer.writerow(["network", "candidate", "ms per image", "times pdenet", "deviation",
-                             "MB"])
-            writer.writerows([[f"{x:.3g}" if isinstance(x, float) else x for x in row]
-                              for row in rows])
+        header = ["network", "candidate", "ms per image", "times pdenet", "deviation", "MB"]
+        script.write_table("training_step", [header, *rows], machine, ".3g")
     for coupling in couplings:
         ratios = {name: ratio for what, name, _, ratio, *_ in rows
                   if what == coupling and name != "pdenet" and ratio}
-        fastest = min(ratios, key=ratios.get)
+        fastest = min(ratios, key=ratios.get, default=None)
         print(f"=> {coupling}: {next(r[2] for r in rows if r[:2] == (coupling, 'pdenet')):.1f} ms "
-              f"per image, {ratios[fastest]:.1f} times faster than {fastest}")
+              "per image, " + (f"{ratios[fastest]:.1f} times faster than {fastest}" if ratios
+                               else "no peers found"))
 
 
 if __name__ == "__main__":

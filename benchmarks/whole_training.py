@@ -7,25 +7,19 @@ The three models of Figure 4, 100 images of 256 x 256, batches of four, Adam: a 
 epochs is timed on all processors, data and checkpoints included, and the whole extrapolated.
 """
 
-import argparse
-import csv
-import pathlib
 import tempfile
 import time
 
 from pdenet.experiments import figure4
 
-from . import timing
+from . import script
 
-DATA = pathlib.Path(__file__).parent.parent / "data"
 NAMES = ("isotropic", "anisotropic", "uncoupled")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    machine, epochs = timing.machine(), 2 if quick else figure4.EPOCHS // 10
+    quick = script.is_quick(__doc__)
+    machine, epochs = script.machine(), 2 if quick else figure4.EPOCHS // 10
     print(machine)
     rows = []
     for name in NAMES:
@@ -41,12 +35,10 @@ def main():
               f"{history[-1]['psnr']:.2f} dB; {figure4.EPOCHS} epochs: {whole:.2f} h", flush=True)
     total = sum(whole for *_, whole in rows)
     if not quick:
-        with open(DATA / "whole_training.csv", "w", newline="") as file:
-            file.write(f"# python -m benchmarks.whole_training; {machine}\n")
-            writer = csv.writer(file)
-            writer.writerow(["model", "epochs", "seconds", "hours for 400 epochs"])
-            writer.writerows([[name, epochs, f"{seconds:.1f}", f"{whole:.3f}"]
-                              for name, epochs, seconds, whole in rows])
+        script.write_table("whole_training", [
+            ["model", "epochs", "seconds", "hours for 400 epochs"],
+            *([name, epochs, f"{seconds:.1f}", f"{whole:.3f}"]
+              for name, epochs, seconds, whole in rows)], machine)
     print(f"=> the paper's whole training: {total:.2f} h, extrapolated from {epochs} of "
           f"{figure4.EPOCHS} epochs of each model")
 

@@ -1,6 +1,9 @@
 """What a public docstring must hold: its sections, its arguments by name, and their types."""
 
+import importlib
 import inspect
+import os
+import pathlib
 import re
 
 import pytest
@@ -104,3 +107,22 @@ def test_contracts_are_annotated_and_say_what_each_member_does(part):
 
 def test_there_is_something_to_judge():
     assert len(DOORS) > 45
+
+
+def kernels():
+    folder = pathlib.Path(pdenet.__file__).parent / "kernels"
+    for path in sorted(folder.glob("*.py")):
+        module = importlib.import_module(f"pdenet.kernels.{path.stem}")
+        for name, value in vars(module).items():
+            function = getattr(value, "py_func", value)
+            if inspect.isfunction(function) and function.__module__ == module.__name__:
+                if function is not value or os.environ.get("NUMBA_DISABLE_JIT"):
+                    yield module, function
+
+
+@pytest.mark.parametrize("module, function", [*kernels()], ids=lambda part: part.__name__)
+def test_every_argument_of_a_kernel_is_named(module, function):
+    named = list(inspect.signature(function).parameters)
+    assert len(named) <= 10
+    text = f"{module.__doc__} {function.__doc__}"
+    assert [name for name in named if not re.search(rf"\b{name}(?![A-Za-z])", text)] == []

@@ -10,8 +10,9 @@ from ..network.pretrained import PRETRAINED
 from . import curves
 
 HELP = """\
-PSNR over the angle of the image's content, and its variance, for shipped models and for
-scikit-image's denoisers: tv, non-local-means, wavelet (needs PyWavelets), bilateral.
+PSNR over the angle of the image's content, and its variance, for shipped
+models and for scikit-image's denoisers: tv, non-local-means, wavelet (needs
+PyWavelets), bilateral.
 
 examples:
   pdenet audit anisotropic tv non-local-means

@@ -10,15 +10,11 @@ from ..files.images import UsageError
 from ..images import to_planes
 from . import inputs
 
-HELP = """\
-INPUT is a PNG, JPEG or TIFF file, a TIFF file with several pages, which are denoised one by one, a
-folder of such files, a zarr array, or example:NAME. OUTPUT is a folder if INPUT is one; files that
-are in it already are kept, so that the same command goes on after an interruption. So it does where
-OUTPUT is a zarr array, from one or from a large TIFF file, which is written tile by tile.
-
-The noise is taken to be white, of one standard deviation sigma in all of an image. Without --sigma
-it is estimated for each image (which needs PyWavelets). Grey levels are never rescaled. The output
-has the type of the input; integers are rounded to nearest and clipped to their range.
+HELP = f"""\
+{inputs.FILES_HELP}
+The noise is taken to be white, with one standard deviation sigma in all of an
+image. Without --sigma it is estimated for each image, which needs PyWavelets.
+Grey levels are never rescaled.
 
 examples:
   pdenet denoise example:camera --noise 40 out.png

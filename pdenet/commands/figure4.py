@@ -9,8 +9,9 @@ from ..network.pretrained import PRETRAINED
 from . import curves
 
 HELP = """\
-Evaluates the shipped parameters on rectangles at 5, 10, ..., 85 degrees and writes the curves as a
-picture and as a table (with the mean and the variance over the angles in its last rows).
+Evaluates the shipped parameters on rectangles at 5, 10, ..., 85 degrees and
+writes the curves as a picture and as a table (with the mean and the variance
+over the angles in its last rows).
 
 examples:
   pdenet figure4 --output figure4.png --table figure4.csv

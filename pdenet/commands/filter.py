@@ -7,6 +7,7 @@ import inspect
 from .. import NAMES
 from ..files.images import UsageError
 from ..images import from_planes, to_planes
+from ..network.timesteps import SCHEMES
 from ..scheme.diffusivities import DIFFUSIVITIES
 from ..scheme.fluxes import COUPLINGS
 from . import inputs
@@ -14,7 +15,7 @@ from . import inputs
 MODELS = tuple(name.replace("_", "-") for name in NAMES["filters"])
 PARTS = ("sigma", "sigmas", "weights", "coupling")  # which some of the models have
 
-HELP = """\
+HELP = f"""\
 models:
   perona-malik            isotropic, eq. (7)
   you-kaveh               fourth order, Laplacian, eq. (11)
@@ -25,16 +26,12 @@ models:
   weickert-1994           all orientations integrated, eq. (1)
   multiscale              eq. (32) with --coupling isotropic, eq. (34) anisotropic
 
-Grey levels are never rescaled: contrast and time are in those of the file, and estimated for each
-image and page where they are not given. The output has the type of the input; integers are rounded
-to nearest and clipped to their range. The channels of a colour image are coupled; transparency is
-kept as it is.
+The contrast is in the grey levels of the file, which are never rescaled. Where
+contrast or time are not given, they are estimated for each image and each
+page. The channels of a colour image steer the diffusion together; transparency
+is kept as it is.
 
-INPUT is a PNG, JPEG or TIFF file, a TIFF file with several pages, which are filtered one by one, a
-folder of such files, a zarr array, or example:NAME. OUTPUT is a folder if INPUT is one; files that
-are in it already are kept, so that the same command goes on after an interruption. So it does where
-OUTPUT is a zarr array, from one or from a large TIFF file, which is written tile by tile, so that
-memory does not grow with the image.
+{inputs.FILES_HELP}
 
 examples:
   pdenet filter eed example:camera eed.png
@@ -70,7 +67,7 @@ def add_command(commands):
     command.add_argument("--diffusivity", default="exponential",
                          choices=tuple(DIFFUSIVITIES),
                          help="(default: %(default)s)")
-    command.add_argument("--scheme", default="fed", choices=("fed", "explicit"),
+    command.add_argument("--scheme", default="fed", choices=SCHEMES,
                          help="how the time is reached (default: %(default)s)")
     inputs.add_options(command)
     command.set_defaults(run=run)

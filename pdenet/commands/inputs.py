@@ -15,6 +15,16 @@ from ..files import images, tiff_stacks, zarr_arrays
 from ..files.images import ImageFileError, UsageError
 from ..progress import Progress
 
+FILES_HELP = """\
+INPUT is a PNG, JPEG or TIFF file, a folder of such files, a zarr array, or
+example:NAME. A TIFF file may have several pages, which are processed one by
+one. OUTPUT is a folder if INPUT is one. If it ends in .zarr, it is written
+tile by tile, from a zarr array or a large TIFF file, so that memory does not
+grow with the image. After an interruption the same command goes on: it keeps
+the files and tiles that are there. The output has the type of the input;
+integers are rounded to nearest and clipped to their range.
+"""
+
 
 def add_options(command):
     """Add what all such commands have in common."""

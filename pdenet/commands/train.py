@@ -15,12 +15,14 @@ from . import curves
 from .inputs import connect
 
 HELP = """\
-The images are 100 of 256 x 256 pixels with rectangles at 30 degrees and noise of standard deviation
-60, as in Section 6 of the paper. An interrupted training goes on where it was when the same
-command is given again: after every epoch its state is in OUTPUT.checkpoint.
+The images are 100 of 256 x 256 pixels with rectangles at 30 degrees and noise
+of standard deviation 60, as in Section 6 of the paper. An interrupted training
+goes on where it was when the same command is given again: after every epoch
+its state is in OUTPUT.checkpoint.
 
-With MODEL denoiser the network of pdenet denoise learns from your own noisy images, even from one,
-without clean ones (Stein's unbiased risk estimate); the result goes to pdenet denoise --parameters.
+With MODEL denoiser the network of pdenet denoise learns from your own noisy
+images, even from one, without clean ones (Stein's unbiased risk estimate); the
+result goes to pdenet denoise --parameters.
 
 examples:
   pdenet train anisotropic try.json --quick

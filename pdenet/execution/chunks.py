@@ -1,14 +1,15 @@
 """Images larger than memory: arrays of dask and zarr, filtered chunk by chunk with exact halos.
 
-A chunk extended by the pixels on which its result depends gives, bit for bit, what the whole image
-gives there; beyond the image's true edge there is nothing to extend. Nothing is computed before the
-result is asked for, and then only what it needs.
+A chunk is extended by its halo, the pixels beside it on which its result depends; so its result is,
+bit for bit, that of the whole image. Nothing is computed before the result is asked for, and then
+only what it needs.
 
 A chunk of M channels has at most TILE x TILE pixels, or eight halos in each direction where that is
-more. A task holds its chunk with its halo, four arrays of this size at most, and the work arrays
-of one tile, whatever the size of the image. Steps are made in several passes over all chunks, so
-that halos stay narrow; where chunks are computed one by one and share nothing, in a single pass
-over wider ones, each cut out of the image with its halo, so that it takes no neighbours along.
+more. A task holds its chunk with its halo, at most four arrays of this size, and the work arrays of
+one tile, whatever the size of the image. The steps are made in several passes over all chunks, so
+that halos stay narrow. Where chunks are computed one by one, as on the command line, they are made
+in a single pass over wider chunks, each cut out of the image with its halo, so that no neighbouring
+chunk has to be computed.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ _single = contextvars.ContextVar("single", default=False)
 
 @contextlib.contextmanager
 def one_by_one():
-    """What is made of arrays here will be computed chunk by chunk."""
+    """A context: the arrays that are made within it will be computed chunk by chunk."""
     token = _single.set(True)
     try:
         yield
@@ -85,7 +86,7 @@ def run_passes(planes, passes, function):
 
 
 def _run_once(planes, halo, cycles, function):
-    """A single pass over chunks that are each cut out of the image with their halo."""
+    """A single pass over chunks, each of which is cut out of the image with its halo."""
     import dask.array
 
     def run(values):
@@ -104,6 +105,6 @@ def _run_once(planes, halo, cycles, function):
 
 
 def _chunks(size, most):
-    """Equal chunks of at most `most`, but for the last, which may be smaller."""
+    """The sizes of chunks that are equal and at most `most`; the last one may be smaller."""
     width = -(-size // -(-size // most))
     return (width,) * (size // width) + ((size % width,) if size % width else ())

@@ -1,9 +1,9 @@
-"""Work on many machines: tasks on the workers of dask.distributed, in training those of its images.
+"""Tasks on many machines: a team of the workers of dask.distributed, which also hold the images.
 
-An image's part of the gradient is one task, which runs where its data is; the parts are summed
-in the order of the images, as those of `Workers` are. So the parameters are, bit for bit,
-those of one machine for any number of workers (of the same kind of processor), also if some are
-lost: what they held and were doing is done again by others.
+In training, each image is one task, which runs on the worker that holds it; the gradients are
+summed in the order of the images. So the parameters are, bit for bit, those of one machine with the
+same kind of processor, for any number of workers, and also if some are lost: other workers repeat
+what they held and did.
 """
 
 import threading
@@ -17,7 +17,7 @@ _local = threading.local()  # the work arrays of a worker's thread
 
 
 class Cluster:
-    """A team like `Workers`: a function of tasks, on the workers of a dask.distributed.Client."""
+    """A team like `Workers`, of the workers of a dask.distributed.Client."""
 
     def __init__(self, client):
         if not hasattr(client, "submit") or not hasattr(client, "gather"):

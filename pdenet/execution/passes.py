@@ -15,7 +15,8 @@ from .workers import Workers
 
 
 def run_cycles(planes, cycles, workers, progress=None):
-    """What cycles (block, step sizes) make of planes; progress(done, total) counts cycles."""
+    """What `cycles`, a list of (block, step sizes), make of planes; progress(done, total) counts
+    cycles."""
     if not cycles:
         return planes.copy()
     if chunks.is_lazy(planes):
@@ -27,12 +28,12 @@ def run_cycles(planes, cycles, workers, progress=None):
 
 
 def _on_chunk(planes, f, cycles, workers):
-    """A pass on a chunk of an image, and of the image f given at first."""
+    """One pass on a chunk of an image, with the same chunk f of the image given at first."""
     return _on_array(np.ascontiguousarray(planes), f, cycles, workers)
 
 
 def _on_array(planes, f, cycles, workers, progress=None):
-    """`run_cycles` on an array in memory, beside that of the image f given at first."""
+    """`run_cycles` for planes in memory, with the planes f of the image given at first."""
     workers = check_workers(workers)
     first = cycles[0][0]
     stream = (first.compiled and first.steering is None
@@ -60,7 +61,8 @@ def _on_array(planes, f, cycles, workers, progress=None):
 
 
 def passes(cycles, most):
-    """Group cycles whose halos add up to at most `most` pixels: (cycles done, halo, group)."""
+    """Group cycles so that the halos of a group add up to at most `most` pixels: yields the number
+    of cycles done after the group, its halo, and the group."""
     group: list = []
     total = 0
     for done, (block, taus) in enumerate(cycles):
@@ -75,13 +77,13 @@ def passes(cycles, most):
 
 
 def _steps_at_once(cycles, f, u, tile, inner, out, work):
-    """Explicit steps of one block on a tile; they need no image f given at first."""
+    """Explicit steps of one block without a data term on a tile, in one pass."""
     block = cycles[0][0]
     block.explicit_steps(np.concatenate([taus for _, taus in cycles]), u, u[:0], tile, inner, out)
 
 
 def _cycle_by_cycle(cycles, f, u, tile, inner, out, work):
-    """The cycles on a tile as on an image of its own, beside that of the image f given at first."""
+    """The cycles on a tile as on an image of its own; f is the image given at first."""
     top, bottom, left, right = tile
     given, part = f[:, top:bottom, left:right], u[:, top:bottom, left:right]
     values = work.array("tile", part.shape, part.dtype)

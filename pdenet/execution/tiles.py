@@ -1,10 +1,10 @@
 """Work on an image tile by tile: each tile is an image of its own, with an exact halo.
 
-A function that maps planes (M, H, W) to planes of the same shape, whose value at a
-pixel depends on pixels at most `halo` away, gives on a tile extended by its halo the same
-numbers, bit for bit, as on the whole image; the boundary conditions that it imposes at the
-tile's artificial borders reach into the halo only. So tiles keep the work in the cache, bound
-the memory, and are what several workers share.
+Let a function map planes (M, H, W) to planes of the same shape, so that its value at a pixel
+depends on pixels at most `halo` away. On a tile that is extended by its halo it gives, bit for bit,
+the numbers that it gives on the whole image: the boundary conditions at the tile's artificial
+borders reach into the halo only. Tiles keep the work in the cache and bound the memory, and each
+worker takes one after the other.
 """
 
 EDGE = 512  # pixels: a halo costs little and the planes of a tile stay in the cache
@@ -32,9 +32,9 @@ def map_tiles(team, function, u, out, halo, edge, share):
 def tile_boxes(shape, halo, workers, edge, share):
     """The tiles (top, bottom, left, right) of an image of this shape (H, W), without halo.
 
-    A tile is at least HALOS halos wide, so that a halo costs little, unless workers would
-    stay idle: then the image is divided into as many bands of rows as there are workers,
-    if each is still as high as its two halos and has a share of so many pixels.
+    A tile is at least HALOS halos wide, so that a halo costs little. Where there are fewer tiles
+    than workers, the image is divided into as many bands of rows as there are workers instead, if
+    each band is at least as high as its two halos and has at least `share` pixels.
     """
     edge = max(edge, HALOS * halo)
     counts = [-(-size // edge) for size in shape]

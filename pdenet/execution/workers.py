@@ -1,4 +1,4 @@
-"""Threads that share tasks."""
+"""A team of threads that does tasks."""
 
 import collections
 import concurrent.futures
@@ -31,6 +31,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _helper():
+    """An idle thread, or a new one."""
     try:
         return _idle.pop()
     except IndexError:
@@ -38,8 +39,8 @@ def _helper():
 
 
 class Workers:
-    """Threads that share tasks, the caller's among them, each with a workspace, which lasts as long
-    as the context."""
+    """Threads that do tasks, one of them the caller's own. Each has a workspace, which lasts as
+    long as the context."""
 
     def __init__(self, count):
         self.count = count
@@ -52,7 +53,8 @@ class Workers:
         self._workspaces.clear()
 
     def map(self, function, tasks):
-        """[function(task, workspace) for all tasks]; after an error no further task begins."""
+        """[function(task, workspace) for all tasks], in their order; after an error no further task
+        begins."""
         waiting = collections.deque(enumerate(tasks))
         results = [None] * len(waiting)
 

@@ -14,6 +14,10 @@ Three representations save operations, and each formula says which it takes:
 * a flux M K u is four times (P/2, Q/2 + S, Q/2 - S); K' takes its sums and differences, and the
   product of a gradient with a flux is the sum of their three products;
 * a symmetric tensor [[m + d, o], [o, m - d]] is (m, d, o), in NumPy an array of three planes.
+
+Throughout, `stencil` and `twist` hold alpha and gamma, see `Stencil`; `law` is the diffusivity g,
+see `laws`; `zero`, `half` and `one` are these numbers in the type of the others, as a literal would
+be a float64; `near` is the entry of NEAR for this type.
 """
 
 import math
@@ -25,8 +29,8 @@ from .formulas import formula
 from .laws import response, slope
 from .vectors import above, fma, quotient
 
-# Where the two g' differ by less than these shares, in float32 and float64, the rounding error of a
-# divided difference of g exceeds the error of Gauss' rule.
+# Where the two g' differ by less than this factor times their sum, in float32 and float64, the
+# rounding error of a divided difference of g exceeds the error of Gauss' rule.
 NEAR = tuple(float((270 * np.finfo(dtype).eps)**0.2) for dtype in (np.float32, np.float64))
 
 
@@ -60,7 +64,7 @@ def tensor_flux(gradient, tensor, stencil):
 
 @formula
 def times(number, triple):
-    """A flux or a tensor times a number."""
+    """A number times a flux or a tensor, which is a `triple`."""
     return number * triple[0], number * triple[1], number * triple[2]
 
 
@@ -73,8 +77,10 @@ def product(gradient, flux):
 
 @formula
 def add_outer_product(gradient, other, strength, twist, total):
-    """total + strength (K v (K z)' + K z (K v)') / 2, as the entries 11, 22 and 12 (doubled) of the
-    tensor and, by itself, the product of the twists, which belongs to 11 and 22; four times all.
+    """total + strength (K v (K z)' + K z (K v)') / 2, K v being the gradient and K z the other.
+
+    `total` holds four times the entry 11, four times the entry 22, eight times the entry 12, and
+    four times the product of the twists, which is still to be added to the entries 11 and 22.
     """
     (x, right, left), (X, Right, Left) = gradient, other
     xx, yy, xy, twists = total
@@ -89,8 +95,8 @@ def add_outer_product(gradient, other, strength, twist, total):
 
 @formula
 def eigenvalues(tensor, zero):
-    """m + r and m - r, which is cut at 0 against rounding, of a tensor (m, d, o), and r = |(d,
-    o)|."""
+    """m + r and m - r of a tensor (m, d, o), and r = |(d, o)|; m - r is cut at zero, below which
+    rounding may take it."""
     m, d, o = tensor
     r = np.sqrt(fma(d, d, o * o))
     return m + r, np.maximum(m - r, zero), r
@@ -98,16 +104,17 @@ def eigenvalues(tensor, zero):
 
 @formula
 def with_eigenvalues(first, second, tensor, r, half):
-    """The tensor with these eigenvalues and the eigenvectors of another (m, d, o), r = |(d, o)|."""
+    """The tensor with the eigenvalues `first` and `second` and the eigenvectors of another tensor
+    (m, d, o), r = |(d, o)|."""
     f = quotient(half * (first - second), r)
     return half * (first + second), f * tensor[1], f * tensor[2]
 
 
 @formula
 def in_eigenvectors(tensor, direction, r, one):
-    """A direction B = (b, p, q) in the eigenvectors of a tensor: B_11, B_22, B_12, and the vector
-    (d, o) / r that turns it back.
-    """
+    """The entries B_11, B_22 and B_12 that a direction B = (b, p, q) has in the eigenvectors of a
+    tensor (m, d, o), and the vector (along, across) = (d, o) / r with which `from_eigenvectors`
+    turns back."""
     (_, d, o), (b, p, q) = tensor, direction
     along, across = above(r, one - one, d / r, one), quotient(o, r)
     parallel, mixed = fma(along, p, across * q), fma(along, q, -across * p)
@@ -116,8 +123,8 @@ def in_eigenvectors(tensor, direction, r, one):
 
 @formula
 def from_eigenvectors(first, second, mixed, along, across):
-    """Twice the tensor that has the entries first, second and mixed / 2 in the eigenvectors which
-    `in_eigenvectors` turned to."""
+    """Twice the tensor that has the entries `first`, `second` and `mixed` / 2 in the eigenvectors
+    to which the vector (along, across) belongs."""
     change = first - second
     return (first + second, fma(change, along, -mixed * across),
             fma(change, across, mixed * along))
@@ -125,22 +132,30 @@ def from_eigenvectors(first, second, mixed, along, across):
 
 @formula
 def gauss_points(x1, x2, one):
-    """The two points between x1 and x2 of Gauss' rule."""
+    """The two points between x1 and x2 at which Gauss' rule evaluates a function."""
     middle, radius = (one / (one + one)) * (x1 + x2), (one * (0.5 / math.sqrt(3))) * (x1 - x2)
     return middle + radius, middle - radius
 
 
 @formula
 def divided_difference(g1, g2, x1, x2, s1, s2, mean, near):
-    """(g1 - g2) / (x1 - x2), or, where g' differs so little between the ends that the quotient
-    would lose digits, the mean of g' at the Gauss points, whose error is of fourth order."""
+    """(g1 - g2) / (x1 - x2) for g1 = g(x1), g2 = g(x2) with the slopes s1 = g'(x1), s2 = g'(x2).
+
+    Where the slopes differ by less than near (|s1| + |s2|), the quotient would lose digits; there
+    it is `mean`, that of g' at the Gauss points, whose error is of fourth order.
+    """
     far = near * (abs(s1) + abs(s2))
     return above(abs(s1 - s2), far, (g1 - g2) / (x1 - x2), mean)
 
 
 @formula
 def tensor_response(law, tensor, one):
-    """g(J), the matrix function: g of the eigenvalues, the same eigenvectors."""
+    """g(J), the matrix function of the tensor J: it keeps the eigenvectors and applies g, given by
+    its law, to the eigenvalues.
+
+    It is the diffusion tensor of eq. (26), eq. (30) and eq. (40), and, for the tensor J of a
+    smoothed image, of eq. (2) and eq. (3): where J has one eigenvalue 0, g(0) = 1 along the edge.
+    """
     half = one / (one + one)
     nu1, nu2, r = eigenvalues(tensor, one - one)
     return with_eigenvalues(response(law.rule, law.factor * nu1, one),
@@ -149,11 +164,12 @@ def tensor_response(law, tensor, one):
 
 @formula
 def tensor_slope(law, tensor, direction, one, near):
-    """g'(J)[B], the Frechet derivative by the formula of Daleckii and Krein.
+    """g'(J)[B], the Frechet derivative at the tensor J in the direction B, by the formula of
+    Daleckii and Krein.
 
-    In the eigenvectors of J the entries 11 and 22 of B are multiplied by g' of the eigenvalues, its
-    entry 12 by the divided difference of g. g' acts on the scaled eigenvalues, so the factor comes
-    last.
+    In the eigenvectors of J the entries 11 and 22 of B are multiplied by g' of the eigenvalues, the
+    entry 12 by the divided difference of g. As `slope` is the derivative with respect to the scaled
+    eigenvalue, law.factor times the eigenvalue, the result is multiplied by that factor.
     """
     half, rule = one / (one + one), law.rule
     nu1, nu2, r = eigenvalues(tensor, one - one)

@@ -1,10 +1,12 @@
 """The loops along a row of cells: each goes from left to right in whole vectors.
 
-`rows` is a block of rows, `pixels` the two rows of pixels around the cells, where N layers lie in N
-rows from each of the two on. `mixed` says what J_12 counts: 1, or 0 for g of the diagonal alone, or
-None where D = g I needs no more than the trace of J; then D is one row g, else the three rows of a
-tensor (m, d, o). As its type selects the code, a branch of `mixed is None` is compiled only where
-it is taken. `cell_formulas` has the formulas and `row_memory` what a row is.
+`rows` is a block of rows, each named by the index in `rows.memory` at which it begins, see
+`row_memory`. `pixels` are the two rows of pixels around the cells; where there are N layers, each
+of the two is the first of N rows. `tensor` is the first row of D and `out` the first row that is
+written. `mixed` says what J_12 counts: 1, or 0 for g of the diagonal alone, or None where D = g I
+needs no more than the trace of J; then D is one row g, otherwise the three rows of a tensor (m, d,
+o). As its type selects the code, a branch of `mixed is None` is compiled only where it is taken.
+The formulas, `stencil`, `twist` and `law` are those of `cell_formulas`.
 """
 
 from typing import NamedTuple
@@ -18,8 +20,12 @@ from .vectors import BYTES, fma, load, preceding, quotient, splat, store
 
 
 class Target(NamedTuple):
-    """Rows for what K' gathers: out = base + its share, once the row of cells below was there, too;
-    until then that waits in `carry`."""
+    """Rows for the result of K', of which a pixel gets one part from the row of cells above it and
+    one from the row of cells below it.
+
+    The part from above waits in the row `carry` until the part from below is there; then the row
+    `out` becomes the row `base` plus both.
+    """
 
     base: int
     carry: int
@@ -27,8 +33,8 @@ class Target(NamedTuple):
 
 
 class Given(NamedTuple):
-    """Rows for `adjoint_row`: a layer v and its cotangent z in the rows of pixels, as offsets; the
-    rows of cells of the tensors D and C. D or C counts as zero where its row is < 0."""
+    """What `adjoint_row` is given: where a layer v and its cotangent z lie behind `pixels`, and the
+    first rows of D and C, `tensor` and `change`; a negative row stands for D = 0 or C = 0."""
 
     v: int
     z: int
@@ -38,7 +44,8 @@ class Given(NamedTuple):
 
 @formula
 def gradient_at(memory, pixels, offset):
-    """K u = (x, right, left) of the cells from a slot of the two rows of pixels on."""
+    """K u = (x, right, left) of the cells from slot `offset` of the two rows of pixels in `memory`
+    on."""
     top, bottom = pixels.top + offset, pixels.bottom + offset
     a, b, c, d = (load(memory, top), load(memory, top + 1),
                   load(memory, bottom), load(memory, bottom + 1))
@@ -47,21 +54,22 @@ def gradient_at(memory, pixels, offset):
 
 @formula
 def load_tensor(rows, row):
-    """The tensors (m, d, o) from a place in the first of their three rows on."""
+    """The tensors (m, d, o) of the cells from the index `row` on, which is in the first of three
+    rows."""
     return (load(rows.memory, row), load(rows.memory, row + rows.pitch),
             load(rows.memory, row + 2 * rows.pitch))
 
 
 @formula
 def store_tensor(rows, row, tensor):
-    """The reverse of `load_tensor`."""
+    """Write the tensors (m, d, o) of cells to where `load_tensor` reads them."""
     for k in range(3):
         store(rows.memory, row + k * rows.pitch, tensor[k])
 
 
 @formula
 def flux_at(gradient, rows, mixed, tensor, stencil):
-    """The flux M(D) K u for D in the rows from `tensor` on."""
+    """The flux M(D) K u of a gradient K u, for D at the index `tensor` of its first row."""
     if mixed is None:
         return times(load(rows.memory, tensor), unit_flux(gradient, stencil.twist))
     return tensor_flux(gradient, load_tensor(rows, tensor), stencil)
@@ -69,11 +77,12 @@ def flux_at(gradient, rows, mixed, tensor, stencil):
 
 @formula
 def gather(memory, before, flux, scale, target, j):
-    """out = base + scale K' of a flux, which K' gives its pixels: with P/2 = p, Q/2 = q and S = s
-    the shares -p-q+s, p-q-s, -p+q-s and p+q+s go to A, B, C and D.
+    """out = base + scale K' of a flux, in the rows of a target, for the cells from slot j on.
 
-    `before` is the flux of the vector to the left. What belongs to the row of pixels below is
-    carried to the next row of cells.
+    A cell with the flux P/2 = p, Q/2 = q and S = s adds -p-q+s to its pixel A, p-q-s to B, -p+q-s
+    to C and p+q+s to D. A pixel also needs the cell to its left, which at the first lane is the
+    last one of `before`, the flux of the vector before this one. What the pixels of the lower row
+    get is written to the row target.carry of `memory`.
     """
     p, more, less = flux
     along = preceding(before[0], p) - p
@@ -90,8 +99,14 @@ def gather(memory, before, flux, scale, target, j):
 def tensor_row(rows, pixels, law, mixed, strength, twist, out):
     """out = D = g(J) with J = sum_n w_n J(v_n), from the layers v_n in the rows of pixels.
 
-    strength: w_n times what `planes.shares` says, so that four times a gradient becomes a tensor;
-    with mixed None times the law's factor as well. The law NONE gives J itself, or its trace.
+    The sum is that over the channels in eq. (21) and eq. (26) and that over the scales in eq. (32)
+    and eq. (34). With mixed None D = g(tr J) I: eq. (19), eq. (29), eq. (39). Otherwise D = g(J),
+    see `cell_formulas.tensor_response`, where mixed = 0 leaves J its diagonal alone, as the
+    uncoupled model of Section 6.
+
+    `strength` holds w_n times a factor, see `planes.scaled_for_tensor`, because the products of
+    gradients come out four times too large; where `mixed` is None it is multiplied by the factor of
+    the law, too. The law NONE gives J itself, or its trace.
     """
     memory, pitch = rows.memory, rows.pitch
     number = memory.dtype.type
@@ -117,8 +132,10 @@ def tensor_row(rows, pixels, law, mixed, strength, twist, out):
 
 @kernel
 def flux_row(rows, pixels, mixed, tensor, stencil, scale, target):
-    """out = base + scale K' M(D) K v of one layer, D in the rows from `tensor` on, as far as this
-    row of cells completes it."""
+    """out = base + scale K' M(D) K v of one layer v, in the rows of a target.
+
+    A row of pixels is complete when the row of cells below it has been there.
+    """
     memory = rows.memory
     zero = splat(memory, memory.dtype.type(0))
     before = zero, zero, zero
@@ -131,7 +148,12 @@ def flux_row(rows, pixels, mixed, tensor, stencil, scale, target):
 
 @kernel
 def scalar_step_row(rows, pixels, rule, strength, twist, scale, target):
-    """`tensor_row` and `flux_row` at once, for a single layer that steers itself and D = g I."""
+    """g(|grad u|^2) grad u and its divergence, eq. (7): `tensor_row` and `flux_row` in one loop,
+    for a single layer that steers itself with D = g I.
+
+    `rule` and `strength` are the law's rule and the layer's w_n as `tensor_row` takes them; `scale`
+    and `target` are those of `flux_row`.
+    """
     memory = rows.memory
     number = memory.dtype.type
     zero = splat(memory, number(0))
@@ -151,13 +173,12 @@ def scalar_step_row(rows, pixels, rule, strength, twist, scale, target):
 @kernel
 def correlation_row(rows, pixels, law, mixed, strength, stencil, tensor, out):
     """out = B = sum_n w_n (K v_n (K z_n)' + K z_n (K v_n)') / 2, or with mixed None its trace, so
-    that the product tr(B D) is sum_n w_n (K z_n)' M(D) K v_n: the adjoint of `flux_row` with
-    respect to D.
+    that tr(B D) is sum_n w_n (K z_n)' M(D) K v_n: the adjoint of `flux_row` with respect to D.
 
-    The rows of the layers z follow those of v. D lies in the rows from `tensor` on; as -2 gamma
-    |D_12| in kappa counts with the sign of D_12, B depends on that. With a law the rows hold J
-    instead (or tr J) and become D = g(J), and out = C = g'(J)[B]: the adjoint of `tensor_row` as
-    well.
+    The rows of the layers z follow those of the layers v; `strength` is that of `tensor_row`. B
+    depends on the sign of D_12, because kappa in M(D) holds -2 gamma |D_12|. With a law other than
+    NONE the rows of D hold J instead, or its trace. Then they become D = g(J), and out = C =
+    g'(J)[B], the adjoint of `tensor_row` with respect to J applied to B.
     """
     memory, pitch = rows.memory, rows.pitch
     number = memory.dtype.type
@@ -196,11 +217,12 @@ def correlation_row(rows, pixels, law, mixed, strength, stencil, tensor, out):
 
 @kernel
 def adjoint_row(rows, pixels, given, mixed, stencil, scale, measure, target, sums):
-    """out = base + scale K' (M(D) K z + M(C) K v), as far as this row of cells completes it; M(C)
-    has no gamma: it is linear in C.
+    """out = base + scale K' (M(D) K z + M(C) K v), in the rows of a target, for v, z, D and C
+    given.
 
-    Added to the lanes from `sums` on and to the next: (K v)' M(D) K z and (K v)' M(C) K v, both
-    four times, as often as the row `measure` says.
+    M(C) is without gamma, because it is linear in C. Two sums over the cells are added up, each
+    four times too large and weighted by the row `measure`: that of (K v)' M(D) K z in the vector of
+    lanes at the index `sums`, and that of (K v)' M(C) K v in the vector behind it.
     """
     memory = rows.memory
     number = memory.dtype.type

@@ -55,8 +55,8 @@ def _stand_upright(v, top, rows, columns, margin, radius, upright):
 
 @formula
 def _four_rows(upright, first, taps, add, out, i, j):
-    """out[i:i + 4, j:] = four rows of lanes, from `first` on, smoothed along the columns; or
-    out[i:i + 4, j:] += them, if add.
+    """out[i:i + 4, j:] = four rows of lanes of `upright`, from the row `first` on, smoothed by the
+    `taps` along the columns; or, if add, out[i:i + 4, j:] += them.
 
     From tap to tap the neighbours move by one row, so that a row that is loaded serves all four.
     """
@@ -82,11 +82,11 @@ def _four_rows(upright, first, taps, add, out, i, j):
 
 @formula
 def _smooth_strip(upright, margin, taps, top, rows, columns, add, rest, out):
-    """out[:, top:] = a strip of the image, which stands upright, smoothed along what were its rows;
-    or out[:, top:] += that, if add.
+    """out[:, top:] = a strip of the image, which stands upright from the row `margin` on, smoothed
+    by the `taps` along what were its rows; or, if add, out[:, top:] += that.
 
-    rows, columns: the image's. Where fewer than four rows of the result are left, or fewer columns
-    than lanes, it is computed in `rest`, four rows of lanes, and copied.
+    `rows` and `columns` are those of the image. Where fewer than four rows of the result are left,
+    or fewer columns than lanes, it is computed in `rest`, four rows of lanes, and copied.
     """
     for j in range(0, columns, 4):
         fits = j + 4 <= len(out) and top + upright.shape[1] <= out.shape[1]

@@ -1,9 +1,10 @@
-"""The compiled loops over an image, row by row: arrays and numbers in, the last arguments are
-written.
+"""The compiled loops over an image, row by row: the last arguments of each kernel are written.
 
 Every kernel works on planes (H, W) of float32 or float64, C-contiguous, and keeps that type
 throughout; numbers have it, too. D, given or written, has one plane g of cells, for D = g I, where
-`mixed` is None, else the three planes (m, d, o) of [[m + d, o], [o, m - d]].
+`mixed` is None, else the three planes (m, d, o) of [[m + d, o], [o, m - d]]. `strength` holds the
+w_n of the layers, shape (N,); `law` is the diffusivity g, see `laws`; `stencil` and `twist` hold
+alpha and gamma, see `cell_formulas`.
 """
 
 from typing import Any, NamedTuple
@@ -31,7 +32,8 @@ class Source(NamedTuple):
 
 @formula
 def scaled_for_tensor(strength, law, mixed):
-    """w_n times what turns four times a gradient into (m, d, o), or into the scaled trace."""
+    """`strength` times the factor by which products of gradients, four times too large, become (m,
+    d, o), or, where `mixed` is None, the trace as the rule of the law takes it."""
     number = strength.dtype.type
     share = number(0.25) * law.factor if mixed is None else number(0.125)
     return share * strength
@@ -102,7 +104,9 @@ def diffuse(v, tensor, source, mixed, stencil, scale, add, out):
 @kernel
 def correlate(v, z, strength, tensor, mixed, stencil, out):
     """out = B, with tr(B D) = sum_n w_n (K z_n)' M(D) K v_n in every cell for the tensor D given;
-    with mixed None its trace. The adjoint of `diffuse` with respect to D.
+    with mixed None its trace.
+
+    This is the adjoint of `diffuse` with respect to D.
     """
     layers, rows, columns = v.shape
     law = Law(NONE, v.dtype.type(1))
@@ -123,16 +127,17 @@ def correlate(v, z, strength, tensor, mixed, stencil, out):
 
 @kernel
 def diffuse_adjoint(v, z, strength, tensor, change, source, mixed, stencil, sums, outs):
-    """The adjoint of `diffuse` with respect to the layers v, and to those a that steer, if others:
+    """The adjoint of `diffuse` with respect to the layers v, and to the layers a that steer.
 
-    out_n = K' (M(D) K z_n + M(C) K v_n) where v steers; otherwise out_n = K' M(D) K z_n and
-    steered_n = K' M(C) K a_n. M(C) is without gamma. D = `tensor` and C = `change` are given as
-    planes, or, where both are None, computed as g(J) from their source and g'(J)[B], with B twice
-    that of `correlate` for the strengths given. outs = (out, steered); out may be z.
+    Where v itself steers, out_n = K' (M(D) K z_n + M(C) K v_n). Where other layers a steer, which
+    the source holds, out_n = K' M(D) K z_n and steered_n = K' M(C) K a_n. M(C) is without gamma. D
+    = `tensor` and C = `change` are given as planes; where both are None they are computed as D =
+    g(J) from the source and C = g'(J)[B], with B twice that of `correlate` for the strength given.
+    outs = (out, steered); out may be z.
 
-    sums = (along, across): along_n, the sum of (K v_n)' M(D) K z_n over the cells, and across_n,
-    that of (K a_n)' M(C) K a_n / 2; cells of the rim are shared with the mirror image, so half of
-    them.
+    sums = (along, across): along_n is the sum of (K v_n)' M(D) K z_n over the cells, and across_n
+    that of (K a_n)' M(C) K a_n / 2. A cell of the rim is shared with the mirror image and counts
+    half.
     """
     layers, rows, columns = v.shape
     number, lanes = v.dtype.type, BYTES // v.itemsize
@@ -191,7 +196,8 @@ def diffuse_adjoint(v, z, strength, tensor, change, source, mixed, stencil, sums
 
 @formula
 def respond_lanes(law, sloping, x, j):
-    """The same for the lanes from an index on."""
+    """x <- g(x), or g'(x) if sloping, for the lanes of x from the index j on; g is given by its
+    law."""
     one = x.dtype.type(1)
     scaled = law.factor * load(x, j)
     g = response(law.rule, scaled, one)
@@ -200,7 +206,7 @@ def respond_lanes(law, sloping, x, j):
 
 @kernel
 def respond(law, sloping, x):
-    """x <- g(x), or g'(x) if sloping, for a flat array."""
+    """x <- g(x), or g'(x) if sloping, for a flat array x; g is given by its law."""
     lanes = BYTES // x.itemsize
     whole = x.size // lanes * lanes
     rest = np.zeros(lanes, x.dtype)

@@ -36,22 +36,23 @@ class Pixels(NamedTuple):
 
 @formula
 def pitch_of(columns, like):
-    """Distance of rows: whole vectors and one more, an odd number of 64 bytes, as powers of two
-    would crowd a cache's sets."""
+    """The distance of rows of so many `columns` in the type of the array `like`: whole vectors and
+    one more, an odd number of 64 bytes, as powers of two would crowd a cache's sets."""
     line, lanes = 64 // like.itemsize, BYTES // like.itemsize
     return ((columns // lanes + 1) * lanes // line + 1 | 1) * line
 
 
 @formula
 def from_line(data, size):
-    """So many of the numbers of an array, from a multiple of 64 bytes on."""
+    """The first `size` numbers of an array `data` from a multiple of 64 bytes on."""
     first = -(data.ctypes.data // data.itemsize) % (64 // data.itemsize)
     return data[first:first + size]
 
 
 @formula
 def make_rows(count, columns, like):
-    """Rows of zeros, which begin at multiples of 64 bytes, in the type of the array `like`."""
+    """A block of `count` rows of zeros for an image of so many `columns`, in the type of the array
+    `like`; they begin at multiples of 64 bytes."""
     pitch = pitch_of(columns, like)
     memory = from_line(np.empty(count * pitch + 64 // like.itemsize, like.dtype), count * pitch)
     memory[:] = 0
@@ -67,7 +68,8 @@ def copy(v, out):
 
 @formula
 def mirror_ends(memory, row, columns):
-    """Continue a row of pixels by the mirror image of its first and last."""
+    """Continue a row of so many pixels, `columns`, by the mirror image of its first and its last.
+    """
     memory[row], memory[row + columns + 1] = memory[row + 1], memory[row + columns]
 
 

@@ -9,7 +9,8 @@ from .vectors import fma
 
 @formula
 def _laplacian(above, row, below, alpha):
-    """dxx + dyy + alpha dxx dyy at the middle one of 3 x 3 pixels, three tuples."""
+    """dxx + dyy + alpha dxx dyy at the middle one of 3 x 3 pixels: three tuples of three, those of
+    the row above, of the row itself, and of the row below."""
     yy_left, yy, yy_right = ((above[0] - row[0]) + (below[0] - row[0]),
                              (above[1] - row[1]) + (below[1] - row[1]),
                              (above[2] - row[2]) + (below[2] - row[2]))
@@ -19,12 +20,14 @@ def _laplacian(above, row, below, alpha):
 
 @formula
 def _three(row, left, j, right):
+    """The pixels `left`, j and `right` of a row."""
     return row[left], row[j], row[right]
 
 
 @kernel
 def laplacian(v, alpha, scale, out):
-    """out += scale (dxx + dyy + alpha dxx dyy) v, its own transpose."""
+    """out += scale (dxx + dyy + alpha dxx dyy) v, which is its own transpose: the Laplacian and its
+    adjoint in eq. (11)."""
     rows, columns = v.shape
     last = columns - 1
     for i in range(rows):
@@ -42,7 +45,7 @@ def laplacian(v, alpha, scale, out):
 
 @kernel
 def hessian(v, out):
-    """out = (dxx v, dxy v, dyy v), the mixed derivative by centred differences."""
+    """out = (dxx v, dxy v, dyy v), the second derivatives of eq. (13); the mixed one is centred."""
     rows, columns = v.shape
     last = columns - 1
     quarter = v.dtype.type(0.25)
@@ -57,7 +60,8 @@ def hessian(v, out):
 
 @kernel
 def hessian_adjoint(f, scale, out):
-    """out += scale (dxx f0 + 2 dxy' f1 + dyy f2), the transpose of (dxx, dxy, dyx, dyy).
+    """out += scale (dxx f0 + 2 dxy' f1 + dyy f2), the transpose of (dxx, dxy, dyx, dyy) in
+    eq. (13).
 
     Mirrored at the boundary, dxx v and dyy v continue evenly and dxy v oddly.
     """

@@ -1,6 +1,7 @@
 """Several explicit steps in one pass over an image, for a single scale that is not smoothed.
 
-The same rows as `planes.tensor` and `planes.diffuse`, so the same numbers, bit for bit.
+It runs the functions of a row of cells that `planes.tensor` and `planes.diffuse` run, so that the
+numbers are equal to those of steps one after the other, bit for bit.
 """
 
 from .cell_rows import Target, flux_row, scalar_step_row, tensor_row
@@ -11,15 +12,16 @@ from .row_memory import Pixels, copy, copy_pixels, make_rows, mirror_ends
 
 @kernel
 def explicit_steps(u, source, mixed, stencil, scales, tile, inner, out):
-    """out = u after the steps u_m += scales[s] K' M(D) K u_m.
+    """out = u after the steps u_m += scales[s] K' M(D) K u_m, for all s.
 
-    D = g(J) with J of the layers of the source for a single step, or, where it has none, of the
-    channels of u themselves. Computed on the tile (top, bottom, left, right) of the image, written
-    where its inner part is, given in the same way.
+    D = g(J) is computed from the layers of the source, for a single step, or, where it has none,
+    from the channels of u themselves; `mixed` and `stencil` are those of `planes`. The steps are
+    made on a tile of the image, and written where the inner part of the tile is; both are given as
+    (top, bottom, left, right).
 
-    Each step needs two rows of the image before it: as soon as step s has finished a row,
-    step s + 1 can use it. So the image is read and written once for all steps, and everything
-    between stays in the cache.
+    Each step needs two rows of the image before it: as soon as step s has finished a row, step s +
+    1 can use it. So the image is read and written once for all steps, and everything between stays
+    in the cache.
     """
     channels, steps, layers = len(u), scales.size, len(source.layers)
     single = mixed is None and channels == 1 and layers == 0

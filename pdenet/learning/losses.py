@@ -14,14 +14,14 @@ from ..network.network import DiffusionNetwork
 
 
 class Loss(Protocol):
-    """What the training loop asks of a loss: any object with these members is one.
+    """What the training loop asks of a loss; any object with these members is one.
 
     Attributes
     ----------
     unit : float
         The loss of images that are left as they are; the optimiser sees the loss divided by it.
     digest : str
-        A number for the contents of all data, by which a checkpoint recognises them.
+        A hash of all data, by which a checkpoint recognises them.
     """
 
     @property
@@ -34,18 +34,18 @@ class Loss(Protocol):
         """The number of images."""
 
     def tasks(self, batch: Sequence[int]) -> list[Task]:
-        """The tasks of the images of these numbers; the sum of their losses is that of the
+        """The tasks of the images with these numbers; the losses of the tasks add up to that of the
         batch."""
 
     def value(self, network: DiffusionNetwork, team: Team) -> float:
-        """The loss of all images; asked of validation images only."""
+        """The loss of all images; only that of validation images is asked for."""
 
     def psnr(self, loss: float) -> float | None:
-        """A value of the loss in dB; None if there is no such."""
+        """A value of the loss in dB, or None if the loss has none."""
 
 
 class Statistics(NamedTuple):
-    """What is known of a pair of images without it."""
+    """What a loss needs to know of a pair of images that others hold."""
 
     size: int
     square: float  # sum of (noisy - clean)^2
@@ -55,7 +55,7 @@ class Statistics(NamedTuple):
 
 
 def statistics(noisy, clean):
-    """The statistics of planes (M, H, W) and their targets."""
+    """The statistics of planes (M, H, W) and of their targets."""
     square = float(np.sum(np.square(noisy - clean), dtype=np.float64))
     return Statistics(clean.size, square, float(clean.min()), float(clean.max()),
                       digest(noisy, clean))
@@ -104,6 +104,7 @@ def place(pairs, cluster):
 
 
 def _evaluate(network, task, work):
+    """The loss of one task, without its gradient."""
     return task.loss(adjoint.forward(network, task.arrays[0], work)[1], *task.arrays)[0]
 
 
@@ -136,7 +137,7 @@ class Unbiased:
         return tasks
 
     def psnr(self, loss):
-        """None, as the range of the clean images is not known."""
+        """None, because the range of the clean images, which a PSNR needs, is not known."""
 
     @property
     def unit(self):
@@ -149,8 +150,8 @@ class Unbiased:
 
 
 def _residual(size, variance, rate, result, planes, probes):
-    """The task of f(y) in Stein's estimate, for a batch of so many values: its share is
-    (|f(y) - y|^2 - N sigma^2) / size - rate b' f(y), b the sum of all probes."""
+    """The task of f(y) in Stein's estimate: its loss is (|f(y) - y|^2 - N sigma^2) / size - rate b'
+    f(y), where b is the sum of all probes and `size` the number of values in the batch."""
     number, cotangent = squared_error(size, result, planes, planes)
     along, slope = _correlation(rate, result, planes, probes)
     cotangent -= slope
@@ -158,14 +159,16 @@ def _residual(size, variance, rate, result, planes, probes):
 
 
 def _correlation(rate, result, planes, probe):
-    """The task of f(y + epsilon b): rate b' f(y + epsilon b)."""
+    """The task of f(y + epsilon b) in Stein's estimate: its loss is rate b' f(y + epsilon b)."""
     return (rate * float(np.sum(probe * result, dtype=np.float64)),
             result.dtype.type(rate) * probe)
 
 
 class Levels(Supervised):
-    """The mean over the images of log |network(noisy) - clean|^2: minus the mean PSNR, but for a
-    factor and a number. Images of all noise levels count the same; each has its level, `sigmas`.
+    """The mean over the images of log |network(noisy) - clean|^2, which is minus the mean PSNR but
+    for a factor and a constant.
+
+    So images of all noise levels are of equal importance. `sigmas` holds the noise level of each.
     """
 
     unit = 1.0
@@ -188,13 +191,14 @@ class Levels(Supervised):
 
 
 def _log_square(count, result, noisy, clean):
+    """The task of one image out of `count` in `Levels`."""
     square, cotangent = squared_error(clean.size, result, noisy, clean)
     cotangent /= count * square
     return np.log(square) / count, cotangent
 
 
 def digest(*arrays):
-    """A number for the contents of arrays."""
+    """A hash of the contents, shapes and types of arrays."""
     found = hashlib.sha256()
     for array in arrays:
         found.update(f"{array.shape} {array.dtype}".encode())
@@ -203,4 +207,5 @@ def digest(*arrays):
 
 
 def combine(digests):
+    """A hash of several hashes."""
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()

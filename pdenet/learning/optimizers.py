@@ -24,7 +24,7 @@ class Optimizer(Protocol):
 
     def update(self, x: np.ndarray, gradient: np.ndarray, state: tuple, progress: float
                ) -> tuple[np.ndarray, tuple]:
-        """The next vector and state; progress in [0, 1) is the share of the updates that are
+        """The next vector and state; progress in [0, 1) says how large a part of all updates is
         done."""
 
     def settings(self) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""What an optimiser sees of a network: its parameters as one vector without units.
+"""The coordinates that an optimiser sees: a network's parameters as one vector without units.
 
-In these coordinates a learning rate of 0.001 is a small step whatever the grey levels: the contrast
-stands as its logarithm, which keeps it positive, tau as the logarithm of its share of `tau_max`,
-all others as they are. beta counts squared, so its sign has no meaning, and it may cross 0; cut off
-there, it would have no gradient any more. The reaction counts plainly and is cut at 0, as is the
-logarithm of tau's share: where tau is at its bound, beta still feels what it does to the bound.
+The contrast is replaced by its logarithm, which keeps it positive, and tau by log(tau / tau_max);
+all others stay as they are. In these coordinates a learning rate of 0.001 is a small step whatever
+the grey levels are. beta may cross 0, as the strength depends on its square alone; if it were cut
+off at 0, its derivative would vanish and it would stay there. The reaction and log(tau / tau_max)
+are cut at 0, the former from below, the latter from above. Where tau is at its bound, the
+derivative with respect to beta still includes how the bound changes with beta.
 """
 
 import dataclasses
@@ -39,7 +40,9 @@ def from_coordinates(network, x):
 
 
 def gradient_in_coordinates(network, gradient):
-    """The chain rule: d/d log c = c d/dc; tau = share tau_max depends on beta and the reaction."""
+    """The chain rule, from the derivatives with respect to the parameters to those with respect to
+    the coordinates: d/d log c = c d/dc, and tau = exp(x) tau_max depends on beta and the reaction,
+    too."""
     parameters, per_step = network.parameters, "tau" in of_each_step(network)
     gradient = {name: np.array(value) for name, value in gradient.items()}
     gradient["tau"] *= parameters["tau"]
@@ -56,7 +59,7 @@ def gradient_in_coordinates(network, gradient):
 
 
 def project(network, x):
-    """The vector with the reaction, and the logarithm of tau's share of tau_max, cut at 0."""
+    """The nearest vector for which tau <= tau_max and the reaction is >= 0."""
     x = x.copy()
     parts = split(network.parameters, x)
     np.minimum(parts["tau"], 0, out=parts["tau"])
@@ -77,7 +80,7 @@ def split(parameters, x):
 
 
 def _limit(network, ndim=None):
-    """What tau is a share of: tau_max, the least of all steps where they have one tau."""
+    """tau_max; the least one of all steps where they have a common tau."""
     ndim = np.ndim(network.parameters["tau"]) if ndim is None else ndim
     return network.tau_max if ndim else float(np.min(network.tau_max))
 
@@ -99,9 +102,9 @@ class Coordinates:
         return loss, gradient_in_coordinates(network, gradient)
 
     def project(self, x):
-        """The nearest vector that is allowed."""
+        """The nearest vector that is allowed; any is, if the network may be unstable."""
         return x if self.network.allow_unstable else project(self.network, x)
 
     def describe(self):
-        """What a checkpoint must agree with."""
+        """The network at the start, as a checkpoint must agree with it."""
         return catalogue.describe(self.network)

@@ -1,4 +1,5 @@
-"""The losses that a network evaluates with its gradient: tasks, and the mean squared error."""
+"""The losses that a network evaluates together with their gradient: tasks, and the squared error.
+"""
 
 import functools
 from typing import Any, NamedTuple
@@ -7,10 +8,11 @@ import numpy as np
 
 
 class Task(NamedTuple):
-    """One image's share of a loss: arrays, the first of them the planes (M, H, W) for the network,
-    and loss(result, *arrays), which gives a number and its derivatives with respect to the result.
+    """What one image contributes to a loss: arrays, of which the first holds the planes (M, H, W)
+    for the network, and loss(result, *arrays), a number and its derivatives with respect to the
+    result.
 
-    The arrays may be a future of them, see `pdenet.execution.cluster`.
+    Instead of the arrays there may be a future of them, see `pdenet.execution.cluster`.
     """
 
     arrays: Any
@@ -19,7 +21,7 @@ class Task(NamedTuple):
 
 
 def mean_square_tasks(pairs, size):
-    """Tasks that share the mean of (network(noisy) - clean)^2 over so many values."""
+    """Tasks whose losses add up to the mean of (network(noisy) - clean)^2 over `size` values."""
     return [Task(pair, functools.partial(squared_error, size)) for pair in pairs]
 
 

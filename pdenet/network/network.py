@@ -33,7 +33,7 @@ class DiffusionNetwork:
 
     Every model of Table 1 is one of these; `pdenet.models` builds them by name. Their steps are
     equal, but each of scales, steering, flux, tau and reaction may also be a list, one for each
-    step, which differ in their parameters.
+    step, which differ in their parameters. `blocks` holds the block, or one for each step.
 
     Parameters
     ----------
@@ -53,11 +53,6 @@ class DiffusionNetwork:
         Number of blocks.
     allow_unstable : bool, optional
         Accept a tau above `tau_max`.
-
-    Attributes
-    ----------
-    blocks : tuple of DiffusionBlock
-        One for each step.
 
     Raises
     ------
@@ -138,7 +133,8 @@ class DiffusionNetwork:
         return parameters.change(self, values)
 
     def per_step(self) -> "DiffusionNetwork":
-        """The same network with parameters of its own for each step, which may be trained apart."""
+        """This network with a copy of its parameters for each step, so that training may change
+        those of one step and not those of another."""
         return self.with_parameters({
             name: np.stack([value] * self.steps) for name, value in self.parameters.items()
             if name not in parameters.of_each_step(self)})
@@ -173,8 +169,8 @@ class DiffusionNetwork:
         channel_axis : int, optional
             The axis of the channels, which are coupled.
         workers : int, optional
-            Threads, which share the image; by default PDENET_NUM_THREADS or all processors.
-            The result does not depend on it.
+            Number of threads; by default that in the environment variable PDENET_NUM_THREADS, or
+            that of the processors. The result does not depend on it.
 
         Returns
         -------
@@ -242,10 +238,8 @@ class DiffusionNetwork:
         --------
         >>> import numpy as np
         >>> import pdenet
-        >>> spot = np.zeros((9, 9))
-        >>> spot[4, 4] = 100.0
-        >>> spread = pdenet.models.perona_malik(1000.0).evolve(spot, 2.0)
-        >>> bool(abs(spread.sum() - 100) < 1e-9 and spread.max() < 10)
+        >>> spread = pdenet.models.perona_malik(10.0).evolve(np.eye(9), 2.0)
+        >>> bool(abs(spread.sum() - 9) < 1e-9 and spread.max() < 0.5)
         True
         """
         planes = to_planes(image, channel_axis)
@@ -334,8 +328,7 @@ class DiffusionNetwork:
         channel_axis : int, optional
             The axis of the channels; for (N, H, W, M) best -1.
         workers : int, optional
-            Threads, which share the images; by default PDENET_NUM_THREADS or all processors.
-            The result does not depend on it, the memory does: each takes what `vjp` takes.
+            As for a call of the network. Each thread takes the memory that `vjp` takes.
 
         Returns
         -------

@@ -123,8 +123,8 @@ class DiffusionBlock:
 
     def step(self, u: np.ndarray, v: np.ndarray, tensor: Any, tau: float, f: np.ndarray,
              out: np.ndarray, work: Workspace) -> np.ndarray:
-        """out = u_m - tau sum_l w_l G_l K' Phi(v_ml) + tau reaction (f_m - u_m), with
-        Phi = M(tensor) K and the layers v_ml = G_l u_m: the explicit step.
+        """out = u_m - tau sum_l w_l G_l K' Phi(v_ml) + tau reaction (f_m - u_m), with Phi =
+        M(tensor) K and the layers v_ml = G_l u_m: the explicit step, eq. (17), eq. (28), eq. (36).
         """
         np.copyto(out, u)
         self.data_term.add_step(u, f, tau, out)
@@ -139,9 +139,11 @@ class DiffusionBlock:
     def step_adjoint(self, u: np.ndarray, layers: tuple[np.ndarray, np.ndarray, Any], tau: float,
                      f: np.ndarray, cotangent: np.ndarray, out: np.ndarray,
                      given: np.ndarray | None, work: Workspace) -> dict[str, Any]:
-        """out = the cotangent of u for that of the step's result, whose part with respect to f is
-        added to `given`; layers: as from `layers` at u. Returns the derivatives with respect to the
-        parameters, as a dict like `DiffusionNetwork.parameters`.
+        """out = the cotangent of u, for the cotangent of the step's result: the adjoint of `step`.
+
+        `layers` are those of the method `layers` at u; the cotangent of f is added to `given`.
+        Returns the derivatives with respect to the parameters under the names that
+        `DiffusionNetwork.parameters` has.
         """
         v, steers, tensor = layers
         z = self.scales.smooth(cotangent, work.part("cotangent"))
@@ -175,10 +177,10 @@ class DiffusionBlock:
 
     def cycle(self, u: np.ndarray, taus: tuple[float, ...], f: np.ndarray,
               work: Workspace) -> np.ndarray:
-        """Steps of sizes taus with the tensor held as it is at their beginning.
+        """u after steps of the sizes `taus`, with the tensor D held as it is at their beginning.
 
-        One size is the explicit step; several are a cycle of fast explicit diffusion. f is the
-        image given at first. The result lies in `work`, as u may.
+        With one size it is the explicit step, with several a cycle of fast explicit diffusion; f is
+        the image given at first. The result lies in `work`, as u may.
         """
         if len(taus) == 1 and self.compiled:
             v = u[:0] if self.steering is None else self.steering.smooth(u, work)
@@ -195,9 +197,12 @@ class DiffusionBlock:
 
     def explicit_steps(self, taus: npt.ArrayLike, u: np.ndarray, steers: np.ndarray, tile: Box,
                        inner: Box, out: np.ndarray) -> None:
-        """The same numbers as by `cycle` and `step`, sooner; steers: the layers that steer, if
-        others than u. `tile` and `inner` are parts of the image, see
-        `pdenet.kernels.several_steps`."""
+        """Explicit steps of the sizes `taus` in one pass over the image u, for a block that is
+        `compiled`: the numbers of `step`, sooner.
+
+        `steers` are the layers that steer, none if they are u itself. `tile` and `inner` are parts
+        of the image, see `pdenet.kernels.several_steps`.
+        """
         number = u.dtype.type
         source = Source(steers, self._strength(steers if len(steers) else u, self._steering),
                         self._law(u.dtype))
@@ -209,14 +214,15 @@ class DiffusionBlock:
     # What it is made of ---------------------------------------------------------------------------
 
     def layers(self, u: np.ndarray, work: Workspace) -> tuple[np.ndarray, np.ndarray, Any]:
-        """The layers that diffuse, those that steer, and the tensor at u."""
+        """The layers that diffuse, the layers that steer, and the tensor D, for an image u."""
         v = self.scales.smooth(u, work)
         steers = self.steering_layers(u, work, v)
         return v, steers, self.tensor(steers, work)
 
     def steering_layers(self, u: np.ndarray, work: Workspace,
                         v: np.ndarray | None = None) -> np.ndarray:
-        """The layers that steer; v: those that diffuse, if at hand, which may be the same."""
+        """The layers that steer; v are the layers that diffuse, if they are known already: where
+        both have the same sigmas they are returned instead of being smoothed again."""
         if v is not None and self._same_scales:
             return v
         return self._steering.smooth(u, work.part("steering"))
@@ -232,7 +238,8 @@ class DiffusionBlock:
         return structure[0] if self.flux.mixed is None else 2 * structure[0]
 
     def tensor(self, steers: np.ndarray, work: Workspace, hold: bool = False) -> Any:
-        """D for these layers that steer, as operators take it; in planes, to hold it."""
+        """D for these layers that steer, in the form that operators take; with `hold` in planes, so
+        that it stays as it is when the layers change."""
         if not self._fused:
             return self.flux.tensor(self.structure(steers, work))
         strength = self._strength(steers, self._steering)
@@ -243,7 +250,7 @@ class DiffusionBlock:
 
     @functools.cached_property
     def _fused(self):
-        """Whether kernels compute D on the way."""
+        """Whether kernels compute D = g(J) while they compute the flux."""
         return (getattr(self.operator, "fused", False) and getattr(self.flux, "compiled", False))
 
     def _law(self, dtype):
@@ -252,7 +259,7 @@ class DiffusionBlock:
 
     @property
     def compiled(self) -> bool:
-        """Whether a kernel takes several explicit steps in one pass."""
+        """Whether one kernel can make several explicit steps in one pass."""
         return (self._fused and self.scales.sigmas.size == 1 and self.scales.reach == 0
                 and not self.data_term.active)
 
@@ -277,7 +284,8 @@ class DiffusionBlock:
         return work.array("odd", u.shape, u.dtype) if np.may_share_memory(out, u) else out
 
     def similar(self, other: DiffusionBlock) -> bool:
-        """Whether the other block differs in its parameters only."""
+        """Whether the other block has other parameters than this one, and nothing else that
+        differs."""
         def kind(block):
             flux = block.flux
             if dataclasses.is_dataclass(flux):
@@ -309,8 +317,12 @@ class DiffusionBlock:
 
     @functools.cached_property
     def tau_max(self) -> float:
-        """2 / (rho + reaction): the largest step that never lets ||u - mean|| grow, whatever the
-        image, but for what the reaction brings back; rho is the maximum of the symbol."""
+        """2 / (rho + bound): the largest stable step size, with the maximum rho of the symbol and
+        the bound of the data term.
+
+        With it ||u - mean|| never grows, whatever the image, but for what the data term brings
+        back.
+        """
         rho, _, _ = stability.spectral_radius(self.operator, self.scales)
         return 2 / (rho + self.data_term.bound)
 
@@ -328,6 +340,7 @@ class DiffusionBlock:
 
     @functools.cached_property
     def _reach(self):
-        """Pixels of a step, and of what steers beyond the first."""
+        """The pixels on which a step depends, and those on which a cycle depends beyond its steps,
+        because what steers is smoothed more."""
         smoothing = self.scales.reach
         return 2 * smoothing + self.operator.reach, max(0, self._steering.reach - smoothing)

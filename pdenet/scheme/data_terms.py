@@ -1,7 +1,7 @@
 """What pulls an image back to the one given at first, f: nothing, or a reaction.
 
-A data term adds its share to the explicit step, to its adjoint, to the bound of the step size, to
-the energy, and to the parameters that can be learned; nothing else knows about it.
+A data term says what it adds to the explicit step, to the step's adjoint, to the bound of the step
+size, and to the energy, and which parameters it has. No other file knows what these are.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ PARAMETERS = {"reaction": 0.0}
 
 
 class DataTerm(Protocol):
-    """What a diffusion block asks of a data term.
+    """What a diffusion block asks of a data term; any object with these members is one.
 
     Attributes
     ----------
     active : bool
-        Whether there is any.
+        Whether there is anything that pulls back.
     bound : float
         What it adds to the spectral radius rho: the step is stable for tau <= 2 / (rho + bound).
     bound_slopes : dict
-        The derivatives of the bound with respect to its parameters, by name.
+        The derivatives of the bound with respect to its parameters, by their names.
     """
 
     @property
@@ -38,16 +38,16 @@ class DataTerm(Protocol):
     def bound_slopes(self) -> dict[str, float]: ...
 
     def add_step(self, u: np.ndarray, f: np.ndarray, tau: float, out: np.ndarray) -> None:
-        """Add to `out` what the step of size tau adds to u, all planes (M, H, W)."""
+        """Add to `out` what the step of size tau adds to u; all are planes (M, H, W)."""
 
     def add_adjoint(self, u: np.ndarray, f: np.ndarray, tau: float, cotangent: np.ndarray,
                     out: np.ndarray, given: np.ndarray | None) -> dict[str, float]:
-        """Add to `out` the cotangent of u, to `given` that of f, for the cotangent of the step's
-        result; return the derivatives with respect to "tau" and to its parameters, by name.
-        """
+        """Add to `out` the cotangent of u and to `given` the cotangent of f, for the cotangent of
+        the step's result. Returns the derivatives with respect to "tau" and to its own parameters,
+        by name."""
 
     def energy(self, u: np.ndarray, f: np.ndarray | None) -> float:
-        """Its energy, whose gradient is -2 / tau times what `add_step` adds."""
+        """The energy whose gradient is -2 / tau times what `add_step` adds."""
 
 
 class NoDataTerm:

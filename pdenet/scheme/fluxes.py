@@ -255,6 +255,7 @@ class Orientations(_Directional):
         object.__setattr__(self, "angles", check_count("angles", self.angles, least=2))
 
     def _map(self, nu):
+        """The eigenvalues of the integral of eq. (1)."""
         if type(self.diffusivity) is Exponential:
             from scipy import special  # only here, as it would double the start of every filter
 

@@ -103,8 +103,8 @@ class ScaleSpace:
         return max(map(_radius, self.sigmas))
 
     def smooth(self, u, work):
-        """v_n = G_l u_m for all channels m and scales l: planes (M, H, W) to layers (M L, H, W),
-        which a workspace holds; u itself for the single scale sigma = 0."""
+        """v_n = G_l u_m for all channels m and scales l: the layers (M L, H, W) of planes (M, H,
+        W), in an array of the workspace. For the single scale sigma = 0 it is u itself."""
         if self.sigmas.size == 1 and self.reach == 0:
             return u
         v = work.array("layers", (u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
@@ -113,8 +113,8 @@ class ScaleSpace:
         return v.reshape((-1,) + u.shape[1:])
 
     def add_adjoint(self, layers, factor, out, work):
-        """out_m += factor sum_l w_l G_l v_ml for layers v_n: the adjoint of `smooth`, as G_l is its
-        own transpose, with the strengths."""
+        """out_m += factor sum_l w_l G_l v_ml for layers v_n: the adjoint of `smooth`, weighted by
+        the strengths. G_l is its own transpose."""
         for target, scales in zip(out, layers.reshape(len(out), -1, *out.shape[1:]), strict=True):
             self._apply(scales, factor * self.strength, True, target[np.newaxis], work)
 
@@ -135,7 +135,8 @@ class ScaleSpace:
         return taps
 
     def symbol(self, frequencies):
-        """Factors by which G_l scales cos(frequency (j + 1/2)): shape (L, number of them)."""
+        """The factors by which G_l scales the cosines cos(frequency (j + 1/2)): shape (L, number of
+        frequencies)."""
         return np.stack([_symbol(sigma, frequencies.tobytes()) for sigma in self.sigmas])
 
 
@@ -153,8 +154,8 @@ def sampled_gaussian(sigma):
 
 @functools.lru_cache(256)
 def _symbol(sigma, frequencies):
-    """Those factors of one Gaussian, kept: training asks for the same frequencies again and
-    again."""
+    """The factors of one Gaussian at frequencies given as bytes. They are kept, because training
+    asks for the same frequencies again and again."""
     half = sampled_gaussian(sigma)[_radius(sigma):]
     angles = np.outer(np.arange(1, half.size), np.frombuffer(frequencies))
     return half[0] + 2 * half[1:] @ np.cos(angles)
@@ -166,7 +167,7 @@ def _radius(sigma):
 
 
 def _step_sizes(sigmas):
-    """omega_l = sigma_{l+1} - sigma_l, the sequence continued by one."""
+    """omega_l = sigma_{l+1} - sigma_l, where the sequence of sigmas is continued by one."""
     if sigmas.size == 1:
         return np.ones(1)
     last, previous = sigmas[-1], sigmas[-2]

@@ -13,6 +13,12 @@ SPACES = [ScaleSpace([0.0]), ScaleSpace([0.7]), ScaleSpace([0.4, 1.0, 2.5], [0.3
           ScaleSpace([5.0, 9.0])]
 
 
+class Lopsided:
+    """Whose symbol tells rows from columns."""
+
+    symbol = np.array([[0, 3, 1], [0.5, 0, 0], [0, 2, 0]])
+
+
 def by_hand(operator, scales, xi, eta):
     """Of a single mode, in floats: the cosine series of each Gaussian, the powers one by one."""
     X, Y, total = np.sin(xi / 2)**2, np.sin(eta / 2)**2, 0.0
@@ -25,7 +31,7 @@ def by_hand(operator, scales, xi, eta):
     return total
 
 
-@pytest.mark.parametrize("operator", OPERATORS, ids=str)
+@pytest.mark.parametrize("operator", [*OPERATORS, Lopsided()], ids=lambda one: type(one).__name__)
 @pytest.mark.parametrize("scales", SPACES[1:3], ids=["one", "three"])
 def test_the_symbol_is_a_sum_over_scales_at_any_pair_of_frequencies(operator, scales):
     xi, eta = np.array([0.0, 0.4, np.pi]), np.array([3.0, 0.1])

@@ -1,4 +1,4 @@
-"""What several public docstrings say alike stands here once; `fill` puts it into each of them."""
+"""What several public docstrings have in common stands here once; `fill` puts it into them."""
 
 import textwrap
 from typing import Callable, TypeVar
@@ -6,6 +6,32 @@ from typing import Callable, TypeVar
 _Function = TypeVar("_Function", bound=Callable)
 
 _PARTS = {
+    "parameters of a filter": """
+        Parameters
+        ----------
+        {image}
+        {contrast}
+        {time}
+        {diffusivity}
+        {scheme}
+        {channel_axis}
+        {workers}""",
+    "parameters of a filter of fourth order": """
+        Parameters
+        ----------
+        {image}
+        {contrast of second derivatives}
+        {time of fourth order}
+        {diffusivity}
+        {scheme}
+        {channel_axis}
+        {workers}""",
+    "parameters of a model": """
+        Parameters
+        ----------
+        {contrast of a model}
+        {diffusivity of a model}
+        {options}""",
     "image": """
         image : array_like of shape (H, W), or with channels
             Grey levels of any real type, which are never rescaled; the array is never changed. An
@@ -14,7 +40,7 @@ _PARTS = {
         contrast : float, optional
             Contrast parameter in grey levels per pixel, > 0: edges with a steeper gradient are
             kept. By default it is estimated from the image, see `estimate_contrast`.""",
-    "contrast of second order": """
+    "contrast of second derivatives": """
         contrast : float, optional
             Contrast parameter in grey levels per pixel squared, > 0: structures with larger second
             derivatives are kept. By default it is estimated, see `estimate_contrast`.""",
@@ -22,7 +48,7 @@ _PARTS = {
         time : float, optional
             Diffusion time in pixels squared, >= 0; 0 gives a copy. By default it is estimated from
             the image, see `estimate_time`.""",
-    "time of second order": """
+    "time of fourth order": """
         time : float, optional
             Diffusion time in pixels to the fourth power, >= 0; 0 gives a copy. By default it is
             estimated from the image, see `estimate_time`.""",
@@ -69,6 +95,46 @@ _PARTS = {
     "diffusivity of a model": """
         diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
             Which function g is, by its name, or an object with g, derivative and potential.""",
+    "diffusivity of a contrast": """
+        Parameters
+        ----------
+        contrast : float
+            Contrast parameter in grey levels per pixel, from 1e-15 to 1e15.
+
+        Raises
+        ------
+        ValueError
+            If the contrast is not such a number.""",
+    "diffusivity of a flux": """
+        diffusivity : Diffusivity
+            With the methods g, derivative and potential; for instance `Exponential`.""",
+    "errors of a flux": """
+        Raises
+        ------
+        TypeError
+            If the diffusivity has not these methods.
+        ValueError
+            If g leaves [0, 1], or is no function of x / contrast**2 although it has a contrast.""",
+    "errors of an estimate": """
+        Raises
+        ------
+        TypeError
+            If the network is none, or the image does not hold real numbers.
+        ValueError
+            If the image has another shape or values that are not finite.""",
+    "image to estimate from": """
+        image : array_like of shape (H, W), or with channels
+            Grey levels of any real type.
+        channel_axis : int, optional
+            The axis of the channels; None for a grey image of shape (H, W).""",
+    "end of a check": """
+        seed : int, optional
+            Of the random numbers.
+
+        Raises
+        ------
+        AssertionError
+            If a property does not hold; the message names it.""",
     "options": """
         **options
             Further arguments of `DiffusionNetwork`: tau, steps, reaction, allow_unstable, and
@@ -89,15 +155,20 @@ _PARTS = {
 
 
 def fill(function: _Function) -> _Function:
-    """Replace each line "{name}" in a function's docstring by the part of that name."""
+    """Replace each line "{name}" in the docstring of a function or a class by the part of this
+    name."""
     if function.__doc__ is not None:  # as python -OO leaves it
-        function.__doc__ = "\n".join(map(_fill_line, function.__doc__.split("\n")))
+        function.__doc__ = _fill_text(function.__doc__)
     return function
+
+
+def _fill_text(text):
+    return "\n".join(map(_fill_line, text.split("\n")))
 
 
 def _fill_line(line):
     name = line.strip()
     if not (name.startswith("{") and name.endswith("}")):
         return line
-    part = textwrap.dedent(_PARTS[name[1:-1]]).strip("\n")
+    part = _fill_text(textwrap.dedent(_PARTS[name[1:-1]]).strip("\n"))
     return textwrap.indent(part, line[:len(line) - len(line.lstrip())])

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .checks import check_number, needs
+from .docstrings import fill
 from .images import to_planes
 from .kernels.workspace import Workspace
 from .network.network import DiffusionNetwork, check_network
@@ -19,6 +20,7 @@ __all__ = ["estimate_contrast", "estimate_time"]
 SAMPLE = 1024  # an image larger than the square of this is estimated on a sample of it
 
 
+@fill
 def estimate_contrast(network: DiffusionNetwork, image: npt.ArrayLike, *,
                       channel_axis: int | None = None) -> float:
     """The median gradient magnitude of an image, as a network measures it.
@@ -34,10 +36,7 @@ def estimate_contrast(network: DiffusionNetwork, image: npt.ArrayLike, *,
     ----------
     network : DiffusionNetwork
         Its own contrast has no influence.
-    image : array_like of shape (H, W), or with channels
-        Grey levels of any real type.
-    channel_axis : int, optional
-        The axis of the channels; None for a grey image of shape (H, W).
+    {image to estimate from}
 
     Returns
     -------
@@ -45,12 +44,7 @@ def estimate_contrast(network: DiffusionNetwork, image: npt.ArrayLike, *,
         Grey levels per pixel (per pixel squared for second-order operators); 1.0 for a
         constant image, which no filter changes.
 
-    Raises
-    ------
-    TypeError
-        If the network is none, or the image does not hold real numbers.
-    ValueError
-        If the image has another shape or values that are not finite.
+    {errors of an estimate}
 
     References
     ----------
@@ -68,6 +62,7 @@ def estimate_contrast(network: DiffusionNetwork, image: npt.ArrayLike, *,
     return contrast_of(check_network(network), to_planes(image, channel_axis))
 
 
+@fill
 def estimate_time(network: DiffusionNetwork, image: npt.ArrayLike, *,
                   channel_axis: int | None = None) -> float:
     """The diffusion time that removes an image's noise where nothing is to be kept.
@@ -84,22 +79,14 @@ def estimate_time(network: DiffusionNetwork, image: npt.ArrayLike, *,
     ----------
     network : DiffusionNetwork
         Its own tau and steps have no influence.
-    image : array_like of shape (H, W), or with channels
-        Grey levels of any real type.
-    channel_axis : int, optional
-        The axis of the channels; None for a grey image of shape (H, W).
+    {image to estimate from}
 
     Returns
     -------
     float
         The diffusion time, at most 1000 times the network's tau_max.
 
-    Raises
-    ------
-    TypeError
-        If the network is none, or the image does not hold real numbers.
-    ValueError
-        If the image has another shape or values that are not finite.
+    {errors of an estimate}
 
     References
     ----------

@@ -30,15 +30,7 @@ def perona_malik(image: npt.ArrayLike, *, contrast: float | None = None,
     The filter smooths where the gradient is below the contrast, and keeps or even sharpens steeper
     edges. Design Principle 1: the flux couples the components of the gradient.
 
-    Parameters
-    ----------
-    {image}
-    {contrast}
-    {time}
-    {diffusivity}
-    {scheme}
-    {channel_axis}
-    {workers}
+    {parameters of a filter}
 
     {filtered}
 
@@ -70,15 +62,7 @@ def you_kaveh(image: npt.ArrayLike, *, contrast: float | None = None,
     symbol varies by 1.8 % over all directions, while that of the five-point star varies by 21 %
     (benchmarks/rotation_of_operators.py).
 
-    Parameters
-    ----------
-    {image}
-    {contrast of second order}
-    {time of second order}
-    {diffusivity}
-    {scheme}
-    {channel_axis}
-    {workers}
+    {parameters of a filter of fourth order}
 
     {filtered}
 
@@ -108,15 +92,7 @@ def lysaker_lundervold_tai(
     Design Principle 1. The mixed derivative is centred; at a wavelength of four pixels the symbol
     varies by 6.1 % over all directions.
 
-    Parameters
-    ----------
-    {image}
-    {contrast of second order}
-    {time of second order}
-    {diffusivity}
-    {scheme}
-    {channel_axis}
-    {workers}
+    {parameters of a filter of fourth order}
 
     {filtered}
 
@@ -144,15 +120,7 @@ def gerig(image: npt.ArrayLike, *, contrast: float | None = None,
     All channels have one common diffusivity, so that their edges stay in one place: Design
     Principle 2. With a single channel it is the filter of Perona and Malik.
 
-    Parameters
-    ----------
-    {image}
-    {contrast}
-    {time}
-    {diffusivity}
-    {scheme}
-    {channel_axis}
-    {workers}
+    {parameters of a filter}
 
     {filtered}
 
@@ -181,15 +149,7 @@ def weickert_brox(image: npt.ArrayLike, *, contrast: float | None = None,
     filter smooths along edges. It descends an energy and smooths nothing beforehand: Design
     Principle 2.
 
-    Parameters
-    ----------
-    {image}
-    {contrast}
-    {time}
-    {diffusivity}
-    {scheme}
-    {channel_axis}
-    {workers}
+    {parameters of a filter}
 
     {filtered}
 
@@ -218,16 +178,8 @@ def eed(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1
     with g(|grad u_sigma|^2) across them, so that edges are denoised, too. With several channels the
     structure tensor is the sum of theirs.
 
-    Parameters
-    ----------
-    {image}
-    {contrast}
+    {parameters of a filter}
     {sigma}
-    {time}
-    {diffusivity}
-    {scheme}
-    {channel_axis}
-    {workers}
 
     {filtered}
 
@@ -256,16 +208,8 @@ def weickert_1994(image: npt.ArrayLike, *, contrast: float | None = None, sigma:
     a diffusion tensor. For the exponential diffusivity its eigenvalues are known in closed form, so
     that no orientation is ever sampled; see `Orientations`.
 
-    Parameters
-    ----------
-    {image}
-    {contrast}
+    {parameters of a filter}
     {sigma}
-    {time}
-    {diffusivity}
-    {scheme}
-    {channel_axis}
-    {workers}
 
     {filtered}
 
@@ -296,22 +240,14 @@ def multiscale(image: npt.ArrayLike, *, contrast: float | None = None,
     takes g(J), eq. (34): Design Principle 3. "uncoupled" activates each component of the gradient
     by itself and is not rotationally invariant: the counterpart in Section 6.
 
-    Parameters
-    ----------
-    {image}
-    {contrast}
+    {parameters of a filter}
     sigmas : sequence of float, optional
         Standard deviations of the scales in pixels, increasing, >= 0; by default the paper's eight,
         from 0.4 to 10 in constant ratio.
     weights : sequence of float, optional
         beta(sigma) for each scale; all one by default.
-    {time}
     coupling : {"anisotropic", "isotropic", "uncoupled"}, optional
         What the structure tensor J becomes in the flux: g(J), g(tr J), or g of its diagonal.
-    {diffusivity}
-    {scheme}
-    {channel_axis}
-    {workers}
 
     {filtered}
 

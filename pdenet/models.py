@@ -25,11 +25,7 @@ def perona_malik(contrast: float | None, *, diffusivity: str | Diffusivity = "ex
                  **options) -> DiffusionNetwork:
     """u_t = div(g(|grad u|^2) grad u), eq. (7); Perona and Malik (1990). Design Principle 1.
 
-    Parameters
-    ----------
-    {contrast of a model}
-    {diffusivity of a model}
-    {options}
+    {parameters of a model}
 
     {network}
 
@@ -47,11 +43,7 @@ def you_kaveh(contrast: float | None, *, diffusivity: str | Diffusivity = "expon
               **options) -> DiffusionNetwork:
     """u_t = -Lap(g((Lap u)^2) Lap u), eq. (11); You and Kaveh (2000). Design Principle 1.
 
-    Parameters
-    ----------
-    {contrast of a model}
-    {diffusivity of a model}
-    {options}
+    {parameters of a model}
 
     {network}
 
@@ -73,11 +65,7 @@ def lysaker_lundervold_tai(contrast: float | None, *,
 
     Lysaker, Lundervold and Tai (2003). Design Principle 1.
 
-    Parameters
-    ----------
-    {contrast of a model}
-    {diffusivity of a model}
-    {options}
+    {parameters of a model}
 
     {network}
 
@@ -99,11 +87,7 @@ def gerig(contrast: float | None, *, diffusivity: str | Diffusivity = "exponenti
     This is the network of Perona and Malik: it couples the channels of an image that has several.
     Design Principle 2.
 
-    Parameters
-    ----------
-    {contrast of a model}
-    {diffusivity of a model}
-    {options}
+    {parameters of a model}
 
     {network}
 
@@ -124,11 +108,7 @@ def weickert_brox(contrast: float | None, *, diffusivity: str | Diffusivity = "e
 
     Design Principle 2.
 
-    Parameters
-    ----------
-    {contrast of a model}
-    {diffusivity of a model}
-    {options}
+    {parameters of a model}
 
     {network}
 
@@ -149,9 +129,7 @@ def multiscale(contrast: float | None, *, sigmas: npt.ArrayLike | None = None,
 
     D(s) = beta(s) grad G(s). Design Principle 3, after Alt and Weickert (2021).
 
-    Parameters
-    ----------
-    {contrast of a model}
+    {parameters of a model}
     sigmas : sequence of float, optional
         Standard deviations of the scales in pixels, increasing, >= 0; by default the paper's eight,
         from 0.4 to 10 in constant ratio.
@@ -160,8 +138,6 @@ def multiscale(contrast: float | None, *, sigmas: npt.ArrayLike | None = None,
     coupling : {"anisotropic", "isotropic", "uncoupled"}, optional
         The flux takes g(J), eq. (34), g(tr J), eq. (32), or g of J's diagonal, the counterpart of
         Section 6.
-    {diffusivity of a model}
-    {options}
 
     {network}
 
@@ -186,12 +162,8 @@ def eed(contrast: float | None, *, sigma: float = 1.0,
 
     The image smoothed by a Gaussian steers the diffusion of the image itself, Weickert (1996).
 
-    Parameters
-    ----------
-    {contrast of a model}
+    {parameters of a model}
     {sigma of a model}
-    {diffusivity of a model}
-    {options}
 
     {network}
 
@@ -212,12 +184,8 @@ def weickert_1994(contrast: float | None, *, sigma: float = 1.0,
 
     One-dimensional diffusion in all orientations, Weickert (1994).
 
-    Parameters
-    ----------
-    {contrast of a model}
+    {parameters of a model}
     {sigma of a model}
-    {diffusivity of a model}
-    {options}
 
     {network}
 

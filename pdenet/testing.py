@@ -9,6 +9,7 @@ import copy
 
 import numpy as np
 
+from .docstrings import fill
 from .kernels.workspace import Workspace
 from .scheme.diffusivities import Diffusivity, Rational, with_contrast
 from .scheme.fluxes import Anisotropic, Flux, Isotropic, with_diffusivity
@@ -23,6 +24,7 @@ LAYERS = 2
 # Public ------------------------------------------------------------------------------------------
 
 
+@fill
 def check_diffusivity(diffusivity: Diffusivity, *, seed: int = 0) -> None:
     """Check that 0 <= g <= 1, that `derivative` is g', and that `potential` is the integral of g.
 
@@ -32,13 +34,7 @@ def check_diffusivity(diffusivity: Diffusivity, *, seed: int = 0) -> None:
     ----------
     diffusivity : Diffusivity
         An object with the methods g, derivative and potential of squared gradients x >= 0.
-    seed : int, optional
-        Of the random numbers.
-
-    Raises
-    ------
-    AssertionError
-        If a property does not hold; the message names it.
+    {end of a check}
 
     Examples
     --------
@@ -68,6 +64,7 @@ def check_diffusivity(diffusivity: Diffusivity, *, seed: int = 0) -> None:
                      with_contrast(diffusivity, 2 * contrast).g(4 * x), diffusivity.g(x))
 
 
+@fill
 def check_flux(flux: Flux, *, seed: int = 0) -> None:
     """Check that 0 <= D <= I, and that `derivative` and `density` go with `tensor`.
 
@@ -79,13 +76,7 @@ def check_flux(flux: Flux, *, seed: int = 0) -> None:
     ----------
     flux : Flux
         An object with the members of the protocol `pdenet.scheme.fluxes.Flux`.
-    seed : int, optional
-        Of the random numbers.
-
-    Raises
-    ------
-    AssertionError
-        If a property does not hold; the message names it.
+    {end of a check}
 
     Examples
     --------
@@ -134,6 +125,7 @@ def check_flux(flux: Flux, *, seed: int = 0) -> None:
                      _tensor(flux, structure))
 
 
+@fill
 def check_operator(operator: Operator, *, seed: int = 0) -> None:
     """Check that K' M(D) K is symmetric and bounded by the symbol, and that its adjoints are right.
 
@@ -145,13 +137,7 @@ def check_operator(operator: Operator, *, seed: int = 0) -> None:
     ----------
     operator : Operator
         An object with the members of the protocol `pdenet.scheme.operators.Operator`.
-    seed : int, optional
-        Of the random numbers.
-
-    Raises
-    ------
-    AssertionError
-        If a property does not hold; the message names it.
+    {end of a check}
 
     Examples
     --------

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..checks import check_number
+from ..docstrings import fill
 from ..kernels import laws
 
 __all__ = ["Exponential", "Rational", "Charbonnier", "Weickert", "DIFFUSIVITIES", "Diffusivity"]
@@ -82,21 +83,14 @@ class CompiledDiffusivity:
         return x / x.dtype.type(self.contrast**2)
 
 
+@fill
 class Exponential(CompiledDiffusivity):
     """g(x) = exp(-x / (2 contrast**2)), after Perona and Malik (1990).
 
     The diffusivity of the paper's experiments. The flux g(s**2) s grows up to the gradient
     magnitude s = contrast and falls beyond.
 
-    Parameters
-    ----------
-    contrast : float
-        Contrast parameter in grey levels per pixel, > 0.
-
-    Raises
-    ------
-    ValueError
-        If the contrast is not a positive finite number.
+    {diffusivity of a contrast}
 
     Examples
     --------
@@ -119,18 +113,11 @@ class Exponential(CompiledDiffusivity):
         return -scale * np.expm1(-values / scale)
 
 
+@fill
 class Rational(CompiledDiffusivity):
     """g(x) = 1 / (1 + x / contrast**2), after Perona and Malik (1990).
 
-    Parameters
-    ----------
-    contrast : float
-        Contrast parameter in grey levels per pixel, > 0.
-
-    Raises
-    ------
-    ValueError
-        If the contrast is not a positive finite number.
+    {diffusivity of a contrast}
 
     Examples
     --------
@@ -148,20 +135,13 @@ class Rational(CompiledDiffusivity):
         return values.dtype.type(self.contrast**2) * np.log1p(self._relative(values))
 
 
+@fill
 class Charbonnier(CompiledDiffusivity):
     """g(x) = 1 / sqrt(1 + x / contrast**2), after Charbonnier et al. (1994).
 
     Its energy is convex: the regularised total variation.
 
-    Parameters
-    ----------
-    contrast : float
-        Contrast parameter in grey levels per pixel, > 0.
-
-    Raises
-    ------
-    ValueError
-        If the contrast is not a positive finite number.
+    {diffusivity of a contrast}
 
     Examples
     --------
@@ -180,21 +160,14 @@ class Charbonnier(CompiledDiffusivity):
         return values.dtype.type(2 * self.contrast**2) * (y / (1 + np.sqrt(1 + y)))
 
 
+@fill
 class Weickert(CompiledDiffusivity):
     """g(x) = 1 - exp(-3.31488 / (x / contrast**2)**4), after Weickert (1998).
 
     Steeper than the others: the flux changes from smoothing to enhancing at the contrast,
     which is why the constant is what it is.
 
-    Parameters
-    ----------
-    contrast : float
-        Contrast parameter in grey levels per pixel, > 0.
-
-    Raises
-    ------
-    ValueError
-        If the contrast is not a positive finite number.
+    {diffusivity of a contrast}
 
     Examples
     --------

@@ -14,6 +14,7 @@ import numpy as np
 
 from . import tensors
 from ..checks import check_count
+from ..docstrings import fill
 from .diffusivities import Diffusivity, Exponential, check_diffusivity, is_compiled
 from .diffusivities import replace_by_response
 
@@ -74,6 +75,7 @@ class _Flux:
         return replace_by_response(self.diffusivity, x)
 
 
+@fill
 class Isotropic(_Flux):
     """D = g(tr J) I, eq. (19), eq. (29), eq. (39): Design Principle 1.
 
@@ -83,15 +85,9 @@ class Isotropic(_Flux):
 
     Parameters
     ----------
-    diffusivity : Diffusivity
-        With the methods g, derivative and potential; for instance `Exponential`.
+    {diffusivity of a flux}
 
-    Raises
-    ------
-    TypeError
-        If the diffusivity has not these methods.
-    ValueError
-        If g leaves [0, 1], or is no function of x / contrast**2 although it has a contrast.
+    {errors of a flux}
 
     Examples
     --------
@@ -143,6 +139,7 @@ class _Directional(_Flux):
         return self._density(tensors.eigenvalues(structure))
 
 
+@fill
 class Anisotropic(_Directional):
     """D = g(J), the matrix function, eq. (30), eq. (40): Design Principles 2 and 3.
 
@@ -152,15 +149,9 @@ class Anisotropic(_Directional):
 
     Parameters
     ----------
-    diffusivity : Diffusivity
-        With the methods g, derivative and potential; for instance `Exponential`.
+    {diffusivity of a flux}
 
-    Raises
-    ------
-    TypeError
-        If the diffusivity has not these methods.
-    ValueError
-        If g leaves [0, 1], or is no function of x / contrast**2 although it has a contrast.
+    {errors of a flux}
 
     Examples
     --------
@@ -180,6 +171,7 @@ class Anisotropic(_Directional):
         return self.diffusivity.potential(nu).sum(axis=0)
 
 
+@fill
 class Uncoupled(Anisotropic):
     """D = diag(g(J11), g(J22)): the counterpart of Section 6, against Design Principle 1.
 
@@ -189,15 +181,9 @@ class Uncoupled(Anisotropic):
 
     Parameters
     ----------
-    diffusivity : Diffusivity
-        With the methods g, derivative and potential; for instance `Exponential`.
+    {diffusivity of a flux}
 
-    Raises
-    ------
-    TypeError
-        If the diffusivity has not these methods.
-    ValueError
-        If g leaves [0, 1], or is no function of x / contrast**2 although it has a contrast.
+    {errors of a flux}
 
     Examples
     --------
@@ -209,6 +195,7 @@ class Uncoupled(Anisotropic):
     mixed = 0.0
 
 
+@fill
 @dataclass(frozen=True)
 class Orientations(_Directional):
     """One-dimensional diffusion integrated over all orientations, eq. (1).
@@ -227,17 +214,12 @@ class Orientations(_Directional):
 
     Parameters
     ----------
-    diffusivity : Diffusivity
-        With the methods g, derivative and potential; for instance `Exponential`.
+    {diffusivity of a flux}
     angles : int, optional
         Number of angles in [0, pi/2] for the trapezoidal rule, >= 2.
 
-    Raises
-    ------
-    TypeError
-        If the diffusivity has not these methods.
-    ValueError
-        If g leaves [0, 1], or angles is not a whole number >= 2.
+    {errors of a flux}
+        Or if angles is not a whole number >= 2.
 
     Examples
     --------

@@ -1,4 +1,9 @@
-"""Diffusion filters and rotationally invariant diffusion networks for images."""
+"""Diffusion filters and rotationally invariant diffusion networks for images.
+
+Numbers of equations, sections and tables are those of T. Alt, K. Schrader, J. Weickert, P. Peter
+and M. Augustin, "Designing Rotationally Invariant Neural Networks from PDEs and Variational
+Methods", Research in the Mathematical Sciences 9, 2022, arXiv:2108.13993.
+"""
 
 import importlib
 

@@ -102,8 +102,8 @@ def build(document):
         except (TypeError, ValueError):
             part = np.empty(0)
         if part.shape != shape or degrees == 0:
-            raise FormatError(f"coefficients.{name} must be {degrees} lists of numbers as many as "
-                              f"the network's, one for each power of t")
+            raise FormatError(f"coefficients.{name} must have {degrees} entries, one for each "
+                              f"power of t, each of the shape of the network's {name}")
         parts.append(part.reshape(degrees, -1))
     return Denoiser(network, np.hstack(parts))
 
@@ -175,9 +175,9 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     sigma : float
         Standard deviation of the noise, grey levels, > 0.
     data_range : float, optional
-        Of the images, grey levels, > 0.
+        Range of the images' grey levels, > 0.
     channels : int, optional
-        Of the images. For more than one the network is another.
+        Number of channels of the images; for more than one it is another network.
     shared : bool, optional
         The same 18 parameters for all steps, instead of 18 for each.
 
@@ -219,7 +219,8 @@ def denoise(image: npt.ArrayLike, sigma: float | None = None, *, data_range: flo
     Parameters
     ----------
     image : array_like of shape (H, W), or with channels
-        Of any real type and range. It is computed in float32, whose rounding is far below noise.
+        Grey levels of any real type and range. It is computed in float32, whose rounding is far
+        below noise. An array of dask or zarr gives an array of dask.
     sigma : float, optional
         Standard deviation of the noise, grey levels of the image; by default estimated by
         `skimage.restoration.estimate_sigma`, the mean over the channels.
@@ -239,7 +240,8 @@ def denoise(image: npt.ArrayLike, sigma: float | None = None, *, data_range: flo
     Returns
     -------
     ndarray
-        Of the image's shape, float32 for float32, else float64; not clipped.
+        The image without noise, of the image's shape; float32 for float32, otherwise float64; not
+        clipped.
 
     Raises
     ------

@@ -26,6 +26,16 @@ _PARTS = {
         {scheme}
         {channel_axis}
         {workers}""",
+    "parameters of a filter of several scales": """
+        Parameters
+        ----------
+        {image}
+        {contrast of several scales}
+        {time of several scales}
+        {diffusivity}
+        {scheme}
+        {channel_axis}
+        {workers}""",
     "parameters of a model": """
         Parameters
         ----------
@@ -39,7 +49,17 @@ _PARTS = {
     "contrast": """
         contrast : float, optional
             Contrast parameter in grey levels per pixel, > 0: edges with a steeper gradient are
-            kept. By default it is estimated from the image, see `estimate_contrast`.""",
+            kept, where squares are summed over the channels. By default it is estimated from the
+            image, see `estimate_contrast`.""",
+    "contrast of several scales": """
+        contrast : float, optional
+            Contrast parameter, > 0, with which sqrt(sum_l omega_l beta_l^2 |grad u_l|^2) is
+            compared, the sum over the scales: grey levels per square root of a pixel. By default it
+            is estimated from the image, see `estimate_contrast`.""",
+    "time of several scales": """
+        time : float, optional
+            Diffusion time in pixels, >= 0, which the step sizes omega_l of the scales make pixels
+            squared; 0 gives a copy. By default it is estimated, see `estimate_time`.""",
     "contrast of second derivatives": """
         contrast : float, optional
             Contrast parameter in grey levels per pixel squared, > 0: structures with larger second
@@ -76,7 +96,8 @@ _PARTS = {
         Returns
         -------
         ndarray
-            The filtered image, of the image's shape; float32 for float32, otherwise float64.
+            The filtered image, of the image's shape; float32 for float32, otherwise float64. For an
+            array of dask or zarr an array of dask.
 
         Raises
         ------
@@ -112,14 +133,14 @@ _PARTS = {
         Raises
         ------
         TypeError
-            If the diffusivity has not these methods.
+            If the diffusivity lacks one of these methods.
         ValueError
             If g leaves [0, 1], or is no function of x / contrast**2 although it has a contrast.""",
     "errors of an estimate": """
         Raises
         ------
         TypeError
-            If the network is none, or the image does not hold real numbers.
+            If `network` is not a DiffusionNetwork, or the image does not hold real numbers.
         ValueError
             If the image has another shape or values that are not finite.""",
     "image to estimate from": """
@@ -129,7 +150,7 @@ _PARTS = {
             The axis of the channels; None for a grey image of shape (H, W).""",
     "end of a check": """
         seed : int, optional
-            Of the random numbers.
+            Seed of the random numbers.
 
         Raises
         ------
@@ -148,7 +169,7 @@ _PARTS = {
         Raises
         ------
         TypeError
-            If the diffusivity has not the methods that are asked of it.
+            If the diffusivity lacks one of these methods.
         ValueError
             If a parameter is not allowed; the message names the value and what is allowed.""",
 }

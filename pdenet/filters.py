@@ -185,7 +185,8 @@ def eed(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1
 
     References
     ----------
-    J. Weickert, Computing Supplement 11, 221-236 (1996).
+    J. Weickert, "Theoretical foundations of anisotropic diffusion in image processing", Computing
+    Supplement 11, 221-236 (1996).
 
     Examples
     --------
@@ -240,7 +241,7 @@ def multiscale(image: npt.ArrayLike, *, contrast: float | None = None,
     takes g(J), eq. (34): Design Principle 3. "uncoupled" activates each component of the gradient
     by itself and is not rotationally invariant: the counterpart in Section 6.
 
-    {parameters of a filter}
+    {parameters of a filter of several scales}
     sigmas : sequence of float, optional
         Standard deviations of the scales in pixels, increasing, >= 0; by default the paper's eight,
         from 0.4 to 10 in constant ratio.

@@ -1,5 +1,4 @@
-"""Images to layers and back: what an image may be, and the planes (M, H, W) that everything works
-on."""
+"""Images to planes (M, H, W) and back, and what an image may be."""
 
 from __future__ import annotations
 

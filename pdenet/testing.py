@@ -1,4 +1,4 @@
-"""Proofs that a part of your own keeps its contract: an operator, a flux, or a diffusivity.
+"""Checks that a part of your own keeps its contract: an operator, a flux, or a diffusivity.
 
 Each function checks, on random arrays, what the protocol of the part says, and raises an
 AssertionError that names the first property that does not hold. Derivatives are checked by their
@@ -12,8 +12,8 @@ import numpy as np
 from .docstrings import fill
 from .kernels.workspace import Workspace
 from .scheme.diffusivities import Diffusivity, Rational, with_contrast
-from .scheme.fluxes import Anisotropic, Flux, Isotropic, with_diffusivity
-from .scheme.operators import Operator
+from .scheme.fluxes import FLUX_MEMBERS, Anisotropic, Flux, Isotropic, with_diffusivity
+from .scheme.operators import OPERATOR_MEMBERS, Operator
 
 __all__ = ["check_operator", "check_flux", "check_diffusivity"]
 
@@ -41,6 +41,7 @@ def check_diffusivity(diffusivity: Diffusivity, *, seed: int = 0) -> None:
     >>> import pdenet
     >>> pdenet.testing.check_diffusivity(pdenet.Charbonnier(5.0))
     """
+    _check_members("diffusivity", diffusivity, ("g", "derivative", "potential"))
     contrast = getattr(diffusivity, "contrast", 1.0)
     rng = np.random.default_rng(seed)
     x = contrast**2 * np.exp(rng.uniform(np.log(1e-3), np.log(1e2), 200))
@@ -83,6 +84,7 @@ def check_flux(flux: Flux, *, seed: int = 0) -> None:
     >>> import pdenet
     >>> pdenet.testing.check_flux(pdenet.Anisotropic(pdenet.Charbonnier(5.0)))
     """
+    _check_members("flux", flux, FLUX_MEMBERS)
     contrast = getattr(flux.diffusivity, "contrast", 1.0)
     rng = np.random.default_rng(seed)
     structure = contrast**2 * _random_tensors(flux.mixed, (200,), rng)
@@ -144,6 +146,7 @@ def check_operator(operator: Operator, *, seed: int = 0) -> None:
     >>> import pdenet
     >>> pdenet.testing.check_operator(pdenet.Gradient(alpha=0.3))
     """
+    _check_members("operator", operator, OPERATOR_MEMBERS)
     rng = np.random.default_rng(seed)
     v, z, a = rng.normal(size=(3, LAYERS, *SHAPE))
     strength = np.array([0.7, 1.3])
@@ -315,6 +318,11 @@ def _check(holds, message):
         raise AssertionError(message)
 
 
+def _check_members(name, part, members):
+    missing = [member for member in members if not hasattr(part, member)]
+    _check(not missing, f"{name} has no {', '.join(missing)}")
+
+
 def _check_close(message, found, expected, atol=0.0):
     found, expected = np.asarray(found), np.asarray(expected)
     error = np.abs(found - expected).max()
@@ -331,5 +339,6 @@ def _check_taylor(message, function, x, direction, slope):
     if rest[-1] <= 1e-7 * steps[-1] * np.abs(slope).sum():  # nothing is left but rounding
         return
     rates = np.log2(np.array(rest[:-1]) / rest[1:])
-    _check(rates.min() >= 1.9, f"{message}; what is left of a step of {steps[-1]:g} falls with the "
-                               f"power {rates.min():.2f} of it instead of 2")
+    _check(rates.min() >= 1.9, f"{message}; |F(x + h d) - F(x) - h F'(x) d| falls as "
+                               f"h^{rates.min():.2f} near h = {steps[-1]:g}, for a right "
+                               f"derivative as h^2")

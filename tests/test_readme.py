@@ -67,15 +67,17 @@ def test_table_has_every_model():
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row[0]} {row[2]}" for row in ROWS])
 def test_the_file_of_an_equation_holds_the_formula_that_runs(row, ran):
-    equations, _, name, file = row
+    equations, _, name, place = row
+    file, _, function = place.replace("`", "").partition(" ")
+    function = function.rpartition(".")[2]
     cited = re.findall(r"eq\. \(\d+\)|Section 6", equations)
     assert cited and (hasattr(pdenet, name))
     if name == "DiffusionBlock":  # an identification, no formula
         assert all(equation in pdenet.DiffusionBlock.__doc__ for equation in cited)
         return
     path = ROOT / file
-    used = {function for source, function in ran[name] if source == str(path)}
-    text = " ".join(doc for function, doc in functions(path).items() if function in used)
+    assert [str(path), function] in ran[name]
+    text = functions(path)[function]
     assert [equation for equation in cited if equation not in text] == []
     public = getattr(pdenet, name).__doc__ + pdenet.DiffusionBlock.__doc__ \
         + pathlib.Path(pdenet.scheme.block.__file__).read_text(encoding="utf-8")

@@ -12,9 +12,9 @@ def add_options(command):
     command.add_argument("--count", type=int, default=10, metavar="N",
                          help="images per angle (default: %(default)s)")
     command.add_argument("--output", metavar="FILE",
-                         help="picture of the curves (default: %(default)s)")
+                         help="picture of the curves (default: none is drawn)")
     command.add_argument("--table", metavar="FILE",
-                         help="CSV file of the curves (default: %(default)s)")
+                         help="CSV file of the curves (default: none is written)")
     add_common(command)
 
 

@@ -13,8 +13,8 @@ from . import inputs
 HELP = f"""\
 {inputs.FILES_HELP}
 The noise is taken to be white, with one standard deviation sigma in all of an
-image. Without --sigma it is estimated for each image, which needs PyWavelets.
-Grey levels are never rescaled.
+image. If it is not given, it is estimated for each image, which needs
+PyWavelets. Grey levels are never rescaled.
 
 examples:
   pdenet denoise example:camera --noise 40 out.png
@@ -35,9 +35,11 @@ def add_command(commands):
     command.add_argument("--sigma", type=float,
                          help="standard deviation of the noise, grey levels (default: estimated)")
     command.add_argument("--noise", type=float, metavar="SIGMA",
-                         help="add noise first, and print the PSNR before and after")
+                         help="add Gaussian noise of this standard deviation, grey levels, "
+                              "first, denoise for it unless --sigma is given, and print the PSNR "
+                              "before and after")
     command.add_argument("--seed", type=int, default=0,
-                         help="of the noise added (default: %(default)s)")
+                         help="seed of the noise that is added (default: %(default)s)")
     command.add_argument("--shared", action="store_true",
                          help="the network with the same 18 parameters in all steps")
     command.add_argument("--parameters", metavar="FILE",

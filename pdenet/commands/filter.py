@@ -52,7 +52,8 @@ def add_command(commands):
     command.add_argument("input", metavar="INPUT", help="see below")
     command.add_argument("output", metavar="OUTPUT", help="file, or folder")
     command.add_argument("--contrast", type=float, metavar="LAMBDA",
-                         help="contrast parameter, grey levels per pixel (default: estimated)")
+                         help="contrast parameter, grey levels per pixel, for fourth order "
+                              "per pixel squared (default: estimated)")
     command.add_argument("--time", type=float, metavar="T",
                          help="diffusion time, pixels squared, for fourth order to the fourth "
                               "power (default: estimated)")
@@ -66,7 +67,7 @@ def add_command(commands):
                          help="coupling of multiscale (default: anisotropic)")
     command.add_argument("--diffusivity", default="exponential",
                          choices=tuple(DIFFUSIVITIES),
-                         help="(default: %(default)s)")
+                         help="the function g (default: %(default)s)")
     command.add_argument("--scheme", default="fed", choices=SCHEMES,
                          help="how the time is reached (default: %(default)s)")
     inputs.add_options(command)

@@ -33,8 +33,8 @@ def add_options(command):
     command.add_argument("--workers", type=int, metavar="N",
                          help="threads (default: PDENET_NUM_THREADS or all processors)")
     command.add_argument("--scheduler", metavar="ADDRESS",
-                         help="of a dask cluster whose workers do the files of a folder, which "
-                              "they must see, too, such as tcp://host:8786")
+                         help="address of a dask cluster, such as tcp://host:8786, whose workers "
+                              "process the files of a folder; they must see the same folders")
     command.add_argument("--max-pixels", type=int, metavar="N",
                          help="refuse larger images (default: 2**28)")
     command.add_argument("--overwrite", action="store_true", help="replace existing files")

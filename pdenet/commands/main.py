@@ -8,6 +8,15 @@ from .. import __version__
 from ..files.images import ImageFileError, UsageError
 from . import audit, denoise, figure4, filter, train
 
+HELP = """\
+It ends with exit code 0 when all is done, 1 if something failed, 2 after wrong
+usage, and 130 after Ctrl-C. Numbers of equations are those of the paper
+"Designing Rotationally Invariant Neural Networks from PDEs and Variational
+Methods", arXiv:2108.13993.
+
+example:
+  pdenet filter eed example:camera eed.png
+"""
 INFO_HELP = """\
 example:
   pdenet info
@@ -34,8 +43,8 @@ def main(arguments=None):
 
 def build_parser():
     parser = argparse.ArgumentParser(
-        prog="pdenet", description="Diffusion filters for images.",
-        epilog="example:\n  pdenet filter eed example:camera eed.png",
+        prog="pdenet", description="Diffusion filters and learned denoisers for images.",
+        epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"pdenet {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -20,9 +20,9 @@ of standard deviation 60, as in Section 6 of the paper. An interrupted training
 goes on where it was when the same command is given again: after every epoch
 its state is in OUTPUT.checkpoint.
 
-With MODEL denoiser the network of pdenet denoise learns from your own noisy
-images, even from one, without clean ones (Stein's unbiased risk estimate); the
-result goes to pdenet denoise --parameters.
+With MODEL denoiser the network of pdenet denoise --shared learns from your own
+noisy images, even from one, without clean ones (Stein's unbiased risk
+estimate); pdenet denoise --parameters takes the result.
 
 examples:
   pdenet train anisotropic try.json --quick
@@ -42,23 +42,30 @@ def add_command(commands):
                          help=f"{', '.join(PRETRAINED)}, or denoiser")
     command.add_argument("output", metavar="OUTPUT", help="JSON file for the parameters")
     command.add_argument("--noisy", nargs="+", metavar="FILE",
-                         help="noisy images to learn from, for denoiser")
+                         help="noisy images to learn from, for denoiser: PNG, JPEG, or TIFF with "
+                              "one page")
     command.add_argument("--sigma", type=float, help="standard deviation of their noise, grey "
                          "levels (default: estimated for each, which needs PyWavelets)")
     command.add_argument("--epochs", type=int,
-                         help="(default: 400, with --quick 10, of denoiser 100)")
-    command.add_argument("--images", type=int, help="(default: 100, with --quick 8)")
-    command.add_argument("--batch-size", type=int, help="(default: 4, of denoiser 1)")
+                         help="passes over the images (default: 400, with --quick 10, of "
+                              "denoiser 100)")
+    command.add_argument("--images", type=int,
+                         help="number of training images (default: 100, with --quick 8)")
+    command.add_argument("--batch-size", type=int,
+                         help="images per update (default: 4, of denoiser 1)")
     command.add_argument("--learning-rate", type=float,
-                         help="(default: 0.001, with --quick 0.02, of denoiser 0.03)")
-    command.add_argument("--alpha", type=float, help="of the discretisation (default: 0.41, of "
-                         "anisotropic-invariant 0.45)")
-    command.add_argument("--gamma", type=float, help="of the discretisation (default: 0)")
+                         help="step size of the optimiser (default: 0.001, with --quick 0.02, of "
+                              "denoiser 0.03)")
+    command.add_argument("--alpha", type=float,
+                         help="parameter of the discretisation (default: 0.41, of "
+                              "anisotropic-invariant 0.45)")
+    command.add_argument("--gamma", type=float, help="parameter of the discretisation (default: 0)")
     command.add_argument("--seed", type=int, default=0,
-                         help="of the order of the images (default: %(default)s)")
+                         help="seed of the order of the images (default: %(default)s)")
     command.add_argument("--quick", action="store_true", help="a try of about a minute")
     command.add_argument("--scheduler", metavar="ADDRESS",
-                         help="of a dask cluster whose workers compute, such as tcp://host:8786")
+                         help="address of a dask cluster, such as tcp://host:8786, whose "
+                              "workers compute the gradients")
     command.add_argument("--checkpoint", metavar="FILE",
                          help="keep the state here, also at the end (default: OUTPUT.checkpoint, "
                               "removed at the end)")

@@ -36,23 +36,23 @@ def _on_array(planes, f, cycles, workers, progress=None):
     """`run_cycles` for planes in memory, with the planes f of the image given at first."""
     workers = check_workers(workers)
     first = cycles[0][0]
-    stream = (first.compiled and first.steering is None
-              and all(block is first and len(taus) == 1 for block, taus in cycles))
-    # In one pass only a few rows are in use at a time: larger tiles and more steps for each, whose
-    # halos are fewer, so that a smaller share is worth a thread.
+    one_pass = (first.compiled and first.steering is None
+                and all(block is first and len(taus) == 1 for block, taus in cycles))
+    # Explicit steps in one pass keep only a few rows in the cache, so that tiles may be larger and
+    # take more steps at once. Then halos cost less, and fewer pixels are worth a thread.
     most: float
-    most, edge, share = ((20, 2 * tiles.EDGE, tiles.SHARE) if stream else
+    most, edge, share = ((20, 2 * tiles.EDGE, tiles.SHARE) if one_pass else
                          (10, tiles.EDGE, 2 * tiles.SHARE))
     reach = max(block.reach(len(taus)) for block, taus in cycles)
     boxes = list(tiles.tile_boxes(planes.shape[1:], reach, workers, edge, share))
-    if len(boxes) == 1 and not stream and progress is None:
+    if len(boxes) == 1 and not one_pass and progress is None:
         most = math.inf  # a single tile has no halo
     source, target = planes, None
     with Workers(workers) as team:
         for done, halo, group in passes(cycles, most):
             # Two arrays in turn, and never the caller's.
             target = np.empty_like(planes) if target is None else target
-            function = functools.partial(_steps_at_once if stream else _cycle_by_cycle, group, f)
+            function = functools.partial(_steps_at_once if one_pass else _cycle_by_cycle, group, f)
             tiles.map_tiles(team, function, source, target, halo, edge, share)
             source, target = target, (None if source is planes else source)
             if progress is not None:

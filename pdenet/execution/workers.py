@@ -21,9 +21,9 @@ class Team(Protocol):
     def __exit__(self, *error) -> None: ...
 
 
-# Threads that help callers and are kept for the next, as to begin and end one takes a fifth of the
-# time of 20 steps on 256 x 256 pixels. Each is an executor of its own, which a caller takes and
-# returns: an executor of many would begin another one whenever the last is not quite back.
+# Helper threads, which are kept from call to call: to start and end one takes a fifth of the time
+# of 20 steps on 256 x 256 pixels. Each is an executor of its own, because an executor of many would
+# start a further thread whenever the last one had not yet become idle.
 _idle: collections.deque = collections.deque()  # its methods are safe among threads
 
 if hasattr(os, "register_at_fork"):

@@ -31,7 +31,7 @@ class RotationAudit:
     angles : ndarray of shape (A,)
         Degrees.
     psnr : ndarray of shape (A, N)
-        Of image n at angle a, dB.
+        PSNR of image n at angle a, dB.
     mean : float
         Over angles and images, dB.
     variance : float
@@ -73,13 +73,13 @@ def rotation_audit(denoise: Callable[[np.ndarray], npt.ArrayLike],
         Takes a noisy image (H, W), float32 in grey levels around [0, 255], and returns the
         denoised one: a network of this package, or any other function.
     angles : sequence of float, optional
-        Of the rectangles, degrees; 5, 10, ..., 85 by default.
+        Angles of the rectangles, degrees; 5, 10, ..., 85 by default.
     count : int, optional
         Images per angle, the same layouts and the same noise at every angle.
     sigma : float, optional
         Standard deviation of the noise, grey levels, > 0.
     size, samples : int, optional
-        Of the images, see `rectangles`.
+        Size and sampling of the images, see `rectangles`.
     workers : int, optional
         Threads that call the function at the same time; None for all processors.
 
@@ -109,7 +109,7 @@ def rotation_audit(denoise: Callable[[np.ndarray], npt.ArrayLike],
     count, workers = check_count("count", count, least=1), check_workers(workers)
     sigma = check_number("sigma", sigma, above=0.0)
     if degrees.size == 0:
-        raise ValueError("angles must be at least one; got none")
+        raise ValueError("angles must hold at least one angle; got none")
 
     def measure(task, work):
         noisy, clean = task

@@ -25,7 +25,7 @@ def rectangles(count: int, angle: float, size: int = 256, rng: int | np.random.G
     count : int
         Number of images.
     angle : float
-        Of the long sides to the x-axis, degrees, counter-clockwise.
+        Angle of the long sides to the x-axis, degrees, counter-clockwise.
     size : int, optional
         Height and width in pixels.
     rng : int or numpy.random.Generator, optional
@@ -102,7 +102,7 @@ def add_noise(images: npt.ArrayLike, sigma: float = 60.0,
     Returns
     -------
     ndarray
-        Of the images' shape.
+        The noisy images, of the images' shape; float32 for float32, otherwise float64.
 
     Raises
     ------

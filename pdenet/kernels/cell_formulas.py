@@ -29,8 +29,8 @@ from .formulas import formula
 from .laws import response, slope
 from .vectors import above, fma, quotient
 
-# Where the two g' differ by less than this factor times their sum, in float32 and float64, the
-# rounding error of a divided difference of g exceeds the error of Gauss' rule.
+# Where the two g' differ by less than a factor s times their sum, in float32 and float64: the error
+# of Gauss' rule is about s^4 / 270, that of a divided difference of g about eps / s.
 NEAR = tuple(float((270 * np.finfo(dtype).eps)**0.2) for dtype in (np.float32, np.float64))
 
 
@@ -77,10 +77,11 @@ def product(gradient, flux):
 
 @formula
 def add_outer_product(gradient, other, strength, twist, total):
-    """total + strength (K v (K z)' + K z (K v)') / 2, K v being the gradient and K z the other.
+    """total + strength K v (K z)', symmetrised, K v = (p, q, s) being the gradient and K z = (P, Q,
+    S) the other.
 
-    `total` holds four times the entry 11, four times the entry 22, eight times the entry 12, and
-    four times the product of the twists, which is still to be added to the entries 11 and 22.
+    `total` holds 4 p P, 4 q Q, 8 times the mean of p Q and q P, and 8 k s S, k = (1-2 alpha)/4: the
+    entries 11, 22 and 12 before the twists are added, which belong to 11 and to 22.
     """
     (x, right, left), (X, Right, Left) = gradient, other
     xx, yy, xy, twists = total
@@ -113,21 +114,21 @@ def with_eigenvalues(first, second, tensor, r, half):
 @formula
 def in_eigenvectors(tensor, direction, r, one):
     """The entries B_11, B_22 and B_12 that a direction B = (b, p, q) has in the eigenvectors of a
-    tensor (m, d, o), and the vector (along, across) = (d, o) / r with which `from_eigenvectors`
+    tensor (m, d, o), and the vector (cos2, sin2) = (d, o) / r with which `from_eigenvectors`
     turns back."""
     (_, d, o), (b, p, q) = tensor, direction
-    along, across = above(r, one - one, d / r, one), quotient(o, r)
-    parallel, mixed = fma(along, p, across * q), fma(along, q, -across * p)
-    return b + parallel, b - parallel, mixed, along, across
+    cos2, sin2 = above(r, one - one, d / r, one), quotient(o, r)
+    parallel, mixed = fma(cos2, p, sin2 * q), fma(cos2, q, -sin2 * p)
+    return b + parallel, b - parallel, mixed, cos2, sin2
 
 
 @formula
-def from_eigenvectors(first, second, mixed, along, across):
+def from_eigenvectors(first, second, mixed, cos2, sin2):
     """Twice the tensor that has the entries `first`, `second` and `mixed` / 2 in the eigenvectors
-    to which the vector (along, across) belongs."""
+    to which the vector (cos2, sin2) belongs."""
     change = first - second
-    return (first + second, fma(change, along, -mixed * across),
-            fma(change, across, mixed * along))
+    return (first + second, fma(change, cos2, -mixed * sin2),
+            fma(change, sin2, mixed * cos2))
 
 
 @formula
@@ -173,7 +174,7 @@ def tensor_slope(law, tensor, direction, one, near):
     """
     half, rule = one / (one + one), law.rule
     nu1, nu2, r = eigenvalues(tensor, one - one)
-    b11, b22, mixed, along, across = in_eigenvectors(tensor, direction, r, one)
+    b11, b22, mixed, cos2, sin2 = in_eigenvectors(tensor, direction, r, one)
     x1, x2 = law.factor * nu1, law.factor * nu2
     g1, g2 = response(rule, x1, one), response(rule, x2, one)
     s1, s2 = slope(rule, g1, x1, one), slope(rule, g2, x2, one)
@@ -181,4 +182,4 @@ def tensor_slope(law, tensor, direction, one, near):
     mean = half * (slope(rule, response(rule, y1, one), y1, one)
                    + slope(rule, response(rule, y2, one), y2, one))
     mixed = (mixed + mixed) * divided_difference(g1, g2, x1, x2, s1, s2, mean, near)
-    return times(half * law.factor, from_eigenvectors(s1 * b11, s2 * b22, mixed, along, across))
+    return times(half * law.factor, from_eigenvectors(s1 * b11, s2 * b22, mixed, cos2, sin2))

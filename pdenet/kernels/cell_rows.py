@@ -77,12 +77,12 @@ def flux_at(gradient, rows, mixed, tensor, stencil):
 
 @formula
 def gather(memory, before, flux, scale, target, j):
-    """out = base + scale K' of a flux, in the rows of a target, for the cells from slot j on.
+    """out = base + 4 scale K' of a flux, in the rows of a target, for the cells from slot j on.
 
-    A cell with the flux P/2 = p, Q/2 = q and S = s adds -p-q+s to its pixel A, p-q-s to B, -p+q-s
-    to C and p+q+s to D. A pixel also needs the cell to its left, which at the first lane is the
-    last one of `before`, the flux of the vector before this one. What the pixels of the lower row
-    get is written to the row target.carry of `memory`.
+    A cell with the flux (P, Q, S) adds -P/2-Q/2+S to its pixel A, P/2-Q/2-S to B, -P/2+Q/2-S to C
+    and P/2+Q/2+S to D. A pixel also needs the cell to its left, which at the first lane is the last
+    one of `before`, the flux of the vector before this one. What the pixels of the lower row get is
+    written to the row target.carry of `memory`.
     """
     p, more, less = flux
     along = preceding(before[0], p) - p
@@ -132,9 +132,11 @@ def tensor_row(rows, pixels, law, mixed, strength, twist, out):
 
 @kernel
 def flux_row(rows, pixels, mixed, tensor, stencil, scale, target):
-    """out = base + scale K' M(D) K v of one layer v, in the rows of a target.
+    """out = base + 4 scale K' M(D) K v of one layer v, in the rows of a target.
 
-    A row of pixels is complete when the row of cells below it has been there.
+    Fluxes are stored four times too large, see `cell_formulas`, so that whoever calls this passes a
+    quarter of the factor as `scale`. A row of pixels is complete when the row of cells below it has
+    been there.
     """
     memory = rows.memory
     zero = splat(memory, memory.dtype.type(0))
@@ -175,10 +177,11 @@ def correlation_row(rows, pixels, law, mixed, strength, stencil, tensor, out):
     """out = B = sum_n w_n (K v_n (K z_n)' + K z_n (K v_n)') / 2, or with mixed None its trace, so
     that tr(B D) is sum_n w_n (K z_n)' M(D) K v_n: the adjoint of `flux_row` with respect to D.
 
-    The rows of the layers z follow those of the layers v; `strength` is that of `tensor_row`. B
-    depends on the sign of D_12, because kappa in M(D) holds -2 gamma |D_12|. With a law other than
-    NONE the rows of D hold J instead, or its trace. Then they become D = g(J), and out = C =
-    g'(J)[B], the adjoint of `tensor_row` with respect to J applied to B.
+    The rows of the layers z follow those of the layers v. `strength` holds w_n / 4 or, for three
+    rows of D, w_n / 8, without the factor of the law. B depends on the sign of D_12, because kappa
+    in M(D) holds -2 gamma |D_12|. With a law other than NONE the rows of D hold J instead, or its
+    trace. Then they become D = g(J), and out = g'(J)[B], the adjoint of `tensor_row` with respect
+    to J applied to B; `planes.diffuse_adjoint` passes twice the strength, for C = g'(J)[2 B].
     """
     memory, pitch = rows.memory, rows.pitch
     number = memory.dtype.type
@@ -217,8 +220,8 @@ def correlation_row(rows, pixels, law, mixed, strength, stencil, tensor, out):
 
 @kernel
 def adjoint_row(rows, pixels, given, mixed, stencil, scale, measure, target, sums):
-    """out = base + scale K' (M(D) K z + M(C) K v), in the rows of a target, for v, z, D and C
-    given.
+    """out = base + 4 scale K' (M(D) K z + M(C) K v), in the rows of a target, for v, z, D and C
+    given; as for `flux_row`, `scale` is a quarter of the factor.
 
     M(C) is without gamma, because it is linear in C. Two sums over the cells are added up, each
     four times too large and weighted by the row `measure`: that of (K v)' M(D) K z in the vector of

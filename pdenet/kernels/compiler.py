@@ -13,13 +13,14 @@ from numba.extending import typeof_impl
 from . import vectors_llvm  # noqa: F401  (Numba knows vectors from here on)
 from .formulas import FOLDER, check_calls, formula
 
-# Without the second no division is vectorised.
+# The second without tests for division by zero, which would prevent vectorisation.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 @typeof_impl.register(formula)
 def _type_of_formula(value, context):
-    """After a formula was written into its callers, its name is left without a use."""
+    """After a formula was written into its callers, its name stays as an unused global, for which
+    Numba needs a type."""
     return types.Dummy("formula")
 
 

@@ -22,7 +22,7 @@ class formula:
         As for `compiler.kernel`.
     """
 
-    targetoptions = {"inline": "always"}  # asked for by Numba's pass that inlines, as is py_func
+    targetoptions = {"inline": "always"}  # Numba's pass that inlines reads this, and py_func
 
     def __init__(self, function):
         check_calls(function)

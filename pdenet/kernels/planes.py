@@ -32,8 +32,9 @@ class Source(NamedTuple):
 
 @formula
 def scaled_for_tensor(strength, law, mixed):
-    """`strength` times the factor by which products of gradients, four times too large, become (m,
-    d, o), or, where `mixed` is None, the trace as the rule of the law takes it."""
+    """`strength` times a factor: a quarter, as products of gradients come four times too large, and
+    for the planes (m, d, o) half of that, as m = (J_11 + J_22) / 2; where `mixed` is None it is
+    multiplied by the law's factor, too."""
     number = strength.dtype.type
     share = number(0.25) * law.factor if mixed is None else number(0.125)
     return share * strength
@@ -132,21 +133,23 @@ def diffuse_adjoint(v, z, strength, tensor, change, source, mixed, stencil, sums
     Where v itself steers, out_n = K' (M(D) K z_n + M(C) K v_n). Where other layers a steer, which
     the source holds, out_n = K' M(D) K z_n and steered_n = K' M(C) K a_n. M(C) is without gamma. D
     = `tensor` and C = `change` are given as planes; where both are None they are computed as D =
-    g(J) from the source and C = g'(J)[B], with B twice that of `correlate` for the strength given.
-    outs = (out, steered); out may be z.
+    g(J) from the source and C = g'(J)[2 B], with B that of `correlate` for the strength given. outs
+    = (out, steered); out may be z.
 
-    sums = (along, across): along_n is the sum of (K v_n)' M(D) K z_n over the cells, and across_n
-    that of (K a_n)' M(C) K a_n / 2. A cell of the rim is shared with the mirror image and counts
-    half.
+    sums = (flux_sums, structure_sums): for each layer v_n the sum of (K v_n)' M(D) K z_n over the
+    cells, and for each layer a_n that of (K a_n)' M(C) K a_n / 2. A cell of the rim is shared with
+    the mirror image and counts half.
     """
     layers, rows, columns = v.shape
     number, lanes = v.dtype.type, BYTES // v.itemsize
-    (along, across), (out, steered) = sums, outs
+    (flux_sums, structure_sums), (out, steered) = sums, outs
     steers = len(source.layers)
-    unscaled = Law(NONE, source.law.factor)
+    unscaled = Law(NONE, source.law.factor)  # for J itself
     quarter = number(0.25)
     scaled = number(2) * (quarter if mixed is None else number(0.125)) * strength
     scaling = (quarter if mixed is None else number(0.125)) * source.strength
+    # The rows: v, z and a above the cells, again below them; what is carried for each out and
+    # steered; base, measure, halves, result; three of D, three of C; and the sums.
     block = make_rows(7 * layers + 5 * steers + 11, columns, v)
     memory, pitch = block.memory, block.pitch
     half = (2 * layers + steers) * pitch
@@ -188,10 +191,10 @@ def diffuse_adjoint(v, z, strength, tensor, change, source, mixed, stencil, sums
                 totals[k] += memory[parts + k]
                 memory[parts + k] = number(0)
     for n in range(layers):
-        along[n] = quarter * totals[2 * lanes * n:2 * lanes * n + lanes].sum()
-    for n in range(across.size):
+        flux_sums[n] = quarter * totals[2 * lanes * n:2 * lanes * n + lanes].sum()
+    for n in range(structure_sums.size):
         place = 2 * lanes * (layers + n if steers > 0 else n) + lanes
-        across[n] = quarter / number(2) * totals[place:place + lanes].sum()
+        structure_sums[n] = quarter / number(2) * totals[place:place + lanes].sum()
 
 
 @formula

@@ -36,8 +36,9 @@ class Pixels(NamedTuple):
 
 @formula
 def pitch_of(columns, like):
-    """The distance of rows of so many `columns` in the type of the array `like`: whole vectors and
-    one more, an odd number of 64 bytes, as powers of two would crowd a cache's sets."""
+    """The distance of rows of so many `columns` in the type of the array `like`, in numbers: whole
+    vectors and one more, rounded up to an odd number of 64 bytes, as rows at a power of two would
+    fall into the same sets of a cache."""
     line, lanes = 64 // like.itemsize, BYTES // like.itemsize
     return ((columns // lanes + 1) * lanes // line + 1 | 1) * line
 

@@ -32,7 +32,7 @@ def explicit_steps(u, source, mixed, stencil, scales, tile, inner, out):
     # of the result, and the last two rows of the layers.
     block = make_rows(3 * steps * channels + 4 + 2 * layers, columns, u)
     memory, pitch = block.memory, block.pitch
-    third = channels * pitch
+    third = channels * pitch  # a step has three groups: two rows in turn, and what is carried
     tensor = 3 * steps * third
     last = tensor + 3 * pitch
     steering = last + pitch

@@ -184,10 +184,9 @@ for arguments in (
 
 @overload(exp2, jit_options={"forceinline": True})
 def _compile_exp2(t):
-    """2^n by its bits times 2^r, |r| <= 1/2, by its Taylor series, which ends below the rounding
-    unit; the relative error is that of rounding t, |t| units. There is no branch, so that all lanes
-    are computed at once.
-    """
+    """2^t = 2^n 2^r with the nearest integer n, which goes into the bits of the exponent, and |r|
+    <= 1/2, for which a Taylor polynomial ends below the rounding unit. The relative error is that
+    of rounding t, |t| units. There is no branch, so that all lanes are computed at once."""
     single = t.dtype == types.float32
     number = np.float32 if single else np.float64
     bias, fraction, degree = (127, 23, 6) if single else (1023, 52, 12)

@@ -17,11 +17,13 @@ class Workspace:
         self._common: dict[Any, np.ndarray] = {} if common is None else common  # with the parts
 
     def part(self, name):
-        """A workspace within this one, whose arrays stay as they are while others are used."""
+        """A workspace within this one, whose arrays never overlap those of others, but for
+        `scratch`."""
         return self._parts.setdefault(name, Workspace(self._common))
 
     def array(self, name, shape, dtype):
-        """An array of this shape with arbitrary contents; the last one of the name is void."""
+        """An array of this shape with undefined contents; an array that was taken under this name
+        before is not valid any more."""
         return _take(self._buffers, name, shape, dtype)
 
     def scratch(self, name, shape, dtype):

@@ -14,7 +14,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import check_count, check_number, check_workers
+from ..checks import check_count, check_members, check_number, check_workers
 from ..execution.cluster import Cluster
 from ..execution.workers import Workers
 from ..images import in_memory, to_pairs
@@ -60,11 +60,13 @@ def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *
     patience : int, optional
         Stop after so many epochs without a lower loss, of validation where there is one.
     workers : int, optional
-        Threads, which share the images of a batch; by default PDENET_NUM_THREADS or all
-        processors. The result does not depend on it, bit for bit.
+        Number of threads; by default that in the environment variable PDENET_NUM_THREADS, or that
+        of the processors. The result does not depend on it, bit for bit. With `client` none are
+        used.
     checkpoint : str or path-like, optional
-        A JSON file that is written after every epoch, whole or not at all. If it exists,
-        training goes on from there and ends with the bits of an uninterrupted run.
+        A JSON file that is written after every epoch, whole or not at all. If it exists, training
+        goes on from there and ends with the bits of an uninterrupted run. Only networks whose parts
+        are pdenet's own can have one.
     callback : callable, optional
         Called after every epoch with its entry of the history.
     progress : bool, optional
@@ -212,10 +214,8 @@ def _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpo
                    progress):
     """What `fit` and `fit_noisy` have in common, as options of `train`."""
     check_network(network)
-    missing = [name for name in ("start", "update", "settings")
-               if not callable(getattr(optimizer, name, None))]
-    if missing or isinstance(optimizer, type):
-        raise TypeError(f"optimizer must be an Adam or an object like it; got {optimizer!r}")
+    check_members("optimizer", optimizer, ("start", "update", "settings"),
+                  "Adam or another Optimizer")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a function; got {callback!r}")
     return {"epochs": check_count("epochs", epochs, least=0),

@@ -153,9 +153,9 @@ def _residual(size, variance, rate, result, planes, probes):
     """The task of f(y) in Stein's estimate: its loss is (|f(y) - y|^2 - N sigma^2) / size - rate b'
     f(y), where b is the sum of all probes and `size` the number of values in the batch."""
     number, cotangent = squared_error(size, result, planes, planes)
-    along, slope = _correlation(rate, result, planes, probes)
+    product, slope = _correlation(rate, result, planes, probes)
     cotangent -= slope
-    return number - variance * planes.size / size - along, cotangent
+    return number - variance * planes.size / size - product, cotangent
 
 
 def _correlation(rate, result, planes, probe):

@@ -79,7 +79,7 @@ class Training:
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss of the validation images is {loss:g} after "
                                          f"epoch {self.epoch}, with {network.parameters}")
-            entry |= {"validation_loss": loss, "validation_psnr": self.loss.psnr(loss)}
+            entry |= {"validation_loss": loss, "validation_psnr": self.validation.psnr(loss)}
         entry["parameters"] = {name: np.asarray(value).tolist()
                                for name, value in network.parameters.items()}
         self.history.append(entry)

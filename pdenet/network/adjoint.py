@@ -14,7 +14,8 @@ KEPT = 2**28  # bytes of layers and tensors kept for the adjoint; beyond, they a
 
 
 def forward(network, f, work):
-    """The states before each step, with the layers if there is room, and the result, for planes."""
+    """Run all steps on planes f. Returns for each step its image and its layers, or None where
+    these would need too much memory, and the result."""
     scales = sum(part.sigmas.size for part in (network.block.scales, network.block.steering)
                  if part)
     planes = len(f) * (scales + 1) + 3
@@ -31,8 +32,8 @@ def forward(network, f, work):
 
 
 def backward(network, states, cotangent, work):
-    """The cotangent of the image for that of the result, and the gradient with respect to the
-    parameters."""
+    """The derivatives with respect to the image, given those with respect to the result, and the
+    derivatives with respect to the parameters."""
     gradient = {name: np.zeros(np.shape(value)) for name, value in network.parameters.items()}
     given = None  # the cotangent of the image given at first, where a data term needs it
     if network.block.data_term.active:

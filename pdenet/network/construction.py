@@ -9,8 +9,8 @@ PARTS = ("scales", "flux", "steering", "reaction")  # of a block, beside the ope
 
 
 def settle(network):
-    """The checked fields of a network that is being made, by name, and its blocks: a single one
-    where all steps have the same parts, else one for each step.
+    """The checked fields of a network that is being made, by name, with its blocks: a single block
+    if all steps have equal parts, otherwise one for each step.
 
     Raises
     ------
@@ -22,10 +22,10 @@ def settle(network):
     differ = any(isinstance(found[name], per_step.PerStep) for name in PARTS)
     parts = (per_step.each(found[name], steps if differ else 1) for name in PARTS)
     blocks = tuple(DiffusionBlock(network.operator, *own) for own in zip(*parts, strict=True))
-    for block in blocks:
+    for k, block in enumerate(blocks):
         if not block.similar(blocks[0]):
-            raise ValueError("all steps must have the same sigmas and the same flux; got "
-                             f"{blocks[0]} and {block}")
+            raise ValueError("all steps must have the same sigmas and the same kind of flux; step "
+                             f"{k} differs from step 0")
     found["reaction"] = per_step.convert(
         found["reaction"], lambda rate: None if rate is None else float(rate))
     limits = (per_step.PerStep(block.tau_max for block in blocks) if differ

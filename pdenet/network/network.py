@@ -31,9 +31,9 @@ __all__ = ["DiffusionNetwork"]
 class DiffusionNetwork:
     """Diffusion blocks in a row: u <- u - tau sum_l w_l G_l K' Phi(K G_l u), `steps` times.
 
-    Every model of Table 1 is one of these; `pdenet.models` builds them by name. Their steps are
-    equal, but each of scales, steering, flux, tau and reaction may also be a list, one for each
-    step, which differ in their parameters. `blocks` holds the block, or one for each step.
+    Every model of Table 1 is one of these; `pdenet.models` builds them by name. All steps have the
+    same parts; scales, steering, flux, tau and reaction may also be a list of one for each step, of
+    the same kind and with the same sigmas. `blocks` holds the block, or one for each step.
 
     Parameters
     ----------
@@ -46,9 +46,11 @@ class DiffusionNetwork:
     steering : ScaleSpace, optional
         The scales that steer, where they are not those that diffuse.
     tau : float, optional
-        Time step size; half of `tau_max` by default, which removes a checkerboard in one step.
+        Time step size; by default half of `tau_max`, which for g = 1 removes the cosine mode that
+        decays fastest in one step.
     reaction : float, optional
-        Adds tau reaction (f - u), which pulls back to the image f that the network is given.
+        A rate >= 0 per unit of time: each step adds tau reaction (f - u), which pulls back to the
+        image f that the network is given.
     steps : int, optional
         Number of blocks.
     allow_unstable : bool, optional
@@ -57,7 +59,7 @@ class DiffusionNetwork:
     Raises
     ------
     TypeError
-        If a part has not the members that are asked of it.
+        If a part lacks a member that is asked of it.
     ValueError
         If tau is not positive or above `tau_max`, the reaction < 0, steps not a whole number
         >= 0, a list has another length, the steps other sigmas, or the flux does not go with the
@@ -135,6 +137,8 @@ class DiffusionNetwork:
     def per_step(self) -> "DiffusionNetwork":
         """This network with a copy of its parameters for each step, so that training may change
         those of one step and not those of another."""
+        if self.steps == 0:
+            raise ValueError("parameters of each step need steps >= 1; got steps=0")
         return self.with_parameters({
             name: np.stack([value] * self.steps) for name, value in self.parameters.items()
             if name not in parameters.of_each_step(self)})
@@ -175,7 +179,7 @@ class DiffusionNetwork:
         Returns
         -------
         ndarray
-            Of the image's shape, float32 or float64.
+            The result, of the image's shape; float32 for float32, otherwise float64.
 
         Raises
         ------
@@ -213,7 +217,8 @@ class DiffusionNetwork:
         Returns
         -------
         ndarray
-            Of the image's shape, float32 or float64; a copy for time = 0.
+            The result, of the image's shape; float32 for float32, otherwise float64; a copy for
+            time = 0.
 
         Raises
         ------

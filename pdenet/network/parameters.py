@@ -49,7 +49,8 @@ def of_each_step(network):
 
 
 def slot(network, name, k):
-    """The index of what belongs to step k in an array of the shape of a parameter."""
+    """The index of what belongs to step k in an array of the shape of a parameter, see
+    `per_step.slot`."""
     return per_step.slot(getattr(network, PLACES[name].part), k)
 
 

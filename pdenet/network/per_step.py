@@ -11,8 +11,8 @@ class PerStep(tuple):
 
 
 def check(name, value, steps):
-    """The value; a list, tuple or array as a `PerStep`, or a ValueError if it has not one entry for
-    each step."""
+    """The value; a list, tuple or array as a `PerStep`, or a ValueError if it does not have one
+    entry for each step."""
     if not isinstance(value, (list, tuple, np.ndarray)):
         return value
     if len(value) != steps or steps == 0:
@@ -37,6 +37,6 @@ def stack(value):
 
 
 def slot(value, k):
-    """The index in such an array of what belongs to step k: of one value for all steps, all of
-    it."""
+    """The index in such an array of what belongs to step k: k if each step has a value of its own,
+    `...`, the whole array, if all have one."""
     return k if isinstance(value, PerStep) else ...

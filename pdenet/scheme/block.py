@@ -1,12 +1,17 @@
 """The explicit step and its adjoint, each written once: the diffusion block.
 
-    u_m  <-  u_m - tau sum_l w_l G_l K' Phi(K G_l u_m),     m = 1..M channels, l = 1..L scales
+    u_m  <-  u_m - tau sum_l w_l G_l K' M(D) K G_l u_m,     m = 1..M channels, l = 1..L scales
              + tau reaction (f_m - u_m)
 
-is eq. (17) for one channel and scale, eq. (28) for several channels, eq. (36) for several
-scales, and all at once, without the last line, which pulls back to the image f given at first: see
-`data_terms`. Channels and scales form one axis of layers n = (m, l), which the flux Phi = M(D) K v
-couples by the tensor D = g(J), J = sum_n w_n J(v_n).
+Without its last line this is eq. (17) for M = L = 1, eq. (28) for L = 1, and eq. (36) for M = 1.
+The last line is not in the paper: it pulls u back to f, the image that the network was given, see
+`data_terms`. The scales give w_l = omega_l beta_l^2 and G_l, see `scales`. Channels and scales form
+one axis of layers n = (m, l), v_n = G_l u_m, which are coupled by one tensor, D = g(J) with J =
+sum_n w_n K v_n (K v_n)'.
+
+For gradients K v = (p, q, s) and K z = (P, Q, S), see `operators.Gradient`, the product K v (K z)'
+stands for the 2 x 2 matrix [[p P + k s S, p Q], [q P, q Q + k s S]], k = (1 - 2 alpha) / 4, and
+sym(A) for (A + A') / 2; so tr(D sym(K v (K z)')) = (K z)' M(D) K v for gamma = 0.
 
 The adjoint takes the cotangent of the step's result, the derivatives of some number with respect to
 it, to those with respect to u and to the parameters. With the layers v_n = G_n u and z_n = G_n
@@ -16,23 +21,27 @@ cotangent
     C = g'(J)[2 B]                          twice that of J: the derivative of g at J is symmetric
     cotangent <- cotangent - tau sum_n w_n G_n K' (M(D) K z_n + M(C) K v_n)
 
-by the product rule: the first term differentiates the layer that diffuses, the second the
-structure that steers it. Where other layers steer, the second term is theirs, and so is its
-part of the derivatives with respect to the strengths
+by the product rule: the first term differentiates the layer that diffuses, the second the structure
+that steers it. M(C) is taken with gamma = 0, as it must be linear in C; with gamma > 0 the entry 12
+of B has another term, -gamma sign(D_12) k s S for each layer. A reaction adds -tau reaction
+cotangent to the cotangent of u, and tau reaction cotangent to that of f. Where other layers steer,
+the second term is theirs, and so is its part of the derivatives with respect to the strengths
 
-    d/dw_n = -tau sum over cells of (K z_n)' M(D) K v_n + (K v_n)' M(C) K v_n / 2.
+    d/dw_n = -tau sum over cells of [(K z_n)' M(D) K v_n + 1/2 (K v_n)' M(C) K v_n].
 
-The derivative with respect to tau is -sum_n w_n of the first sum; as g is a function of
-J / contrast^2, that with respect to the contrast is 2 tau / contrast sum_n w_n of the second.
-Multiplying the contrast and all weights beta by a factor and dividing tau by its square changes
-nothing, so that always sum_n beta_n d/dbeta_n + contrast d/dcontrast - 2 tau d/dtau = 0 without a
-reaction.
+The derivative with respect to tau is -sum_n w_n of the first sum; as g is a function of J /
+contrast^2, that with respect to the contrast is 2 tau / contrast sum_n w_n of the second.
+Multiplying the contrast and all weights, beta_l and those that steer, by a factor and dividing tau
+by its square changes nothing, so that without a reaction always
 
-`DiffusionBlock.step` and `step_adjoint` are these formulas. Where D is known to the kernels
-(`DeferredTensor`), it is computed while K' M(D) K is, row by row; and where nothing is smoothed,
-`explicit_steps` makes several steps in one pass. Both run the same functions of a row of cells,
-those of `pdenet.kernels.cell_rows`, so that each formula stands there once, and the numbers are the
-same.
+    sum_l beta_l d/dbeta_l + sum_l s_l d/ds_l + contrast d/dcontrast - 2 tau d/dtau = 0
+
+with the steering weights s_l, where they are separate.
+
+`DiffusionBlock.step` and `step_adjoint` are these formulas. Where the kernels know D
+(`DeferredTensor`), they compute it while they compute K' M(D) K, row by row; and where nothing is
+smoothed, `explicit_steps` makes several steps in one pass. Both run the functions of a row of cells
+in `pdenet.kernels.cell_rows`, where each formula stands once, so that the numbers are equal.
 """
 
 from __future__ import annotations
@@ -46,13 +55,14 @@ import numpy as np
 import numpy.typing as npt
 
 from . import stability
+from ..checks import check_members
 from ..kernels.planes import Source
 from ..kernels.several_steps import explicit_steps
 from ..kernels.workspace import Workspace
 from .data_terms import DataTerm, build_data_term
 from .diffusivities import CompiledDiffusivity
-from .fluxes import Flux, with_diffusivity
-from .operators import DeferredTensor, FusedOperator, Operator
+from .fluxes import FLUX_MEMBERS, Flux, with_diffusivity
+from .operators import OPERATOR_MEMBERS, DeferredTensor, FusedOperator, Operator
 from .scales import ScaleSpace
 
 __all__ = ["DiffusionBlock"]
@@ -84,7 +94,7 @@ class DiffusionBlock:
     Raises
     ------
     TypeError
-        If a part has not the members that are asked of it.
+        If a part lacks a member that is asked of it.
     ValueError
         If the flux needs a structure tensor and the operator has none, or the reaction is < 0.
 
@@ -106,15 +116,12 @@ class DiffusionBlock:
 
     def __post_init__(self):
         object.__setattr__(self, "data_term", build_data_term(self.reaction))
-        for name, value, parts, kinds in (
-                ("operator", self.operator, ("symbol", "structure", "diffuse"),
-                 "Gradient, Laplacian, Hessian or another Operator"),
-                ("flux", self.flux, ("mixed", "tensor"),
-                 "Isotropic, Anisotropic, Uncoupled, Orientations or another Flux"),
-                ("scales", self.scales, ("strength",), "ScaleSpace"),
-                ("steering", self._steering, ("strength",), "ScaleSpace or None")):
-            if not all(hasattr(value, part) for part in parts):
-                raise TypeError(f"{name} must be {kinds}; got {value!r}")
+        check_members("operator", self.operator, OPERATOR_MEMBERS,
+                      "Gradient, Laplacian, Hessian or another Operator")
+        check_members("flux", self.flux, FLUX_MEMBERS,
+                      "Isotropic, Anisotropic, Uncoupled, Orientations or another Flux")
+        check_members("scales", self.scales, ("strength",), "ScaleSpace")
+        check_members("steering", self._steering, ("strength",), "ScaleSpace or None")
         if self.flux.mixed is not None and not self.operator.directional:
             raise ValueError(f"flux must be Isotropic with operator {self.operator}; "
                              f"got {self.flux}")
@@ -123,9 +130,8 @@ class DiffusionBlock:
 
     def step(self, u: np.ndarray, v: np.ndarray, tensor: Any, tau: float, f: np.ndarray,
              out: np.ndarray, work: Workspace) -> np.ndarray:
-        """out = u_m - tau sum_l w_l G_l K' Phi(v_ml) + tau reaction (f_m - u_m), with Phi =
-        M(tensor) K and the layers v_ml = G_l u_m: the explicit step, eq. (17), eq. (28), eq. (36).
-        """
+        """out = u_m - tau sum_l w_l G_l K' M(tensor) K v_ml + tau reaction (f_m - u_m) for the
+        layers v_ml = G_l u_m: the explicit step, eq. (17), eq. (28), eq. (36)."""
         np.copyto(out, u)
         self.data_term.add_step(u, f, tau, out)
         if v.shape == u.shape and self.scales.reach == 0:  # G = I
@@ -153,26 +159,26 @@ class DiffusionBlock:
                 v, z, 2 * strength, tensor, work))
         steered = v[:0]
         if self.steering is not None:
-            steers = steers[:]  # another array, even where they are the layers that diffuse
+            steers = steers[:]  # a new view: operators take `steers is v` for steering by v itself
             steered = work.array("steered", steers.shape, steers.dtype)
         np.copyto(out, cotangent)  # before, as z may be the cotangent itself
         gradient = self.data_term.add_adjoint(u, f, tau, cotangent, out, given)
         sums = self.operator.diffuse_adjoint(v, z, strength, steers, tensor, change, z, steered,
                                              work)
-        along, across = (values.reshape(len(out), -1).sum(0) for values in sums)
+        flux_sums, structure_sums = (values.reshape(len(out), -1).sum(0) for values in sums)
         self.scales.add_adjoint(z, -tau, out, work)
         if self.steering is None:
-            by_strength = {"beta": along + across}
+            by_strength = {"beta": flux_sums + structure_sums}
         else:
             self.steering.add_adjoint(steered, -tau, out, work)
-            by_strength = {"beta": along, "steering": across}
+            by_strength = {"beta": flux_sums, "steering": structure_sums}
         for name, scales in (("beta", self.scales), ("steering", self._steering)):
             if name in by_strength:
                 gradient[name] = -2 * tau * scales.omega * scales.weights * by_strength[name]
         if hasattr(self.flux.diffusivity, "contrast"):
             gradient["contrast"] = float(2 * tau / self.flux.diffusivity.contrast
-                                         * (self._steering.strength @ across))
-        gradient["tau"] -= float(self.scales.strength @ along)
+                                         * (self._steering.strength @ structure_sums))
+        gradient["tau"] -= float(self.scales.strength @ flux_sums)
         return gradient
 
     def cycle(self, u: np.ndarray, taus: tuple[float, ...], f: np.ndarray,
@@ -302,8 +308,8 @@ class DiffusionBlock:
         over the cells of the flux's density, and the data term's energy, which may need the image f
         given at first. A ValueError, if there is none."""
         if self.steering is not None:
-            raise ValueError("a model steered by other scales than those that diffuse "
-                             "has no energy")
+            raise ValueError("this network has no energy, because its steering scales are not "
+                             "those that diffuse")
         if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.mixed is not None:
             raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
         work = Workspace()

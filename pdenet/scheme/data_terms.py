@@ -105,8 +105,8 @@ class Reaction:
         part = u.dtype.type(tau * self.rate) * cotangent
         out -= part
         given += part
-        along = float(np.sum(cotangent * (f - u), dtype=np.float64))
-        return {"tau": self.rate * along, "reaction": tau * along}
+        product = float(np.sum(cotangent * (f - u), dtype=np.float64))
+        return {"tau": self.rate * product, "reaction": tau * product}
 
     def energy(self, u, f):
         if self.rate == 0:

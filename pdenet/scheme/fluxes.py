@@ -1,8 +1,9 @@
-"""Couplings: which function of the structure tensor J the diffusion tensor D of the flux D K u is.
+"""Fluxes M(D) K u: each class says which function of the structure tensor J the diffusion tensor D
+is.
 
-The fluxes of this file differ in what they make of the eigenvalues of J, or of its trace;
-everything else about tensors stands in `tensors`. Where kernels know a flux, they compute D = g(J)
-row by row, by the formulas of `pdenet.kernels.cell_formulas`, instead of the methods here.
+They differ in what they make of the eigenvalues of J, or of its trace; everything else about
+tensors stands in `tensors`. Where the kernels know a flux, they compute D = g(J) row by row, by the
+formulas of `pdenet.kernels.cell_formulas`, instead of the methods here.
 """
 
 import copy
@@ -15,8 +16,8 @@ import numpy as np
 from . import tensors
 from ..checks import check_count
 from ..docstrings import fill
-from .diffusivities import Diffusivity, Exponential, check_diffusivity, is_compiled
-from .diffusivities import replace_by_response
+from .diffusivities import (Diffusivity, Exponential, check_diffusivity, is_compiled,
+                            replace_by_response)
 
 __all__ = ["Isotropic", "Anisotropic", "Uncoupled", "Orientations", "COUPLINGS", "Flux"]
 
@@ -24,15 +25,16 @@ __all__ = ["Isotropic", "Anisotropic", "Uncoupled", "Orientations", "COUPLINGS",
 class Flux(Protocol):
     """What a diffusion block asks of a flux: any object with these members is one.
 
-    J, D, and directions B are arrays of planes of the image's type, of shape (k, ...): k = 1 where
-    `mixed` is None, the trace of J and g for D = g I; else k = 3, (m, d, o) for [[m+d, o], [o,
-    m-d]]. D must satisfy 0 <= D <= I. `pdenet.testing.check_flux` checks what is said here.
+    J, D, and directions B are arrays of planes of the image's type, of shape (k, ...). With `mixed`
+    None k = 1: the trace of J, and g for D = g I. Otherwise k = 3: (m, d, o) for [[m+d, o], [o,
+    m-d]], where m is half the trace. D must satisfy 0 <= D <= I. `pdenet.testing.check_flux` checks
+    what is said here.
 
     Attributes
     ----------
     mixed : float or None
-        What J_12 counts: 1, or 0 where D needs the diagonal of J alone; None where it needs no more
-        than the trace.
+        The factor of J_12: 1.0 keeps it, 0.0 drops it, so that D depends on J's diagonal only;
+        None: D depends on the trace of J only.
     diffusivity : Diffusivity
         Whose attribute `contrast`, where it has one, the network can learn.
     """
@@ -47,11 +49,14 @@ class Flux(Protocol):
         """D, which may be written over J."""
 
     def derivative(self, structure: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """D'(J)[B], the Frechet derivative of D at J in the direction B; it is symmetric, so it is
-        its own adjoint. With mixed = 0 the entry 12 of B counts nothing."""
+        """D'(J)[B], the Frechet derivative of D at J in the direction B; it is symmetric, so that
+        it is its own adjoint. With mixed = 0 the entry B_12 is ignored."""
 
     def density(self, structure: np.ndarray) -> np.ndarray:
         """The energy density, shape (...), whose derivative with respect to J is D."""
+
+
+FLUX_MEMBERS = ("mixed", "diffusivity", "tensor", "derivative", "density")
 
 
 @dataclass(frozen=True)
@@ -207,9 +212,10 @@ class Orientations(_Directional):
 
     is itself a diffusion tensor with the eigenvectors of J and the eigenvalues
     2/pi int g(m + r cos 2 theta) (cos^2 theta, sin^2 theta) d theta. For the exponential
-    diffusivity these are exp(-m/(2 contrast^2)) (I0 -+ I1)(r/(2 contrast^2)) with modified
-    Bessel functions; any other is integrated by the trapezoidal rule, which converges
-    faster than any power of the number of angles because the integrand is periodic.
+    diffusivity they are exp(-m / (2 contrast^2)) (I0(x) - I1(x)) and
+    exp(-m / (2 contrast^2)) (I0(x) + I1(x)) with the modified Bessel functions of
+    x = r / (2 contrast^2). Any other diffusivity is integrated by the trapezoidal rule, which
+    converges faster than any power of the number of angles because the integrand is periodic.
     A complex discretisation becomes a design of the nonlinearity, the thesis of Section 2.
 
     Parameters
@@ -245,15 +251,15 @@ class Orientations(_Directional):
             nu[0] -= nu[1]
             nu[0] /= 4 * self.diffusivity.contrast**2
             self._respond(nu[1])
-            along, across = special.i0e(nu[0]), special.i1e(nu[0])
-            nu[0] = nu[1] * (along - across)
-            nu[1] *= along + across
+            bessel0, bessel1 = special.i0e(nu[0]), special.i1e(nu[0])
+            nu[0] = nu[1] * (bessel0 - bessel1)
+            nu[1] *= bessel0 + bessel1
             return nu
         mu = np.zeros_like(nu)
-        for weight, across, x in self._quadrature(nu):
+        for weight, cos_squared, x in self._quadrature(nu):
             self._respond(x)
-            mu[0] += nu.dtype.type(2 * weight * across) * x
-            mu[1] += nu.dtype.type(2 * weight * (1 - across)) * x
+            mu[0] += nu.dtype.type(2 * weight * cos_squared) * x
+            mu[1] += nu.dtype.type(2 * weight * (1 - cos_squared)) * x
         return mu
 
     def _slopes(self, nu):
@@ -263,18 +269,18 @@ class Orientations(_Directional):
             # With I0' = I1 and I1' = I0 - I1 / x, at the same x as in `_map`.
             rate = nu.dtype.type(1 / (4 * self.diffusivity.contrast**2))
             x = rate * (nu[0] - nu[1])
-            along, across = special.i0e(x), special.i1e(x)
+            bessel0, bessel1 = special.i0e(x), special.i1e(x)
             with np.errstate(invalid="ignore", divide="ignore"):
-                ratio = np.where(x > 0, across / x, nu.dtype.type(0.5))
+                ratio = np.where(x > 0, bessel1 / x, nu.dtype.type(0.5))
             scale = rate * self.diffusivity.g(nu[1])
-            return (scale * (2 * (across - along) + ratio), -scale * ratio,
-                    scale * (ratio - 2 * (across + along)))
+            return (scale * (2 * (bessel1 - bessel0) + ratio), -scale * ratio,
+                    scale * (ratio - 2 * (bessel1 + bessel0)))
         slopes = np.zeros((3,) + nu.shape[1:], nu.dtype)
-        for weight, across, x in self._quadrature(nu):
+        for weight, cos_squared, x in self._quadrature(nu):
             change = self.diffusivity.derivative(x)
-            for slope, share in zip(slopes, (across**2, across * (1 - across), (1 - across)**2),
-                                    strict=True):
-                slope += nu.dtype.type(2 * weight * share) * change
+            factors = cos_squared**2, cos_squared * (1 - cos_squared), (1 - cos_squared)**2
+            for slope, factor in zip(slopes, factors, strict=True):
+                slope += nu.dtype.type(2 * weight * factor) * change
         return slopes
 
     def _density(self, nu):
@@ -282,12 +288,13 @@ class Orientations(_Directional):
                    for weight, _, x in self._quadrature(nu))
 
     def _quadrature(self, nu):
-        """Weights of the mean over theta, cos^2 theta, and m + r cos 2 theta."""
+        """For each angle theta its weight in the mean over theta, cos^2 theta, and m + r cos 2
+        theta."""
         for k, theta in enumerate(np.linspace(0, np.pi / 2, self.angles)):
             weight = (0.5 if k in (0, self.angles - 1) else 1.0) / (self.angles - 1)
-            across = np.cos(theta)**2
-            x = nu.dtype.type(across) * nu[0] + nu.dtype.type(1 - across) * nu[1]
-            yield weight, across, x
+            cos_squared = np.cos(theta)**2
+            x = nu.dtype.type(cos_squared) * nu[0] + nu.dtype.type(1 - cos_squared) * nu[1]
+            yield weight, cos_squared, x
 
 
 COUPLINGS: dict[str, type] = {

@@ -19,17 +19,17 @@ __all__ = ["Gradient", "Laplacian", "Hessian", "SampledOperator", "Operator"]
 class Operator(Protocol):
     """What a diffusion block asks of an operator: any object with these members is one.
 
-    Layers v are arrays of shape (N, H, W), and `strength` has their strengths w_n, (N,). A tensor
-    is an array of planes where K lives: (1, ...), g for D = g I, or (3, ...), (m, d, o) for the
-    tensor [[m+d, o], [o, m-d]]; a flux decides by `mixed`, see `Flux`. `work` is a `Workspace`, in
-    whose arrays results may lie. `pdenet.testing.check_operator` checks what is said here.
+    Layers v are arrays of shape (N, H, W), and `strength` holds their strengths w_n, shape (N,). A
+    tensor is an array of planes where K lives: (1, ...), g for D = g I, or (3, ...), (m, d, o) for
+    the tensor [[m+d, o], [o, m-d]]; a flux decides by `mixed`, see `Flux`. `work` is a `Workspace`,
+    in whose arrays results may lie. `pdenet.testing.check_operator` checks what is said here.
 
     Attributes
     ----------
     directional : bool
-        Whether it has a structure tensor, and not its trace alone.
+        Whether `structure` can give a 2 x 2 tensor; if not, it gives its trace only.
     reach : int
-        Pixels from which K' M K gathers in each direction.
+        K' M K at a pixel depends on pixels at most this far away in each direction.
     """
 
     @property
@@ -50,7 +50,8 @@ class Operator(Protocol):
 
     def diffuse(self, v: np.ndarray, tensor: Any, scale: float, add: bool, out: np.ndarray,
                 work: Workspace) -> None:
-        """out_n = scale K' M(D) K v_n, added to out_n if add. M(D) is linear in D >= 0."""
+        """out_n = scale K' M(D) K v_n, added to out_n if `add`. M(D) is symmetric, and 0 <= M(D) <=
+        M(I) for 0 <= D <= I."""
 
     def correlation(self, v: np.ndarray, z: np.ndarray, strength: np.ndarray, tensor: np.ndarray,
                     work: Workspace) -> np.ndarray:
@@ -62,15 +63,20 @@ class Operator(Protocol):
                         out: np.ndarray, steered: np.ndarray, work: Workspace
                         ) -> tuple[np.ndarray, np.ndarray]:
         """The adjoint of `diffuse` with respect to v, and to the structure of the layers that
-        steer, for their cotangents: out_n = K' (M(D) K z_n + M(C) K v_n), C = `change`.
+        steer, for their cotangents: out_n = K' (M(D) K z_n + M(C) K v_n), C = `change`, where M(C)
+        is the part of M that is linear in C.
 
         Where other layers a_n steer than v, `steers` is another array, and the second term is
-        theirs: steered_n = K' M(C) K a_n. `out` may be z. Returns the sums of (K v_n)' M(D) K z_n
-        and of (K a_n)' M(C) K a_n / 2 over the image, (N,) each.
+        theirs: steered_n = K' M(C) K a_n. `out` may be z. Returns two arrays, for each layer the
+        sums over the image of (K v_n)' M(D) K z_n and of (K a_n)' M(C) K a_n / 2.
         """
 
     def integrate(self, density: np.ndarray) -> float:
         """The sum over the image of a density, a plane where K lives."""
+
+
+OPERATOR_MEMBERS = ("directional", "reach", "symbol", "structure", "diffuse", "correlation",
+                    "diffuse_adjoint", "integrate")
 
 
 class FusedOperator(Operator, Protocol):
@@ -172,10 +178,10 @@ class Gradient:
     def diffuse_adjoint(self, v, z, strength, steers, tensor, change, out, steered, work):
         held, source, mixed = _by_kernel(v, tensor)
         source = source._replace(layers=v[:0] if steers is v else steers)
-        along, across = np.zeros(len(v)), np.zeros(len(steers))
+        flux_sums, structure_sums = np.zeros(len(v)), np.zeros(len(steers))
         planes.diffuse_adjoint(v, z, strength, held, change, source, mixed, self.stencil(v.dtype),
-                               (along, across), (out, steered))
-        return along, across
+                               (flux_sums, structure_sums), (out, steered))
+        return flux_sums, structure_sums
 
     @property
     def symbol(self):
@@ -267,14 +273,14 @@ class SampledOperator:
         """By `diffuse` alone, as K' g K is its own transpose."""
         term = work.array("term", steers.shape, v.dtype)
         self.diffuse(steers, change, 1, False, term, work)
-        across = (steers * term).sum((1, 2), dtype=np.float64) / 2
+        structure_sums = (steers * term).sum((1, 2), dtype=np.float64) / 2
         self.diffuse(z.copy(), tensor, 1, False, out, work)
-        along = (v * out).sum((1, 2), dtype=np.float64)
+        flux_sums = (v * out).sum((1, 2), dtype=np.float64)
         if steers is v:
             out += term
         else:
             steered[:] = term
-        return along, across
+        return flux_sums, structure_sums
 
     def integrate(self, density):
         return float(density.sum(dtype=np.float64))

@@ -69,7 +69,7 @@ class ScaleSpace:
             raise ValueError(f"sigmas must be at most {LARGEST:g} pixels; got {sigmas[-1]:g}")
         weights = np.ones(sigmas.size) if weights is None else _vector("weights", weights)
         if weights.size != sigmas.size:
-            raise ValueError(f"weights must be as many as sigmas, {sigmas.size}; "
+            raise ValueError(f"weights must have one value for each of the {sigmas.size} sigmas; "
                              f"got {weights.size}")
         squares = np.square(weights[np.abs(weights) < 1e15])
         if squares.size < weights.size or squares.max() < 1e-30:

@@ -21,16 +21,16 @@ def symbol(operator, scales, xi, eta):
     As sum_lij w_l c_ji (G_l^2 X^i) (G_l^2 Y^j) with the operator's coefficients c_ji it is the
     product of two matrices.
     """
-    along = scales.symbol(xi)**2
-    across = along if np.array_equal(xi, eta) else scales.symbol(eta)**2
+    factors_xi = scales.symbol(xi)**2
+    factors_eta = factors_xi if np.array_equal(xi, eta) else scales.symbol(eta)**2
     coefficients = operator.symbol
     degrees = np.arange(len(coefficients))[:, np.newaxis]
     X, Y = np.sin(xi / 2)**(2 * degrees), np.sin(eta / 2)**(2 * degrees)
-    left = (scales.strength[:, np.newaxis] * across) * (coefficients.T @ Y)[:, np.newaxis]
-    right = along * X[:, np.newaxis]
+    left = (scales.strength[:, np.newaxis] * factors_eta) * (coefficients.T @ Y)[:, np.newaxis]
+    right = factors_xi * X[:, np.newaxis]
     left, right = left.reshape(-1, eta.size).T, right.reshape(-1, xi.size)
-    # As products too small for threads of BLAS, which would stay awake long after them and take
-    # the processors from the workers: training asks between its batches.
+    # In products so small that BLAS computes them in one thread: its other threads would stay awake
+    # afterwards and take the processors from the workers, as training asks between its batches.
     out, rows = np.empty((eta.size, xi.size)), max(1, 2**18 // right.size)
     for first in range(0, eta.size, rows):
         np.matmul(left[first:first + rows], right, out=out[first:first + rows])
@@ -44,13 +44,14 @@ def spectral_radius(operator, scales):
     It is found on a grid eight times finer than the symbol's fastest oscillation and refined around
     the maximum.
     """
-    return _spectral_radius(operator, tuple(scales.sigmas), tuple(scales.weights))
+    find = _spectral_radius if operator.__hash__ else _spectral_radius.__wrapped__
+    return find(operator, tuple(scales.sigmas), tuple(scales.weights))
 
 
 @functools.lru_cache(64)
 def _spectral_radius(operator, sigmas, weights):
     scales = ScaleSpace(sigmas, weights)
-    # Beyond 1024 the fastest oscillations are those of large scales, long smoothed away.
+    # At most 1024: faster oscillations are those of large scales, whose G_l^2 is negligible there.
     count = min(8 * (2 * scales.reach + operator.reach), 1024)
     low, high = np.zeros(2), np.full(2, np.pi)
     while True:

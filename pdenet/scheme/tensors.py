@@ -42,6 +42,7 @@ def frechet_derivative(tensor, direction, function, slopes):
     with np.errstate(invalid="ignore", divide="ignore"):
         b11, b22, mixed, *turn = cell_formulas.in_eigenvectors(tensor, direction, r, one)
         s11, s12, s22 = slopes(np.stack([first, second]))
+        # By symmetry both Gauss points give the mean of d(mu_1 - mu_2) / d(nu_1 - nu_2).
         t11, t12, t22 = slopes(np.stack(cell_formulas.gauss_points(first, second, one)))
         mixed *= 2 * cell_formulas.divided_difference(
             *function(np.stack([first, second])), first, second, s11, s22, (t11 + t22) / 2 - t12,

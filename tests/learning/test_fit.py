@@ -240,7 +240,7 @@ def test_bad_options(options, message):
 
 
 @pytest.mark.parametrize("options, error, message", [
-    ({"optimizer": "adam"}, TypeError, "optimizer must be an Adam or an object like it; got 'ad"),
+    ({"optimizer": "adam"}, TypeError, "optimizer must be Adam or another Optimizer; got 'adam'"),
     ({"callback": 5}, TypeError, "callback must be a function; got 5"),
     ({"validation": data(1) + data(1)}, TypeError, "validation must be a pair"),
     ({"validation": (np.full((9, 9), np.nan), np.zeros((9, 9)))}, ValueError,

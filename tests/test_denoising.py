@@ -183,11 +183,12 @@ def test_round_trip():
     (lambda d: d.update(format="pdenet network"), "format must be 'pdenet denoiser'"),
     (lambda d: d["network"].pop("steps"), "network has no 'steps'"),
     (lambda d: d["coefficients"].pop("tau"), "coefficients has no 'tau'"),
-    (lambda d: d["coefficients"].update(tau=[1, 2]), "coefficients.beta must be 2 lists"),
-    (lambda d: d["coefficients"].update(tau=[1, 2, "x"]), "coefficients.tau must be 3 lists"),
-    (lambda d: d["coefficients"].update(tau=[]), "coefficients.beta must be 0 lists"),
-    (lambda d: d["coefficients"].update(beta=[[1], [2], [3]]), "coefficients.beta must be 3 lists"),
-    (lambda d: d["coefficients"].update(beta=5), "coefficients.beta must be 3 lists")])
+    (lambda d: d["coefficients"].update(tau=[1, 2]), "coefficients.beta must have 2 entries"),
+    (lambda d: d["coefficients"].update(tau=[1, 2, "x"]), "coefficients.tau must have 3 entries"),
+    (lambda d: d["coefficients"].update(tau=[]), "coefficients.beta must have 0 entries"),
+    (lambda d: d["coefficients"].update(beta=[[1], [2], [3]]),
+     "coefficients.beta must have 3 entries"),
+    (lambda d: d["coefficients"].update(beta=5), "coefficients.beta must have 3 entries")])
 def test_bad_files(change, message):
     document = {"format": denoising.FORMAT, "version": 1, "provenance": {}, **family().describe()}
     change(document)

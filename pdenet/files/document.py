@@ -25,7 +25,7 @@ def parse(content, largest=LARGEST):
         return found
 
     def refuse(text):
-        raise FormatError(f"{text} is not a finite number")
+        raise FormatError(f"{text} is no number")
 
     def finite(text):
         value = float(text)

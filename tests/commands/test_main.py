@@ -195,8 +195,8 @@ def test_bad_options(here, capsys):
     bad("--coupling does not apply to eed", "--coupling", "isotropic")
     bad("sigmas must be increasing and >= 0; got [2.0, 1.0]", "--sigmas", "2", "1",
         model="multiscale")
-    bad("weights must be as many as sigmas, 2; got 1", "--sigmas", "1", "2", "--weights", "1",
-        model="multiscale")
+    bad("weights must have one value for each of the 2 sigmas; got 1", "--sigmas", "1", "2",
+        "--weights", "1", model="multiscale")
     bad("workers must be a whole number >= 1; got 0", "--workers", "0")
     bad("argument MODEL: invalid choice: 'blur'", model="blur")
     fails(capsys, 2, "the following arguments are required: COMMAND")

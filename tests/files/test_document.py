@@ -24,9 +24,9 @@ def test_every_number_comes_back_as_it_was(tmp_path):
 
 
 @pytest.mark.parametrize("content, message", [
-    (b'[{"a": {"b": 1, "c": 2, "b": 1}}]', "'b' occurs twice"), (b"[1e400]", "1e400 is no number"),
-    (b"[-1e400]", "-1e400 is no number"), (b"[NaN]", "NaN is no number"),
-    (b"[" + b"7" * 65 + b"]", r"^7{20}\.\.\. is no number"), (b"[1] 2", "is not JSON .Extra data"),
+    (b'[{"a": {"b": 1, "c": 2, "b": 1}}]', "'b' occurs twice"), (b"[1e400]", "^1e400 is no"),
+    (b"[-1e400]", "^-1e400 is no"), (b"[NaN]", "^NaN is no"),
+    (b"[" + b"7" * 65 + b"]", r"^7{20}\.\.\. is no"), (b"[1] 2", "is not JSON .Extra data"),
     (b'"\xff"', "is not JSON"), (b"\xef\xbb\xbf1", "is not JSON"), (b"   ", "is not JSON")])
 def test_what_is_no_document(content, message):
     with pytest.raises(FormatError, match=message):

@@ -68,8 +68,7 @@ def test_rounding_of_the_bound_is_allowed():
     ({"flux": ()}, "flux must be one for all steps or a list of one for each of the 3 steps; got a "
                    "list of 0"),
     ({"reaction": np.ones(2)}, "reaction must be one for all .*; got a list of 2"),
-    ({"scales": [*SPACES[:2], ScaleSpace([0.5])]}, "all steps must have the same sigmas and the "
-     "same flux; got DiffusionBlock"),
+    ({"scales": [*SPACES[:2], ScaleSpace([0.5])]}, "all steps must have the same sigmas .*2"),
     ({"tau": "0.1"}, "tau must be a finite number > 0; got '0.1'")])
 def test_what_is_refused(options, message):
     with pytest.raises(ValueError, match=message):

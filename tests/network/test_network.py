@@ -114,7 +114,7 @@ def test_scales_have_the_measure_of_the_scale_integral():
     (([],), "sigmas must be a sequence of finite numbers; got []"),
     (([1.0, float("inf")],), "sigmas must be a sequence of finite numbers; got [1.0, inf]"),
     (("ab",), "sigmas must be a sequence of finite numbers; got 'ab'"),
-    (([1.0], [1.0, 2.0]), "weights must be as many as sigmas, 1; got 2"),
+    (([1.0], [1.0, 2.0]), "weights must have one value for each of the 1 sigmas; got 2"),
     (([1.0], [float("nan")]), "weights must be a sequence of finite numbers; got [nan]")])
 def test_bad_scales(arguments, message):
     with pytest.raises(ValueError) as error:

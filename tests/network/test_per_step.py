@@ -114,7 +114,7 @@ def test_parameters_for_all_steps_or_for_each():
     ({"tau": [0.1, 0.2, -1]}, "tau must be a finite number > 0; got -1"),
     ({"tau": [0.1, 9.0, 0.1]}, "tau must be at most tau_max = 0.5 for stability; got 9"),
     ({"reaction": -1}, "reaction must be a finite number >= 0; got -1"),
-    ({"reaction": [0.1, None, 0.1]}, "all steps must have the same sigmas and the same flux"),
+    ({"reaction": [0.1, None, 0.1]}, "all steps must have the same sigmas and the same kind"),
     ({"scales": [pdenet.ScaleSpace([s]) for s in (0, 1, 2)]}, "all steps must have the same sigma"),
     ({"flux": [pdenet.Isotropic(pdenet.Rational(1.0)), pdenet.Anisotropic(pdenet.Rational(1.0)),
                pdenet.Isotropic(pdenet.Rational(1.0))]}, "all steps must have the same sigmas")])

@@ -80,11 +80,10 @@ def test_scales_in_constant_ratio():
     ((1.0, 2.0, 0), "count must be a whole number >= 1; got 0"),
     ((1.0, 2.0, 2.0), "count must be a whole number >= 1; got 2.0"),
     ((1.0, 1001.0, 2), "sigmas must be at most 1000 pixels; got 1001"),
-    ((1.0, 2.0, 2, [1.0]), "weights must be as many as sigmas, 2; got 1")])
+    ((1.0, 2.0, 2, [1.0]), "weights must .* 2 .*; got 1$")])
 def test_bad_sequences(arguments, message):
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match=message):
         ScaleSpace.exponential(*arguments)
-    assert str(raised.value) == message
 
 
 @pytest.mark.parametrize("sigmas, weights, message", [

@@ -1,0 +1,90 @@
+"""pdenet filter by itself: which option is for which model, and what becomes of the pixels."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import pdenet
+from pdenet.commands import filter as command
+from pdenet.commands import inputs
+from pdenet.commands.main import build_parser
+from pdenet.files.images import UsageError
+
+GREY = np.random.default_rng(0).normal(100, 30, (20, 26)).astype(np.float32)
+COLOUR = np.random.default_rng(1).integers(0, 256, (3, 18, 14)).astype(np.uint8)
+OPTIONS = {"sigma": ["2.5"], "sigmas": ["0.5", "1.5"], "weights": ["1", "0.5"],
+           "coupling": ["isotropic"]}
+APPLY = {"eed": {"sigma"}, "weickert-1994": {"sigma"},
+         "multiscale": {"sigmas", "weights", "coupling"}}
+
+
+def parse(model, *options):
+    return build_parser().parse_args(["filter", model, "in.png", "out.png", *options])
+
+
+def test_every_filter_of_the_package_is_a_model():
+    functions = inspect.getmembers(pdenet.models, inspect.isfunction)
+    assert sorted(command.MODELS) == sorted(
+        name.replace("_", "-") for name, function in functions
+        if function.__module__ == "pdenet.models" and not name.startswith("_"))
+    for model in command.MODELS:
+        assert f"\n  {model} " in command.HELP
+
+
+@pytest.mark.parametrize("model", command.MODELS)
+@pytest.mark.parametrize("name", command.PARTS)
+def test_an_option_is_for_the_models_that_have_the_part(model, name, monkeypatch):
+    monkeypatch.setattr(inputs, "run", lambda *arguments: arguments)
+    options = parse(model, f"--{name}", *OPTIONS[name])
+    if name in APPLY.get(model, ()):
+        assert command.run(options)[:2] == (options, command.filter_pixels)
+        return
+    with pytest.raises(UsageError, match=f"^--{name} does not apply to {model}$"):
+        command.run(options)
+
+
+def test_every_option_on_which_pixels_depend_is_a_setting(monkeypatch):
+    monkeypatch.setattr(inputs, "run", lambda options, process, settings: settings)
+    options = parse("eed")
+    others = {"input", "output", "run", "dtype", "workers", "scheduler", "max_pixels", "overwrite",
+              "quiet"}
+    assert sorted(command.run(options)) == sorted(set(vars(options)) - others)
+
+
+@pytest.mark.parametrize("model", command.MODELS)
+@pytest.mark.parametrize("pixels, axis", [(GREY, None), (COLOUR, 0)], ids=["grey", "colour"])
+def test_pixels_are_those_of_the_function(model, pixels, axis):
+    function = getattr(pdenet, model.replace("-", "_"))
+    result, report = command.filter_pixels(pixels, axis, parse(model), None)
+    expected = function(pixels, channel_axis=axis)
+    assert result.dtype == expected.dtype and result.shape == pixels.shape
+    np.testing.assert_array_equal(result, expected)
+    result, report = command.filter_pixels(
+        pixels, axis, parse(model, "--contrast", "8.125", "--time", "0.5", "--scheme", "explicit",
+                            "--diffusivity", "rational"), None)
+    assert report == f"{model}, contrast 8.125, time 0.5"
+    np.testing.assert_array_equal(result, function(
+        pixels, channel_axis=axis, contrast=8.125, time=0.5, scheme="explicit",
+        diffusivity="rational"))
+
+
+def test_what_was_estimated_is_reported_and_cycles_are_counted():
+    calls = []
+    network = pdenet.models.eed(1.0, sigma=2.5)
+    contrast = pdenet.estimate_contrast(network, GREY)
+    time = pdenet.estimate_time(network, GREY)
+    result, report = command.filter_pixels(GREY, None, parse("eed", "--sigma", "2.5"),
+                                           lambda *call: calls.append(call))
+    assert report == f"eed, contrast {contrast:.4g}, time {time:.4g}"
+    np.testing.assert_array_equal(result, pdenet.eed(GREY, sigma=2.5))
+    assert calls[-1] == (8, 8)
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--contrast", "0"], "contrast must be a finite number > 0; got 0.0"),
+    (["--time", "-1"], "time must be a finite number >= 0; got -1.0"),
+    (["--sigma", "-1"], "sigma must be a finite number >= 0; got -1.0")])
+def test_bad_numbers(options, message):
+    with pytest.raises(ValueError, match=message):
+        command.filter_pixels(GREY, None, parse("eed", *options), None)

@@ -20,10 +20,12 @@ def check_number(name: str, value, *, above: float | None = None, least: float |
     if most is not None:
         allowed += f" and <= {most:g}" if least is not None else f" <= {most:g}"
     try:
-        number = float(value)
+        number = math.nan if np.iscomplexobj(value) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if (isinstance(value, (str, bytes, bool)) or not math.isfinite(number)
+    kind = getattr(value, "dtype", np.dtype(float)).kind
+    if (isinstance(value, (str, bytes, bytearray, memoryview, bool)) or kind not in "iuf"
+            or not math.isfinite(number)
             or (above is not None and not number > above)
             or (least is not None and not number >= least)
             or (most is not None and not number <= most)):

@@ -29,7 +29,8 @@ def test_a_number_of_any_kind_becomes_a_float(value):
     ({"least": 2.0}, "a finite number >= 2"), ({"most": 3.0}, "a finite number <= 3"),
     ({"least": 2.0, "most": 3.0}, "a finite number >= 2 and <= 3")])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "2.5", b"2", True, None, [2.5],
-                                   2j, 10**400])
+                                   2j, 10**400, np.True_, np.array(True), bytearray(b"3"),
+                                   np.complex128(3 + 1j), np.array(2.5 + 0j)])
 def test_what_is_no_finite_number_is_refused(bounds, allowed, value):
     with pytest.raises(ValueError) as raised:
         checks.check_number("x", value, **bounds)

@@ -10,7 +10,7 @@ from pdenet import (Anisotropic, Gradient, Hessian, Isotropic, Laplacian, Orient
                     models)
 from pdenet.scheme.diffusivities import DIFFUSIVITIES
 
-from .record import Own
+from .scheme.test_diffusivities import OwnRational
 
 EIGHT = 0.4 * 25**(np.arange(8) / 7)
 PARTS = {  # flux, operator, scales that diffuse, scales that steer
@@ -64,7 +64,7 @@ def test_options_go_to_the_network(name):
 @every_model
 @pytest.mark.parametrize("diffusivity", DIFFUSIVITIES)
 def test_a_diffusivity_by_name_or_as_an_object(name, diffusivity):
-    build, own = getattr(models, name), Own(3.0)
+    build, own = getattr(models, name), OwnRational(3.0)
     expected = DIFFUSIVITIES[diffusivity](7.0)
     assert build(7.0, diffusivity=diffusivity).flux.diffusivity == expected
     assert build(None, diffusivity=expected).flux.diffusivity is expected

@@ -108,14 +108,17 @@ def _resume(partial, settings):
         _record(partial, settings, ())
     if not os.path.exists(path):
         raise UsageError(f"{partial}: is in the way, and not of an interrupted run; remove it")
-    with open(path, encoding="utf-8") as file:
-        journal = json.load(file)
-    different = [name for name, value in settings.items()
-                 if journal["settings"].get(name) != value]
+    try:
+        with open(path, encoding="utf-8") as file:
+            journal = json.load(file)
+        known, done = dict(journal["settings"]), {tuple(block) for block in journal["done"]}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise UsageError(f"{path}: is damaged; remove {partial} to begin anew") from None
+    different = [name for name, value in settings.items() if known.get(name) != value]
     if different:
         raise UsageError(f"{partial}: is of an interrupted run with other {', '.join(different)}; "
                          f"remove it to begin anew")
-    return {tuple(block) for block in journal["done"]}
+    return done
 
 
 def _record(partial, settings, done):

@@ -71,7 +71,7 @@ class ScaleSpace:
         if weights.size != sigmas.size:
             raise ValueError(f"weights must have one value for each of the {sigmas.size} sigmas; "
                              f"got {weights.size}")
-        squares = np.square(weights[np.abs(weights) < 1e15])
+        squares = np.square(weights[np.abs(weights) <= 1e15])
         if squares.size < weights.size or squares.max() < 1e-30:
             raise ValueError(f"weights must be at most 1e15 and not all below 1e-15; got "
                              f"{weights.tolist()}")

@@ -9,6 +9,7 @@ rho bounds the step for every tensor D <= I, because M(D) <= M(I).
 """
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -41,8 +42,9 @@ def spectral_radius(operator, scales):
     """rho, the maximum of the symbol, and the frequencies xi and eta where it is, each of shape
     (1,).
 
-    It is found on a grid eight times finer than the symbol's fastest oscillation and refined around
-    the maximum.
+    It is found on a grid eight times finer than the symbol's fastest oscillation, and refined around
+    every local maximum on the grid that comes close: large scales have a ridge, on which the grid's
+    maximum may be far from the true one.
     """
     find = _spectral_radius if operator.__hash__ else _spectral_radius.__wrapped__
     return find(operator, tuple(scales.sigmas), tuple(scales.weights))
@@ -53,17 +55,43 @@ def _spectral_radius(operator, sigmas, weights):
     scales = ScaleSpace(sigmas, weights)
     # At most 1024: faster oscillations are those of large scales, whose G_l^2 is negligible there.
     count = min(8 * (2 * scales.reach + operator.reach), 1024)
-    low, high = np.zeros(2), np.full(2, np.pi)
+    grid = np.linspace(0, np.pi, count + 1)
+    rho = symbol(operator, scales, grid, grid)
+    found = (_refine(operator, scales, np.array([grid[column], grid[row]]), np.pi / count)
+             for row, column in _peaks(rho))
+    return max(found, key=lambda peak: peak[0])
+
+
+def _peaks(rho):
+    """The places of the local maxima that are at most a hundredth below the largest value."""
+    rows, columns = np.divmod(np.flatnonzero(rho >= 0.99 * rho.max()), rho.shape[1])
+    highest = np.ones(rows.size, bool)
+    for down, right in itertools.product((-1, 0, 1), repeat=2):
+        neighbours = rho[np.clip(rows + down, 0, len(rho) - 1),
+                         np.clip(columns + right, 0, len(rho) - 1)]
+        highest &= rho[rows, columns] >= neighbours
+    return zip(rows[highest], columns[highest], strict=True)
+
+
+def _refine(operator, scales, centre, spacing):
+    """Climb from a point of a grid to a maximum: its value, and its frequencies.
+
+    Where the best of 17 x 17 points around the centre is at their rim, the centre moves there, along
+    a ridge; otherwise the points move together.
+    """
     while True:
-        xi, eta = (np.linspace(a, b, count + 1) for a, b in zip(low, high, strict=True))
+        low, high = np.clip(centre - spacing, 0, np.pi), np.clip(centre + spacing, 0, np.pi)
+        xi, eta = (np.linspace(a, b, 17) for a, b in zip(low, high, strict=True))
         rho = symbol(operator, scales, xi, eta)
         row, column = np.unravel_index(rho.argmax(), rho.shape)
-        centre, spacing = np.array([xi[column], eta[row]]), (high - low) / count
-        if spacing.max() < 1e-6:
-            return float(rho.max()), xi[column:column + 1], eta[row:row + 1]
-        low = np.clip(centre - spacing, 0, np.pi)
-        high = np.clip(centre + spacing, 0, np.pi)
-        count = 16
+        best = np.array([xi[column], eta[row]])
+        at_rim = (best == low) & (best > 0) | (best == high) & (best < np.pi)
+        centre = best
+        if at_rim.any():
+            continue
+        spacing = spacing / 8
+        if spacing < 1e-6:
+            return float(rho.max()), best[:1], best[1:]
 
 
 def tau_max_slopes(operator, scales, tau_max):

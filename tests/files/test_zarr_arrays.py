@@ -129,6 +129,21 @@ def test_an_interrupted_run_of_other_settings_is_in_the_way(here, options, what)
     assert run()[0] == 9
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"settings": [], "done": []}',
+                                  '{"settings": {}, "done": 3}', "[" * 10000])
+def test_a_damaged_journal_is_told(here, text):
+    with pytest.raises(InterruptedError):
+        run(interrupted(1))
+    path = here / "out.zarr.partial" / zarr_arrays.JOURNAL
+    path.write_text(text)
+    if text == '{"settings": [], "done": []}':  # of another run, as no setting is known
+        with pytest.raises(UsageError, match="of an interrupted run with other"):
+            run()
+        return
+    with pytest.raises(UsageError, match=f"{zarr_arrays.JOURNAL}: is damaged; remove out.zarr.par"):
+        run()
+
+
 @pytest.mark.parametrize("name, message", [
     ("out.tif", "out.tif: must end in .zarr"), ("none/out.zarr", "there is no directory none"),
     ("in.zarr", "in.zarr: exists already"), ("in.zarr/", "in.zarr: exists already")])

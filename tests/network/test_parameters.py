@@ -7,7 +7,7 @@ import pdenet
 from pdenet import DiffusionNetwork, Exponential, Orientations, ScaleSpace
 from pdenet.network import parameters
 
-from ..record import Own
+from ..scheme.test_diffusivities import OwnRational
 
 NETWORK = DiffusionNetwork(
     operator=pdenet.Gradient(0.3), scales=ScaleSpace([0.0, 1.0], [0.8, 0.6]), tau=0.1, steps=3,
@@ -24,7 +24,7 @@ def test_parameters_are_read_in_one_order():
     assert found == {"beta": [0.8, 0.6], "steering": [1.5], "contrast": 7.0, "reaction": 0.2,
                      "tau": 0.1}
     assert list(found) == ["beta", "steering", "contrast", "reaction", "tau"]
-    plain = DiffusionNetwork(flux=pdenet.Isotropic(Own(2.0)), reaction=0.0)
+    plain = DiffusionNetwork(flux=pdenet.Isotropic(OwnRational(2.0)), reaction=0.0)
     assert list(as_lists(plain)) == ["beta", "contrast", "reaction", "tau"]
 
 
@@ -55,11 +55,11 @@ def test_some_at_once_where_others_are_of_each_step():
 
 
 def test_a_users_diffusivity_is_copied():
-    own = Own(2.0)
+    own = OwnRational(2.0)
     network = DiffusionNetwork(flux=pdenet.Isotropic(own))
     assert parameters.read(parameters.change(network, {"contrast": 5.0}))["contrast"] == 5
     assert own.contrast == 2
-    several = [Own(contrast) for contrast in (2.0, 3.0)]
+    several = [OwnRational(contrast) for contrast in (2.0, 3.0)]
     several[1].note = "the second's"
     network = DiffusionNetwork(flux=[pdenet.Isotropic(one) for one in several], steps=2)
     changed = parameters.change(network, {"contrast": [5.0, 6.0]})

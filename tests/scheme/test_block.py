@@ -8,7 +8,7 @@ from pdenet import (Anisotropic, DiffusionBlock, Exponential, Gradient, Hessian,
 from pdenet.kernels.workspace import Workspace
 
 from .. import naive
-from ..record import Own
+from .test_diffusivities import OwnRational
 
 KINDS = {"isotropic": Isotropic, "anisotropic": Anisotropic, "uncoupled": Uncoupled}
 SCALES = ScaleSpace([0.0, 0.9, 1.6], [0.8, -0.5, 0.3])
@@ -66,7 +66,8 @@ def test_the_reach_is_that_of_a_spot(sigmas, steering, steps):
     ({}, True), ({"scales": ScaleSpace([0.1])}, True), ({"steering": ScaleSpace([2.0])}, True),
     ({"scales": ScaleSpace([0.5])}, False), ({"scales": ScaleSpace([0.0, 0.1])}, False),
     ({"reaction": 0.0}, False), ({"operator": Laplacian()}, False),
-    ({"flux": Isotropic(Own(3.0))}, False), ({"flux": Orientations(Exponential(3.0))}, False)])
+    ({"flux": Isotropic(OwnRational(3.0))}, False),
+    ({"flux": Orientations(Exponential(3.0))}, False)])
 def test_several_steps_in_one_pass_need_one_scale_without_smoothing(options, expected):
     block = DiffusionBlock(**{"operator": Gradient(), "scales": ScaleSpace([0.0]),
                               "flux": Isotropic(Exponential(3.0))} | options)

@@ -10,7 +10,7 @@ from pdenet import Anisotropic, Exponential, Isotropic, Orientations, Rational, 
 from pdenet.scheme.fluxes import COUPLINGS, with_diffusivity
 
 from .. import naive
-from ..record import Own
+from .test_diffusivities import OwnRational
 
 KINDS = (Isotropic, Anisotropic, Uncoupled, Orientations)
 dtypes = pytest.mark.parametrize("dtype, tolerance", [(np.float32, 3e-6), (np.float64, 1e-12)])
@@ -80,7 +80,7 @@ def test_the_density_of_orientations_is_an_integral():
 
 
 def test_two_angles_are_the_anisotropic_flux_and_more_are_closer_to_the_integral():
-    structure, own = planes(), Own(3.0)
+    structure, own = planes(), OwnRational(3.0)
     np.testing.assert_allclose(Orientations(own, 2).tensor(structure.copy()),
                                Anisotropic(own).tensor(structure.copy()), atol=1e-14)
     exact = naive.orientations(own.g, matrices(structure))
@@ -95,16 +95,16 @@ def test_directional_tensors_turn_with_the_structure(kind):
     turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
     turned = turn.T @ matrices(planes()) @ turn
     a, b, c = turned[:, 0, 0], turned[:, 0, 1], turned[:, 1, 1]
-    flux = kind(Own(3.0))
+    flux = kind(OwnRational(3.0))
     found = matrices(flux.tensor(np.stack([(a + c) / 2, (a - c) / 2, b])))
     np.testing.assert_allclose(found, turn.T @ matrices(flux.tensor(planes())) @ turn, atol=1e-12)
 
 
 def test_uncoupled_activates_each_component_by_itself():
     m, d, _ = planes()
-    D = Uncoupled(Own(3.0)).tensor(np.stack([m, d, 0 * m]))
-    np.testing.assert_allclose(D[0] + D[1], Own(3.0).g(m + d), atol=1e-14)
-    np.testing.assert_allclose(D[0] - D[1], Own(3.0).g(m - d), atol=1e-14)
+    D = Uncoupled(OwnRational(3.0)).tensor(np.stack([m, d, 0 * m]))
+    np.testing.assert_allclose(D[0] + D[1], OwnRational(3.0).g(m + d), atol=1e-14)
+    np.testing.assert_allclose(D[0] - D[1], OwnRational(3.0).g(m - d), atol=1e-14)
     np.testing.assert_array_equal(D[2], 0)
 
 
@@ -112,7 +112,7 @@ def test_uncoupled_activates_each_component_by_itself():
 def test_kernels_know_a_flux_by_its_diffusivity(kind):
     expected = kind is not Orientations
     assert kind(Exponential(3.0)).compiled == expected
-    assert not kind(Slow(3.0)).compiled and not kind(Own(3.0)).compiled
+    assert not kind(Slow(3.0)).compiled and not kind(OwnRational(3.0)).compiled
     assert (kind.__name__.lower() in COUPLINGS) == expected
     assert expected is False or COUPLINGS[kind.__name__.lower()] is kind
 

@@ -75,3 +75,14 @@ def test_slopes_of_the_largest_step_are_derivatives(operator, bound):
     for k, move in enumerate(1e-5 * np.eye(3)):
         expected = np.log(largest(weights + move) / largest(weights - move)) / 2e-5
         assert slopes[k] == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("operator, sigma", [
+    (Hessian(), 4.0), (Gradient(), 8.0), (Laplacian(), 15.0), (Hessian(), 9.0)])
+def test_the_maximum_on_a_ridge_is_found(operator, sigma):
+    """A large scale has its largest values on a ring, of which no point may lie above."""
+    scales = ScaleSpace([sigma])
+    rho, xi, eta = stability.spectral_radius(operator, scales)
+    frequencies = np.linspace(0, np.pi, 3001)
+    assert stability.symbol(operator, scales, frequencies, frequencies).max() <= rho * (1 + 1e-6)
+    assert stability.symbol(operator, scales, xi, eta)[0, 0] == pytest.approx(rho, rel=1e-12)

@@ -42,9 +42,9 @@ def spectral_radius(operator, scales):
     """rho, the maximum of the symbol, and the frequencies xi and eta where it is, each of shape
     (1,).
 
-    It is found on a grid eight times finer than the symbol's fastest oscillation, and refined around
-    every local maximum on the grid that comes close: large scales have a ridge, on which the grid's
-    maximum may be far from the true one.
+    It is found on a grid eight times finer than the symbol's fastest oscillation, and refined
+    around every local maximum on the grid that comes close: large scales have a ridge, on which the
+    grid's maximum may be far from the true one.
     """
     find = _spectral_radius if operator.__hash__ else _spectral_radius.__wrapped__
     return find(operator, tuple(scales.sigmas), tuple(scales.weights))
@@ -76,8 +76,8 @@ def _peaks(rho):
 def _refine(operator, scales, centre, spacing):
     """Climb from a point of a grid to a maximum: its value, and its frequencies.
 
-    Where the best of 17 x 17 points around the centre is at their rim, the centre moves there, along
-    a ridge; otherwise the points move together.
+    Where the best of 17 x 17 points around the centre is at their rim, the centre moves there,
+    along a ridge; otherwise the points move together.
     """
     while True:
         low, high = np.clip(centre - spacing, 0, np.pi), np.clip(centre + spacing, 0, np.pi)

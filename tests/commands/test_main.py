@@ -239,7 +239,7 @@ def test_ctrl_c_stops_within_a_second_and_leaves_nothing(here):
     iio.imwrite("large.png", np.tile(GREY, (60, 50)))
     command = [sys.executable, "-m", "pdenet", "filter", "perona-malik", "large.png", "x.png",
                "--scheme", "explicit", "--time"]
-    subprocess.run([*command, "1"], check=True, timeout=120)  # compiles, which must not be disturbed
+    subprocess.run([*command, "1"], check=True, timeout=120)  # compiles undisturbed
     os.remove("x.png")
     process = subprocess.Popen([*command, "100000"], stderr=subprocess.PIPE, text=True)
     time.sleep(4)

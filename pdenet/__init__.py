@@ -24,7 +24,7 @@ NAMES = {module: tuple(names.split()) for module, names in {
     "scheme.fluxes": "Isotropic Anisotropic Uncoupled Orientations",
     "scheme.diffusivities": "Exponential Rational Charbonnier Weickert",
     "learning.fit": "fit fit_noisy",
-    "learning.optimizers": "Adam",
+    "learning.optimizers": "Adam LBFGS",
     "experiments.rectangles": "rectangles add_noise",
     "experiments.audit": "rotation_audit",
 }.items()}

@@ -9,7 +9,7 @@ from .filters import (
     multiscale as multiscale, perona_malik as perona_malik, weickert_1994 as weickert_1994,
     weickert_brox as weickert_brox, you_kaveh as you_kaveh)
 from .learning.fit import fit as fit, fit_noisy as fit_noisy
-from .learning.optimizers import Adam as Adam
+from .learning.optimizers import Adam as Adam, LBFGS as LBFGS
 from .network.network import DiffusionNetwork as DiffusionNetwork
 from .network.saved import load as load, pretrained as pretrained
 from .scheme.block import DiffusionBlock as DiffusionBlock

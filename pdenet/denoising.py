@@ -22,7 +22,7 @@ from .checks import check_count, check_number, check_workers
 from .estimates import estimate_noise, range_of, sample
 from .files.document import FormatError, check_header, check_keys
 from .images import from_planes, to_planes
-from .learning.unconstrained import (from_coordinates, gradient_in_coordinates, project, split,
+from .learning.unconstrained import (bounds, from_coordinates, gradient_in_coordinates, split,
                                      to_coordinates)
 from .network import adjoint, catalogue, saved
 from .network.network import DiffusionNetwork
@@ -49,12 +49,15 @@ class Denoiser:
 
     def unscaled(self, sigma):
         """The network for a level from 5 to 80."""
-        return from_coordinates(self.network, project(self.network, self._polynomials(sigma)))
+        return from_coordinates(self.network, self._cut(self._polynomials(sigma)))
 
     def cut(self, sigma):
         """Which coordinates are cut and so do not depend on the coefficients."""
         x = self._polynomials(sigma)
-        return project(self.network, x) != x
+        return self._cut(x) != x
+
+    def _cut(self, x):
+        return np.clip(x, *bounds(self.network))
 
     def _polynomials(self, sigma):
         return self.powers(sigma) @ self.coefficients
@@ -140,8 +143,7 @@ class Polynomials:
             gradient += np.outer(denoiser.powers(sigma), by_coordinate)
         return total, gradient.ravel()
 
-    def project(self, x):
-        return x  # tau is cut where a network is made
+    bounds = -np.inf, np.inf  # tau is cut where a network is made
 
     def describe(self):
         return self.at(self.start).describe()

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 import pdenet
+from pdenet.learning.optimizers import Step
 from pdenet.network.losses import Task
 
 
@@ -97,9 +98,11 @@ class HeavyBall:
     def start(self, x):
         return (np.zeros_like(x),)
 
-    def update(self, x, gradient, moments, progress):
-        step = self.share * moments[0] - self.learning_rate * gradient
-        return x + step, (step,)
+    full_batch = False
+
+    def update(self, evaluation, state):
+        step = self.share * state[0] - self.learning_rate * evaluation.gradient
+        return Step(evaluation.x + step, (step,))
 
     def settings(self):
         return {"name": "HeavyBall", "learning_rate": self.learning_rate, "share": self.share}

@@ -87,7 +87,8 @@ def test_an_optimiser_trains_and_goes_on_from_its_checkpoint(tmp_path):
     again, _ = pdenet.fit(network, *noisy_pairs(), epochs=6, checkpoint=path, **options)
     assert str(again.parameters) == str(whole.parameters)
     with pytest.raises(ValueError, match="another training, with other optimizer"):
-        pdenet.fit(network, *noisy_pairs(), epochs=6, checkpoint=path, batch_size=2)
+        pdenet.fit(network, *noisy_pairs(), epochs=6, checkpoint=path, batch_size=2,
+                   optimizer=pdenet.Adam())
 
 
 def test_a_loss_is_minimised():

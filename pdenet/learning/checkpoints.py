@@ -12,7 +12,7 @@ try:
 except ImportError:  # not on Windows, where two trainings of one checkpoint go unnoticed
     fcntl = None  # type: ignore[assignment]
 
-FORMAT, VERSION = "pdenet training", 2
+FORMAT, VERSION = "pdenet training", 3
 LARGEST = 2**28  # bytes; the history grows
 
 

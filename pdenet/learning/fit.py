@@ -1,4 +1,4 @@
-"""Training: mini-batches, best parameters, checkpoints.
+"""Training: which images, which loss, which optimiser.
 
 The optimiser sees the parameters in the coordinates of `pdenet.learning.unconstrained`, in which a
 learning rate of 0.001 is a small step whatever the grey levels, and tau stays at most tau_max. The
@@ -20,7 +20,7 @@ from ..execution.workers import Workers
 from ..images import in_memory, to_pairs
 from ..network.network import DiffusionNetwork, check_network
 from .losses import Supervised, Unbiased, place
-from .optimizers import Adam, Optimizer
+from .optimizers import LBFGS, Optimizer
 from .training_loop import train
 from .unconstrained import Coordinates
 
@@ -28,8 +28,8 @@ __all__ = ["fit", "fit_noisy"]
 
 
 def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *,
-        epochs: int = 400, batch_size: int = 4, optimizer: Optimizer = Adam(), rng: int = 0,
-        channel_axis: int | None = None,
+        epochs: int = 400, batch_size: int | None = None, optimizer: Optimizer = LBFGS(),
+        rng: int = 0, channel_axis: int | None = None,
         validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         patience: int | None = None, workers: int | None = None,
         checkpoint: str | os.PathLike | None = None,
@@ -45,13 +45,15 @@ def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *
         Images and what the network should make of them. float32 trains in float32, which is
         faster and enough.
     epochs : int, optional
-        How often each image is used.
+        How often each image is used at most; `LBFGS` stops earlier, where nothing is left to gain.
     batch_size : int, optional
-        Images per update.
+        Images per update, 4 by default; only for an optimiser that takes batches, as `Adam` does.
     optimizer : Optimizer, optional
-        `Adam`, or an object like it.
+        `LBFGS`, the default, which needs all images for an update, but few updates; `Adam`, the
+        paper's; or an object like them.
     rng : int, optional
-        Seed of the order of the images, which are shuffled for every epoch.
+        Seed of the order of the images, which are shuffled for every epoch where an optimiser takes
+        batches.
     channel_axis : int, optional
         The axis of the channels; for (N, H, W, M) best -1.
     validation : tuple of array_like, optional
@@ -79,12 +81,14 @@ def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *
     Returns
     -------
     fitted : DiffusionNetwork
-        With the parameters after the best or the last epoch, see validation.
+        With the best parameters, see validation; `Adam` without validation: those after the last
+        epoch.
     history : list of dict
         For each epoch "epoch", "loss" (the mean over its batches, each with the parameters before
         its update; grey levels squared), "psnr" (that in dB, for the range of the clean images),
         with validation images "validation_loss" and "validation_psnr", and the "parameters" after
-        the epoch.
+        the epoch. The last entry says in "stopped" why training ended: "converged", the number of
+        epochs, or that there was no lower loss.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *
     True
     """
     options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
-                             callback, progress)
+                             callback, progress, usual_batch=4)
     waits = math.inf if patience is None else check_count("patience", patience, least=1)
     sets = {"": to_pairs(noisy, clean, channel_axis)}
     if validation is not None:
@@ -121,8 +125,8 @@ def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *
 
 
 def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Sequence[float], *,
-              probes: int = 1, epochs: int = 100, batch_size: int = 1,
-              optimizer: Optimizer = Adam(learning_rate=0.03, schedule="cosine"), rng: int = 0,
+              probes: int = 1, epochs: int = 100, batch_size: int | None = None,
+              optimizer: Optimizer = LBFGS(), rng: int = 0,
               channel_axis: int | None = None, workers: int | None = None,
               checkpoint: str | os.PathLike | None = None,
               callback: Callable[[dict], object] | None = None, progress: bool = False
@@ -157,9 +161,9 @@ def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Se
         For each image. More than one help where the error is small against the noise and the
         image is small, too.
     epochs : int, optional
-        How often each image is used.
+        How often each image is used at most; `LBFGS` stops earlier.
     batch_size : int, optional
-        Images per update.
+        Images per update, 1 by default; only for an optimiser that takes batches.
     optimizer, channel_axis, workers, checkpoint, callback, progress
         As for `fit`.
     rng : int, optional
@@ -171,7 +175,8 @@ def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Se
         With the parameters after the last epoch.
     history : list of dict
         For each epoch "epoch", "loss" (the estimated mean squared error, grey levels squared;
-        with the parameters before the updates), "psnr" (None) and the "parameters" after it.
+        with the parameters before the updates), "psnr" (None) and the "parameters" after it; the
+        last entry says in "stopped" why training ended.
 
     Raises
     ------
@@ -199,7 +204,7 @@ def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Se
     True
     """
     options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
-                             callback, progress)
+                             callback, progress, usual_batch=1)
     noisy = [planes for planes, _ in in_memory(to_pairs(noisy, noisy, channel_axis))]
     if np.ndim(sigma) > 0 and np.size(sigma) != len(noisy):
         raise ValueError(f"sigma must be one for all images or one for each of the {len(noisy)}; "
@@ -211,11 +216,15 @@ def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Se
 
 
 def _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint, callback,
-                   progress):
+                   progress, *, usual_batch):
     """What `fit` and `fit_noisy` have in common, as options of `train`."""
     check_network(network)
-    check_members("optimizer", optimizer, ("start", "update", "settings"),
-                  "Adam or another Optimizer")
+    check_members("optimizer", optimizer, ("full_batch", "start", "update", "settings"),
+                  "LBFGS, Adam or another Optimizer")
+    if optimizer.full_batch and batch_size is not None:
+        raise ValueError(f"batch_size must be omitted with {type(optimizer).__name__}, which takes "
+                         f"all images for each update; got {batch_size!r}")
+    batch_size = usual_batch if batch_size is None else batch_size
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a function; got {callback!r}")
     return {"epochs": check_count("epochs", epochs, least=0),

@@ -9,6 +9,7 @@ derivative with respect to beta still includes how the bound changes with beta.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -58,15 +59,14 @@ def gradient_in_coordinates(network, gradient):
     return np.concatenate([np.ravel(value) for value in gradient.values()])
 
 
-def project(network, x):
-    """The nearest vector for which tau <= tau_max and the reaction is >= 0."""
-    x = x.copy()
-    parts = split(network.parameters, x)
-    np.minimum(parts["tau"], 0, out=parts["tau"])
+def bounds(network):
+    """The least and the largest vector for which tau <= tau_max and the reaction is >= 0."""
+    low, high = (np.full(to_coordinates(network).size, value) for value in (-np.inf, np.inf))
+    split(network.parameters, high)["tau"][...] = 0
     for name, least in data_terms.PARAMETERS.items():
-        if name in parts:
-            np.maximum(parts[name], least, out=parts[name])
-    return x
+        if name in network.parameters:
+            split(network.parameters, low)[name][...] = least
+    return low, high
 
 
 def split(parameters, x):
@@ -101,9 +101,13 @@ class Coordinates:
         loss, gradient = adjoint.batch_gradient(network, tasks, team)
         return loss, gradient_in_coordinates(network, gradient)
 
-    def project(self, x):
-        """The nearest vector that is allowed; any is, if the network may be unstable."""
-        return x if self.network.allow_unstable else project(self.network, x)
+    @functools.cached_property
+    def bounds(self):
+        """The least and the largest vector that are allowed; any is, if the network may be
+        unstable."""
+        if self.network.allow_unstable:
+            return -np.inf, np.inf
+        return bounds(self.network)
 
     def describe(self):
         """The network at the start, as a checkpoint must agree with it."""

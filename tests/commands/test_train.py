@@ -14,7 +14,7 @@ import pdenet
 from pdenet.commands.main import main
 from pdenet.network.pretrained import PRETRAINED
 
-SMALL = ["--images", "2", "--batch-size", "1", "--quiet"]
+SMALL = ["--images", "2", "--quiet"]
 
 
 def train(path, *options, model="isotropic"):
@@ -25,13 +25,15 @@ def test_train_writes_parameters_with_their_provenance(tmp_path, capsys):
     path = tmp_path / "out.json"
     assert main(["train", "anisotropic-steered", str(path), "--images", "1", "--epochs", "2"]) == 0
     out = capsys.readouterr().out
-    assert "out.json: anisotropic-steered, 2 epochs, in the last" in out and "dB" in out
+    assert "out.json: anisotropic-steered, 2 epochs, 2 epochs, " in out and "dB" in out
     network = pdenet.load(path)
     assert network.steering is not None
     provenance = json.loads(path.read_text())["provenance"]
-    assert provenance["command"].startswith("pdenet train anisotropic-steered out.json --epochs 2")
+    assert provenance["command"].startswith("pdenet train anisotropic-steered out.json --images 1")
+    assert "--optimizer lbfgs --epochs 2 --seed 0" in provenance["command"]
     assert provenance["epochs"] == 2 and provenance["loss"] > 0
-    assert set(provenance["versions"]) == {"pdenet", "numpy", "numba", "python", "machine"}
+    assert set(provenance["versions"]) == {"pdenet", "numpy", "numba", "scipy", "python",
+                                           "machine"}
     assert list(tmp_path.iterdir()) == [path]
     assert train(path, "--epochs", "1") == 2
     assert "exists already; --overwrite" in capsys.readouterr().err
@@ -101,7 +103,7 @@ def test_audit_of_some(tmp_path, capsys):
 @pytest.mark.parametrize("arguments, message", [
     (["train", "eed", "x.json"], "invalid choice: 'eed'"),
     (["train", "isotropic"], "required: OUTPUT"),
-    (["figure4", "extra"], "unrecognized arguments: extra")])
+    (["figure4", "--extra"], "unrecognized arguments: --extra")])
 def test_mistakes_that_argparse_sees(arguments, message, capsys):
     with pytest.raises(SystemExit) as exit:
         main(arguments)
@@ -114,11 +116,18 @@ def test_mistakes_that_argparse_sees(arguments, message, capsys):
     (["train", "isotropic", "."], ".: is a directory"),
     (["train", "isotropic", "x.json", "--epochs", "0"], "--epochs must be a whole number >= 1"),
     (["train", "isotropic", "x.json", "--images", "-1"], "--images must be"),
-    (["train", "isotropic", "x.json", "--batch-size", "0"], "--batch-size must be"),
-    (["train", "isotropic", "x.json", "--learning-rate", "nan"], "--learning-rate must be"),
+    (["train", "isotropic", "x.json", "--batch-size", "4"],
+     "--batch-size applies to --optimizer adam only"),
+    (["train", "isotropic", "x.json", "--optimizer", "adam", "--batch-size", "0"],
+     "--batch-size must be"),
+    (["train", "isotropic", "x.json", "--optimizer", "adam", "--learning-rate", "nan"],
+     "--learning-rate must be"),
     (["train", "isotropic", "x.json", "--alpha", "0.7"], "alpha must be"),
     (["train", "isotropic", "x.json", "--workers", "0"], "workers must be"),
     (["figure4", "--count", "0"], "--count must be"),
+    (["figure4", "extra"], "NAME must be one of isotropic, anisotropic"),
+    (["figure4", "--images", "3"], "--images applies with --from-nothing only"),
+    (["figure4", "--images", "0", "--from-nothing", "x"], "--images must be"),
     (["figure4", "--parameters", "x"], "--parameters must be NAME=FILE; got 'x'"),
     (["figure4", "--output", "x.bmp"], "a picture of curves is one of .png, .svg, .pdf"),
     (["audit", "--count", "0"], "--count must be"),

@@ -43,7 +43,7 @@ def data(count=5, size=24):
     return pdenet.add_noise(clean, 60, rng=1), clean
 
 
-OPTIONS = {"epochs": 3, "batch_size": 2, "rng": 3}
+OPTIONS = {"epochs": 3, "batch_size": 2, "rng": 3, "optimizer": pdenet.Adam()}
 
 
 def assert_same(found, expected):

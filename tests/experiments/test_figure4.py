@@ -60,15 +60,14 @@ def test_the_protocol_reaches_fit(monkeypatch):
     monkeypatch.setattr(figure4, "training_set", lambda images: ("noisy", f"{images} clean"))
     monkeypatch.setattr(figure4, "fit", lambda *values, **options: calls.append((values, options)))
     figure4.train("uncoupled")
-    figure4.train("isotropic", 7, 5, 3, 0.5, 9, 0.3, 1.0, workers=2, progress=True)
+    figure4.train("isotropic", 5, 0.3, 1.0, epochs=7, workers=2, progress=True)
     (network, *images), options = calls[0]
     assert images == ["noisy", "100 clean"]
-    assert options == {"epochs": 400, "batch_size": 4, "optimizer": pdenet.Adam(1e-3), "rng": 0}
+    assert options == {}
     assert str(network.parameters) == str(figure4.start("uncoupled").parameters)
     (network, *images), options = calls[1]
     assert network.operator == pdenet.Gradient(0.3, 1.0) and images == ["noisy", "5 clean"]
-    assert options == {"epochs": 7, "batch_size": 3, "optimizer": pdenet.Adam(0.5), "rng": 9,
-                       "workers": 2, "progress": True}
+    assert options == {"epochs": 7, "workers": 2, "progress": True}
 
 
 def test_networks_are_single_threads_where_the_images_have_them(monkeypatch):

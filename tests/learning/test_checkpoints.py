@@ -18,7 +18,8 @@ from .test_fit import data, network, steered
 
 def run(epochs, path=None, **options):
     return pdenet.fit(network(), *data(), **({"epochs": epochs, "batch_size": 2, "rng": 3,
-                                              "checkpoint": path} | options))
+                                              "optimizer": pdenet.Adam(), "checkpoint": path}
+                                             | options))
 
 
 def test_resumed_training_has_the_bits_of_an_uninterrupted_one(tmp_path):
@@ -66,7 +67,7 @@ def test_checkpoint_of_more_epochs_is_refused(tmp_path):
 
 @pytest.mark.parametrize("damage", [
     lambda state: state.clear(), lambda state: state.update(x=[1.0]),
-    lambda state: state.update(history={}), lambda state: state.update(moments=3),
+    lambda state: state.update(history={}), lambda state: state.update(memory=3),
     lambda state: state.update(rng={"bit_generator": "PCG64"}),
     lambda state: state.update(epoch=-1), lambda state: state.update(x=[float(1e300)] * 4),
     lambda state: state.update(best=["a"] * 4), lambda state: state.update(rng=None)])
@@ -116,16 +117,17 @@ def test_checkpoint_of_another_network_or_images_is_refused(tmp_path):
     path = tmp_path / "state.json"
     run(1, path)
     with pytest.raises(ValueError, match="other network, training images"):
-        pdenet.fit(steered(), *data(4), epochs=2, batch_size=2, rng=3, checkpoint=path)
+        pdenet.fit(steered(), *data(4), epochs=2, batch_size=2, rng=3, checkpoint=path,
+                   optimizer=pdenet.Adam())
 
 
 @pytest.mark.parametrize("content, message", [
     (b"", "is not JSON"), (b"{", "is not JSON"), (b"\xff", "is not JSON"),
     (b"[]", "is not a checkpoint"), (b'{"format": "pdenet network"}', "is not a checkpoint"),
     (b"[" * 5000, "nested too deeply"),
-    (b'{"format": "pdenet training", "version": 1}', "version must be 2; got 1"),
-    (b'{"format": "pdenet training", "version": 2}', "has no settings and state"),
-    (b'{"format": "pdenet training", "version": 2, "state": NaN}', "NaN is no number")])
+    (b'{"format": "pdenet training", "version": 1}', "version must be 3; got 1"),
+    (b'{"format": "pdenet training", "version": 3}', "has no settings and state"),
+    (b'{"format": "pdenet training", "version": 3, "state": NaN}', "NaN is no number")])
 def test_damaged_checkpoint_is_refused(tmp_path, content, message):
     path = tmp_path / "state.json"
     path.write_bytes(content)

@@ -9,6 +9,7 @@ import pytest
 
 import pdenet
 from pdenet.learning import unconstrained
+from pdenet.learning.optimizers import Evaluation
 from pdenet.network import adjoint
 
 from ..network.test_adjoint import Own
@@ -45,7 +46,7 @@ def test_adam_moves_as_in_algorithm_1():
     for gradient, m, v, first, second in [(1, 0.1, 0.001, 0.1, 0.001),
                                           (2, 0.29, 0.004999, 0.19, 0.001999),
                                           (-3, -0.039, 0.013994001, 0.271, 0.002997001)]:
-        x, state = adam.update(x, np.array([float(gradient)]), state)
+        x, state = adam.update(Evaluation(x, 0.0, np.array([float(gradient)])), state)[:2]
         expected -= 0.5 * (m / first) / math.sqrt(v / second)
         assert x[0] == pytest.approx(expected, rel=1e-12)
         assert state[0][0] == pytest.approx(m, rel=1e-12)
@@ -55,14 +56,16 @@ def test_adam_moves_as_in_algorithm_1():
 def test_first_step_of_adam_is_the_learning_rate_whatever_the_scale():
     for scale in (1e-3, 1.0, 1e6):
         adam = pdenet.Adam(learning_rate=0.01)
-        x, _ = adam.update(np.zeros(3), scale * np.array([1.0, -2.0, 3.0]), adam.start(np.zeros(3)))
+        gradient = scale * np.array([1.0, -2.0, 3.0])
+        x = adam.update(Evaluation(np.zeros(3), 0.0, gradient), adam.start(np.zeros(3))).x
         np.testing.assert_allclose(x, [-0.01, 0.01, -0.01], rtol=2e-5)
 
 
 def test_cosine_schedule_ends_at_zero():
     adam = pdenet.Adam(learning_rate=0.01, schedule="cosine")
     for progress, share in [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)]:
-        x, _ = adam.update(np.zeros(1), np.ones(1), adam.start(np.zeros(1)), progress)
+        x = adam.update(Evaluation(np.zeros(1), 0.0, np.ones(1), progress),
+                        adam.start(np.zeros(1))).x
         assert x[0] == pytest.approx(-0.01 * share, abs=1e-9)
 
 
@@ -153,7 +156,7 @@ def test_fit_is_the_plain_loop():
         net = unconstrained.from_coordinates(net, x)
         _, gradient = net.loss_and_gradient(noisy, clean)
         gradient = unconstrained.gradient_in_coordinates(net, gradient) / scale
-        x, state = adam.update(x, gradient, state)
+        x, state = adam.update(Evaluation(x, 0.0, gradient), state)[:2]
     np.testing.assert_allclose(unconstrained.to_coordinates(fitted), x, rtol=1e-10)
 
 
@@ -167,7 +170,7 @@ def test_cosine_schedule_in_fit():
         net = unconstrained.from_coordinates(network(), x)
         gradient = unconstrained.gradient_in_coordinates(
             net, net.loss_and_gradient(noisy, clean)[1]) / scale
-        x, state = adam.update(x, gradient, state, epoch / 4)
+        x, state = adam.update(Evaluation(x, 0.0, gradient, epoch / 4), state)[:2]
     np.testing.assert_allclose(unconstrained.to_coordinates(fitted), x, rtol=1e-10)
 
 
@@ -197,7 +200,8 @@ def test_clean_images_as_noisy_ones():
 @pytest.mark.parametrize("build", [network, steered])
 def test_fit_gives_the_same_bits_for_any_number_of_workers(build):
     noisy, clean = data(8, dtype=float)  # many digits, so that the order of sums shows
-    results = [pdenet.fit(build(), noisy, clean, epochs=3, batch_size=4, workers=workers, rng=4)
+    results = [pdenet.fit(build(), noisy, clean, epochs=3, batch_size=4, workers=workers, rng=4,
+                          optimizer=pdenet.Adam())
                for workers in (1, 2, 3, 7)]
     for fitted, history in results[1:]:
         assert history == results[0][1]
@@ -207,7 +211,8 @@ def test_fit_gives_the_same_bits_for_any_number_of_workers(build):
 
 def test_seeds_differ_and_colour_is_trained():
     noisy, clean = data()
-    one, two = (pdenet.fit(network(), noisy, clean, epochs=2, batch_size=2, rng=seed)[1]
+    one, two = (pdenet.fit(network(), noisy, clean, epochs=2, batch_size=2, rng=seed,
+                           optimizer=pdenet.Adam())[1]
                 for seed in (0, 1))
     assert one[-1]["loss"] != two[-1]["loss"]
     colour = np.stack([noisy, noisy[::-1]], -1), np.stack([clean, clean[::-1]], -1)
@@ -240,7 +245,8 @@ def test_bad_options(options, message):
 
 
 @pytest.mark.parametrize("options, error, message", [
-    ({"optimizer": "adam"}, TypeError, "optimizer must be Adam or another Optimizer; got 'adam'"),
+    ({"optimizer": "adam"}, TypeError, "optimizer must be LBFGS, Adam or another "
+     "Optimizer; got 'adam'"),
     ({"callback": 5}, TypeError, "callback must be a function; got 5"),
     ({"validation": data(1) + data(1)}, TypeError, "validation must be a pair"),
     ({"validation": (np.full((9, 9), np.nan), np.zeros((9, 9)))}, ValueError,
@@ -285,5 +291,6 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, monk
 
     monkeypatch.setattr(adjoint, "batch_gradient", spoiled)
     with pytest.raises(FloatingPointError, match="epoch 2, batch 2: the loss is nan"):
-        pdenet.fit(network(), noisy, clean, epochs=5, batch_size=2, checkpoint=path)
+        pdenet.fit(network(), noisy, clean, epochs=5, batch_size=2, checkpoint=path,
+                   optimizer=pdenet.Adam())
     assert json.loads(path.read_text())["state"]["epoch"] == 1

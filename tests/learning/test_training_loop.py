@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pytest
 
+from pdenet.learning.optimizers import Step
 from pdenet.learning.training_loop import Training, train
 
 POINTS = np.array([1.0, 4.0, -2.0, 7.0, 0.5])
@@ -28,8 +29,7 @@ class Line:
         difference = x[0] - np.array(tasks)
         return np.mean(difference**2), np.array([2 * np.mean(difference)])
 
-    def project(self, x):
-        return np.minimum(x, 3)
+    bounds = np.array([-np.inf]), np.array([3.0])
 
     def describe(self):
         return {"name": "line"}
@@ -65,10 +65,12 @@ class Downhill:
     def start(self, x):
         return np.zeros_like(x), 0
 
-    def update(self, x, gradient, state, progress):
-        self.seen.append((gradient[0], progress))
-        step = 0.5 * state[0] - self.rate * gradient
-        return x + step, (step, state[1] + 1)
+    full_batch = False
+
+    def update(self, evaluation, state):
+        self.seen.append((evaluation.gradient[0], evaluation.progress))
+        step = 0.5 * state[0] - self.rate * evaluation.gradient
+        return Step(evaluation.x + step, (step, state[1] + 1))
 
     def settings(self):
         return {"rate": self.rate, **self.others}
@@ -104,7 +106,8 @@ def test_an_epoch_is_a_loop_over_shuffled_batches():
             x = min(x + step, 3)
         assert history[epoch] == {"epoch": epoch + 1, "loss": pytest.approx(total / 5),
                                   "psnr": pytest.approx(-total / 5),
-                                  "parameters": {"x": [pytest.approx(x)]}}
+                                  "parameters": {"x": [pytest.approx(x)]},
+                                  **({"stopped": "3 epochs"} if epoch == 2 else {})}
     assert coordinates.batches == batches and len(history) == 3 and team.closed
     np.testing.assert_allclose(optimizer.seen, seen, rtol=1e-12)
     assert network.x == pytest.approx(x)
@@ -137,7 +140,7 @@ def test_training_goes_on_from_its_state_as_if_never_interrupted(tmp_path):
     values = [5.0, 3.0, 4.0, 3.5, 9.0]
     expected, whole = run(validation=Distance(values), **options)
     run(validation=Distance(values[:3]), checkpoint=path, **options | {"epochs": 3})
-    assert json.loads(path.read_text())["state"]["moments"][1] == 9  # a count stays one
+    assert json.loads(path.read_text())["state"]["memory"][1] == 9  # a count stays one
     saved = []
     network, history = run(
         validation=Distance(values[3:]), checkpoint=path, **options, callback=lambda entry: (
@@ -154,8 +157,9 @@ def test_a_state_that_does_not_fit_is_refused():
             load=lambda: copy.deepcopy(state), damaged=lambda error: ArithmeticError(str(error))))
 
     training()
-    for change in ({"moments": [[0.0], 1.5]}, {"moments": [[0.0]]}, {"moments": [[0.0, 1.0], 1]},
-                   {"x": [1.0, 2.0]}, {"waited": -1}, {"epoch": 2}, {"best_loss": "low"}):
+    for change in ({"memory": [[0.0], 1.5]}, {"memory": [[0.0]]}, {"memory": [[0.0, 1.0], 1]},
+                   {"stopped": 1}, {"x": [1.0, 2.0]}, {"waited": -1}, {"epoch": 2},
+                   {"best_loss": "low"}):
         with pytest.raises(ArithmeticError):
             training(**change)
 

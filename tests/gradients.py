@@ -101,7 +101,8 @@ def check_close_eigenvalues(diffusivity, dtype):
         rows = block.memory.reshape(9, block.pitch)
         rows[0, 1:v.size + 1], rows[1, 1:v.size + 1], rows[2:5, :r.size] = v, z, structure
         correlation_row(block, Pixels(0, 0), law, dtype(1), np.full(1, 0.125, dtype),
-                        Stencil(dtype(0.36), dtype(0)), 2 * block.pitch, 6 * block.pitch)
+                        Stencil(dtype(0.36), dtype(0), dtype(0.36)), 2 * block.pitch,
+                        6 * block.pitch)
         return rows[6:, :r.size].copy()
 
     direction = correlation(Law(NONE, dtype(1)))
@@ -160,6 +161,11 @@ def networks():
         yield f"{type(operator).__name__}-0.6-same-sigmas-1", 1, DiffusionNetwork(
             flux=flux(Exponential(20.0)), operator=operator, scales=scales,
             steering=ScaleSpace(scales.sigmas, [0.7, 0.8, 0.4]), steps=3)
+    for flux, steers in itertools.product((fluxes.Isotropic, fluxes.Anisotropic), (None, steering)):
+        name = f"{flux.__name__}-0.6-twist-{'separate' if steers else 'tied'}-1"
+        yield name, 1, DiffusionNetwork(
+            flux=flux(Exponential(20.0)), operator=Gradient(0.35, 0.6, 0.3), scales=scales,
+            steering=steers, tau=0.15, steps=3)
     yield "reaction-0.6-1", 1, DiffusionNetwork(
         flux=fluxes.Isotropic(Exponential(20.0)), scales=scales, tau=0.15, reaction=0.3, steps=3)
     yield "tau-of-each-step-0.6-1", 1, DiffusionNetwork(

@@ -19,12 +19,12 @@ def samples(v):
     return (b - a + d - c) / 2, (c - a + d - b) / 2, a - b - c + d
 
 
-def structure(layers, weights, alpha):
+def structure(layers, weights, alpha, structure_twist=1.0):
     """J as matrices (H+1, W+1, 2, 2)."""
     total = 0
     for v, w in zip(layers, weights, strict=True):
         p, q, s = samples(v)
-        twist = (1 - 2 * alpha) / 4 * s**2
+        twist = structure_twist * (1 - 2 * alpha) / 4 * s**2
         total = total + w * np.array([[p * p + twist, p * q], [p * q, q * q + twist]])
     return np.moveaxis(total, (0, 1), (-2, -1))
 
@@ -118,7 +118,8 @@ def step(network, u):
         flux = np.concatenate([(g(x) * sample).ravel()
                                for sample in second_order_operators(u[0], operator)])
         return u - network.tau * (adjoint @ flux).reshape(u.shape)
-    d = tensor(kind, g, structure(layers, measures * len(u), operator.alpha))
+    d = tensor(kind, g, structure(layers, measures * len(u), operator.alpha,
+                                  operator.structure_twist))
     out = u.copy()
     for m, channel in enumerate(u):
         for sigma, omega, beta in zip(scales.sigmas, scales.omega, scales.weights, strict=True):

@@ -42,6 +42,11 @@ def _named(diffusivity):
                                                            **options)
 
 
+def _without_twist(build):
+    return lambda contrast, **options: build(
+        contrast, operator=Gradient(alpha=0.3, structure_twist=0.0), **options)
+
+
 def _oblique(build):
     return lambda contrast, **options: build(
         contrast, operator=Gradient(alpha=0.3, gamma=1.0), **options)
@@ -57,6 +62,8 @@ ALL_MODELS = {
     "gerig": Case(models.gerig, channels=3),
     "weickert_brox": Case(models.weickert_brox, channels=3),
     "weickert_brox-grey": Case(models.weickert_brox),
+    "perona_malik-twist": Case(_without_twist(models.perona_malik), energy=False),
+    "weickert_brox-twist": Case(_without_twist(models.weickert_brox), channels=2, energy=False),
     "weickert_brox-gamma": Case(_oblique(models.weickert_brox), channels=2, energy=False),
     "multiscale-isotropic": Case(_multiscale("isotropic")),
     "multiscale-anisotropic": Case(_multiscale("anisotropic")),

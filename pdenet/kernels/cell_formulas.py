@@ -35,10 +35,11 @@ NEAR = tuple(float((270 * np.finfo(dtype).eps)**0.2) for dtype in (np.float32, n
 
 
 class Stencil(NamedTuple):
-    """What the flux needs of alpha and gamma: twist = 2 (1 - 2 alpha), and gamma."""
+    """The weight 2 (1 - 2 alpha) of the twist in M, gamma, and the weight of the twist in J."""
 
     twist: Any
     gamma: Any
+    structure_twist: Any
 
 
 # Gradients and fluxes -----------------------------------------------------------------------------

@@ -223,16 +223,17 @@ def adjoint_row(rows, pixels, given, mixed, stencil, scale, measure, target, sum
     """out = base + 4 scale K' (M(D) K z + M(C) K v), in the rows of a target, for v, z, D and C
     given; as for `flux_row`, `scale` is a quarter of the factor.
 
-    M(C) is without gamma, because it is linear in C. Two sums over the cells are added up, each
-    four times too large and weighted by the row `measure`: that of (K v)' M(D) K z in the vector of
-    lanes at the index `sums`, and that of (K v)' M(C) K v in the vector behind it.
+    M(C) is the derivative of J: it has the weight of the twist that J has, and no gamma. Two sums
+    over the cells are added up, each four times too large and weighted by the row `measure`: that
+    of (K v)' M(D) K z in the vector of lanes at the index `sums`, and that of (K v)' M(C) K v in
+    the vector behind it.
     """
     memory = rows.memory
     number = memory.dtype.type
     zero = splat(memory, number(0))
     lanes, before = BYTES // memory.itemsize, (zero, zero, zero)
     by_flux, by_structure = load(memory, sums), load(memory, sums + lanes)
-    linear = Stencil(stencil.twist, number(0))
+    linear = Stencil(stencil.structure_twist, number(0), stencil.structure_twist)
     for j in range(0, rows.columns + 1, lanes):
         gradient, part = gradient_at(memory, pixels, given.v + j), load(memory, measure + j)
         flux = zero, zero, zero

@@ -50,7 +50,7 @@ def around(i, rows, size):
 @kernel
 def tensor(v, strength, law, mixed, twist, out):
     """out = D = g(J) with J = sum_n w_n J(v_n), J(v) = [[p^2 + k s^2, p q], [p q, q^2 + k s^2]] and
-    k = (1-2 alpha)/4; out has 1 or 3 planes (H+1, W+1). The law NONE gives J itself, or its trace.
+    8 k = twist; out has 1 or 3 planes (H+1, W+1). The law NONE gives J itself, or its trace.
     """
     layers, rows, columns = v.shape
     scaled = scaled_for_tensor(strength, law, mixed)
@@ -92,7 +92,7 @@ def diffuse(v, tensor, source, mixed, stencil, scale, add, out):
             copy_tensor(tensor, i, block, first)
         else:
             steering = Pixels(pixels.top + leading, pixels.bottom + leading)
-            tensor_row(block, steering, source.law, mixed, scaled, stencil.twist, first)
+            tensor_row(block, steering, source.law, mixed, scaled, stencil.structure_twist, first)
         for n in range(layers):
             if add and i > 0:
                 copy_pixels(out[n, i - 1], memory, base)
@@ -131,10 +131,10 @@ def diffuse_adjoint(v, z, strength, tensor, change, source, mixed, stencil, sums
     """The adjoint of `diffuse` with respect to the layers v, and to the layers a that steer.
 
     Where v itself steers, out_n = K' (M(D) K z_n + M(C) K v_n). Where other layers a steer, which
-    the source holds, out_n = K' M(D) K z_n and steered_n = K' M(C) K a_n. M(C) is without gamma. D
-    = `tensor` and C = `change` are given as planes; where both are None they are computed as D =
-    g(J) from the source and C = g'(J)[2 B], with B that of `correlate` for the strength given. outs
-    = (out, steered); out may be z.
+    the source holds, out_n = K' M(D) K z_n and steered_n = K' M(C) K a_n. M(C) has the weight of
+    the twist that J has, and no gamma. D = `tensor` and C = `change` are given as planes; where
+    both are None they are computed as D = g(J) from the source and C = g'(J)[2 B], with B that of
+    `correlate` for the strength given. outs = (out, steered); out may be z.
 
     sums = (flux_sums, structure_sums): for each layer v_n the sum of (K v_n)' M(D) K z_n over the
     cells, and for each layer a_n that of (K a_n)' M(C) K a_n / 2. A cell of the rim is shared with
@@ -174,7 +174,8 @@ def diffuse_adjoint(v, z, strength, tensor, change, source, mixed, stencil, sums
             copy_tensor(change, i, block, second)
         else:
             steering = Pixels(pixels.top + leading, pixels.bottom + leading)
-            tensor_row(block, steering, unscaled, mixed, scaling, stencil.twist, first)
+            tensor_row(block, steering, unscaled, mixed, scaling, stencil.structure_twist,
+                       first)
             correlation_row(block, pixels, source.law, mixed, scaled, stencil, first, second)
         for n in range(layers + steers):
             diffuses, steering_too = n < layers, steers == 0 or n >= layers

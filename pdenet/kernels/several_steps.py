@@ -24,7 +24,8 @@ def explicit_steps(u, source, mixed, stencil, scales, tile, inner, out):
     in the cache.
     """
     channels, steps, layers = len(u), scales.size, len(source.layers)
-    single = mixed is None and channels == 1 and layers == 0
+    single = (mixed is None and channels == 1 and layers == 0
+              and stencil.structure_twist == stencil.twist)
     rows, columns, left = tile[1] - tile[0], tile[3] - tile[2], tile[2]
     scaled = scaled_for_tensor(source.strength, source.law, mixed)
     quarter = u.dtype.type(0.25)
@@ -52,7 +53,8 @@ def explicit_steps(u, source, mixed, stencil, scales, tile, inner, out):
                 over = steering + max(i - 1, 0) % 2 * layers * pitch
                 under = steering + min(i, rows - 1) % 2 * layers * pitch
             if not single:
-                tensor_row(block, Pixels(over, under), source.law, mixed, scaled, stencil.twist,
+                tensor_row(block, Pixels(over, under), source.law, mixed, scaled,
+                           stencil.structure_twist,
                            tensor)
             row = tile[0] + i - 1
             final = s == steps - 1

@@ -1,6 +1,6 @@
 """Every part of a network by its name: as JSON, and back.
 
-    {"operator": {"name": "Gradient", "alpha": 0.41, "gamma": 0.0},
+    {"operator": {"name": "Gradient", "alpha": 0.41, "gamma": 0.0, "structure_twist": 1.0},
      "scales": {"sigmas": [...], "weights": [...]}, "steering": null or in the form of scales,
      "flux": {"name": "Anisotropic", "diffusivity": {"name": "Exponential", "contrast": 20.0}},
      "tau": 0.1, "reaction": null, "steps": 10, "allow_unstable": false}
@@ -19,6 +19,7 @@ from ..scheme.operators import Gradient, Hessian, Laplacian
 from ..scheme.scales import ScaleSpace
 
 FORMAT, VERSION = "pdenet network", 1
+LATER = ("structure_twist",)  # fields that files of earlier versions do not have
 KEYS = ("operator", "scales", "steering", "flux", "tau", "reaction", "steps", "allow_unstable")
 PARTS = {"operator": (Gradient, Laplacian, Hessian),
          "flux": (Isotropic, Anisotropic, Uncoupled, Orientations),
@@ -99,7 +100,9 @@ def _part(kind, document):
         raise FormatError(f"{kind} must be an object whose name is one of {', '.join(known)}; got "
                           f"{short(document)}")
     found = known[document["name"]]
-    check_keys(kind, document, ("name", *(field.name for field in fields(found))))
+    names = [field.name for field in fields(found)
+             if field.name in document or field.name not in LATER]
+    check_keys(kind, document, ("name", *names))
     return found(**{name: _part(name, value) if name in PARTS else number(name, value)
                     for name, value in document.items() if name != "name"})
 

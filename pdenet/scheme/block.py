@@ -22,7 +22,8 @@ cotangent
     cotangent <- cotangent - tau sum_n w_n G_n K' (M(D) K z_n + M(C) K v_n)
 
 by the product rule: the first term differentiates the layer that diffuses, the second the structure
-that steers it. M(C) is taken with gamma = 0, as it must be linear in C; with gamma > 0 the entry 12
+that steers it. M(C) is the derivative of J: it has the weight of the twist that J has, the multiple
+`structure_twist` of k, and gamma = 0, as it must be linear in C. With gamma > 0 the entry 12
 of B has another term, -gamma sign(D_12) k s S for each layer. A reaction adds -tau reaction
 cotangent to the cotangent of u, and tau reaction cotangent to that of f. Where other layers steer,
 the second term is theirs, and so is its part of the derivatives with respect to the strengths
@@ -312,6 +313,8 @@ class DiffusionBlock:
                              "those that diffuse")
         if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.mixed is not None:
             raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
+        if getattr(self.operator, "structure_twist", 1.0) != 1:
+            raise ValueError(f"an energy needs structure_twist = 1; got {self.operator}")
         work = Workspace()
         data = self.data_term.energy(u, f)
         structure = self.structure(self.steering_layers(u, work), work)

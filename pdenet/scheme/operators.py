@@ -127,21 +127,26 @@ class Gradient:
     gamma : float, optional
         In [0, 1]. 0 gives an energy and a symmetric Jacobian; 1 makes the four diagonal
         weights non-negative whatever the tensor.
+    structure_twist : float, optional
+        In [0, 1]. The weight of the twist s in the structure tensor, as a multiple of that in M.
+        1 gives an energy and a symmetric Jacobian; 0 leaves s out of J, which depends less on the
+        direction then. Steps are as stable.
 
     Raises
     ------
     ValueError
-        If alpha or gamma lies outside.
+        If one of them lies outside.
 
     Examples
     --------
     >>> import pdenet
-    >>> pdenet.Gradient(alpha=0.41, gamma=0.0)
-    Gradient(alpha=0.41, gamma=0.0)
+    >>> pdenet.Gradient(alpha=0.41)
+    Gradient(alpha=0.41, gamma=0.0, structure_twist=1.0)
     """
 
     alpha: float = 0.41
     gamma: float = 0.0
+    structure_twist: float = 1.0
 
     directional = True
     fused = True  # its tensor may be a `DeferredTensor`
@@ -149,11 +154,13 @@ class Gradient:
 
     def __post_init__(self):
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.5))
-        object.__setattr__(self, "gamma", check_number("gamma", self.gamma, least=0.0, most=1.0))
+        for name in ("gamma", "structure_twist"):
+            value = check_number(name, getattr(self, name), least=0.0, most=1.0)
+            object.__setattr__(self, name, value)
 
     def stencil(self, dtype: np.dtype) -> Stencil:
         """As kernels for images of this type take alpha and gamma."""
-        return _stencil(self.alpha, self.gamma, dtype)
+        return _stencil(self.alpha, self.gamma, self.structure_twist, dtype)
 
     def structure(self, v, strength, mixed, work):
         return self.tensor(v, strength, _no_source(v.dtype).law, mixed, work)
@@ -162,7 +169,8 @@ class Gradient:
         """D = g(J), or g of the trace, in one pass."""
         rows, columns = v.shape[1:]
         out = work.array("structure", (1 if mixed is None else 3, rows + 1, columns + 1), v.dtype)
-        planes.tensor(v, strength, law, _number(mixed, v.dtype), self.stencil(v.dtype).twist, out)
+        planes.tensor(v, strength, law, _number(mixed, v.dtype),
+                      self.stencil(v.dtype).structure_twist, out)
         return out
 
     def diffuse(self, v, tensor, scale, add, out, work):
@@ -197,9 +205,10 @@ class Gradient:
 
 
 @functools.lru_cache(64)
-def _stencil(alpha, gamma, dtype):
+def _stencil(alpha, gamma, structure_twist, dtype):
     number = dtype.type
-    return Stencil(number(2) * (number(1) - number(2) * number(alpha)), number(gamma))
+    twist = number(2) * (number(1) - number(2) * number(alpha))
+    return Stencil(twist, number(gamma), number(structure_twist) * twist)
 
 
 @functools.lru_cache

@@ -61,7 +61,7 @@ def test_the_gradient_of_a_cell_keeps_its_samples():
 def test_the_flux_is_a_matrix_times_the_gradient(gamma):
     samples, other, tensor = random(3), random(3, 1), random(3, 2)
     M = metric(tensor, gamma)
-    flux = cells.tensor_flux(gradient(samples), tensor, Stencil(TWIST, gamma))
+    flux = cells.tensor_flux(gradient(samples), tensor, Stencil(TWIST, gamma, TWIST))
     np.testing.assert_allclose(by_samples(flux), np.einsum("ijk,jk->ik", M, samples), atol=1e-14)
     np.testing.assert_allclose(cells.product(gradient(other), flux) / 4,
                                np.einsum("ik,ijk,jk->k", other, M, samples), atol=1e-13)
@@ -70,7 +70,8 @@ def test_the_flux_is_a_matrix_times_the_gradient(gamma):
 def test_the_flux_of_the_identity():
     unit = np.stack([np.ones(COUNT), np.zeros(COUNT), np.zeros(COUNT)])
     np.testing.assert_allclose(cells.unit_flux(gradient(random(3)), TWIST),
-                               cells.tensor_flux(gradient(random(3)), unit, Stencil(TWIST, GAMMA)),
+                               cells.tensor_flux(gradient(random(3)), unit,
+                                                 Stencil(TWIST, GAMMA, TWIST)),
                                atol=1e-14)
     np.testing.assert_array_equal(cells.times(3.0, random(3)), 3 * random(3))
 

@@ -15,7 +15,7 @@ from .. import naive
 ALPHA, GAMMA, LAYERS = 0.3, 0.6, 2
 STRENGTH = np.array([0.7, 1.6])
 NOTHING, RATIONAL = Law(laws.NONE, 1.0), Law(laws.RATIONAL, 0.8)
-STENCIL = Stencil(2 * (1 - 2 * ALPHA), GAMMA)
+STENCIL = Stencil(2 * (1 - 2 * ALPHA), GAMMA, 2 * (1 - 2 * ALPHA))
 sizes = pytest.mark.parametrize("columns", [1, 2, 16, 37])
 mixes = pytest.mark.parametrize("mixed", [None, 0.0, 1.0])
 # Rows of the block: v above, z above, v below, z below, then two tensors and what K' needs.

@@ -23,7 +23,7 @@ def test_a_network_is_described_in_full():
         operator=pdenet.Gradient(0.3, 0.5), scales=ScaleSpace([0.0, 1.5], [0.5, -0.25]),
         flux=pdenet.Orientations(pdenet.Rational(7.0), angles=9), tau=0.125, steps=4)
     assert catalogue.describe(network) == {
-        "operator": {"name": "Gradient", "alpha": 0.3, "gamma": 0.5},
+        "operator": {"name": "Gradient", "alpha": 0.3, "gamma": 0.5, "structure_twist": 1.0},
         "scales": {"sigmas": [0.0, 1.5], "weights": [0.5, -0.25]}, "steering": None,
         "flux": {"name": "Orientations", "diffusivity": {"name": "Rational", "contrast": 7.0},
                  "angles": 9},

@@ -160,3 +160,12 @@ def test_pretrained(name):
 def test_unknown_pretrained():
     with pytest.raises(ValueError, match="name must be one of isotropic.*got 'best'"):
         pdenet.pretrained("best")
+
+
+def test_files_from_before_the_weight_of_the_twist_in_the_structure_load(tmp_path):
+    path = tmp_path / "old.json"
+    pdenet.models.eed(5.0).save(path)
+    document = json.loads(path.read_text())
+    assert document["operator"].pop("structure_twist") == 1
+    path.write_text(json.dumps(document))
+    assert pdenet.load(path).operator == pdenet.Gradient()

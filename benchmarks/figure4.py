@@ -1,11 +1,11 @@
 """Figure 4 from nothing: train the models, evaluate them on rotated images, draw.
 
-    python -m benchmarks.figure4 FOLDER            three hours on two cores; resumable
-    python -m benchmarks.figure4 OTHER --quick     a few minutes, 8 images, 10 epochs
+    python -m benchmarks.figure4 FOLDER            all models, 50 images per angle; resumable
+    python -m benchmarks.figure4 OTHER --quick     a minute: 8 training images, one per angle
 
-FOLDER then has the parameters and histories of all models, figure4.png and figure4.csv. The
-same commands as by hand: pdenet train NAME FOLDER/NAME.json --checkpoint FOLDER/NAME.state, then
-pdenet figure4. The files in pdenet/network/pretrained are copies of FOLDER/NAME.json.
+FOLDER then has the parameters of all models, figure4.png and figure4.csv. It is the command pdenet
+figure4 --from-nothing FOLDER, timed; the paper's protocol for a single model is pdenet train NAME FILE
+--optimizer adam --epochs 400.
 """
 
 import os
@@ -13,32 +13,21 @@ import subprocess
 import sys
 import time
 
-from pdenet.network.pretrained import PRETRAINED
-
 from . import script
-
-
-def pdenet(*arguments):
-    subprocess.run([sys.executable, "-m", "pdenet", *arguments], check=True)
 
 
 def main():
     parser = script.parser(__doc__)
     parser.add_argument("folder")
+    parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
-    os.makedirs(options.folder, exist_ok=True)
-    files = {name: os.path.join(options.folder, f"{name}.json") for name in PRETRAINED}
-    for name, path in files.items():
-        if os.path.exists(path):
-            print(f"{path}: there already")
-            continue
-        start = time.perf_counter()  # an interrupted training goes on
-        pdenet("train", name, path, "--checkpoint", os.path.join(options.folder, f"{name}.state"),
-               *(["--quick"] if options.quick else []))
-        print(f"{path}: {(time.perf_counter() - start) / 60:.1f} minutes")
-    picture, table = (os.path.join(options.folder, f"figure4.{kind}") for kind in ("png", "csv"))
-    pdenet("figure4", "--trained", options.folder, "--output", picture, "--table", table,
-           "--overwrite", *([] if options.quick else ["--full"]))
+    start = time.perf_counter()
+    subprocess.run([
+        sys.executable, "-m", "pdenet", "figure4", *options.names, "--overwrite", "--from-nothing",
+        options.folder, *(["--images", "8", "--count", "1"] if options.quick else ["--full"]),
+        *(f"--{kind}={os.path.join(options.folder, f'figure4.{end}')}"
+          for kind, end in (("output", "png"), ("table", "csv")))], check=True)
+    print(f"=> {(time.perf_counter() - start) / 60:.1f} minutes")
 
 
 if __name__ == "__main__":

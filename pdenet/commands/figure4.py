@@ -2,6 +2,7 @@
 nothing."""
 
 import argparse
+import os
 import sys
 
 from ..checks import check_choice, check_count, check_workers
@@ -51,6 +52,8 @@ def run(options):
         check_count("--images", options.images, least=1)
         if options.from_nothing is None:
             raise UsageError("--images applies with --from-nothing only")
+    if options.from_nothing is not None:
+        os.makedirs(options.from_nothing, exist_ok=True)  # pictures may go there, too
     curves.check_targets(options)
     from ..network.saved import load, pretrained
 

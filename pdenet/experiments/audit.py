@@ -36,6 +36,8 @@ class RotationAudit:
         Over angles and images, dB.
     variance : float
         Over the angles, of the mean over the images, dB squared.
+    standard_error, systematic : float
+        Of the variance: its standard error, and the part that is not chance, dB squared.
     """
 
     angles: np.ndarray
@@ -54,11 +56,31 @@ class RotationAudit:
     def variance(self) -> float:
         return float(self.curve.var())
 
+    @property
+    def standard_error(self) -> float:
+        """Of the variance, by the jackknife over the images, dB squared; nan for one image."""
+        count = self.psnr.shape[1]
+        if count == 1:
+            return float("nan")
+        without = [np.delete(self.psnr, k, axis=1).mean(axis=1).var() for k in range(count)]
+        return float(np.sqrt((count - 1) * np.var(without)))
+
+    @property
+    def systematic(self) -> float:
+        """What is left of the variance without that of chance, which falls with the number of
+        images, dB squared, >= 0; nan for one image."""
+        count = self.psnr.shape[1]
+        if count == 1:
+            return float("nan")
+        relative = self.psnr - self.psnr.mean(axis=0)
+        return max(0.0, self.variance - float(relative.var(axis=1, ddof=1).mean()) / count)
+
     def __str__(self):
         lines = [f"{angle:5g} degrees {psnr:8.3f} dB"
                  for angle, psnr in zip(self.angles, self.curve, strict=True)]
         return "\n".join([*lines, f"mean {self.mean:.3f} dB, variance over the angles "
-                                  f"{self.variance:.4f} dB^2"])
+                                  f"{self.variance:.4f} dB^2, its standard error "
+                                  f"{self.standard_error:.4f}, systematic {self.systematic:.4f}"])
 
 
 def rotation_audit(denoise: Callable[[np.ndarray], npt.ArrayLike],

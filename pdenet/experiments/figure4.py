@@ -78,7 +78,6 @@ def from_nothing(name, folder, **options):
     path, state = (os.path.join(folder, f"{name}.{kind}") for kind in ("json", "state"))
     if os.path.exists(path):
         return load(path), "trained already"
-    os.makedirs(folder, exist_ok=True)
     network, history = train(name, checkpoint=state, **options)
     ended = save(network, history, path, f"pdenet figure4 {name} --from-nothing {folder}")
     os.unlink(state)

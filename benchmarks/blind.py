@@ -16,16 +16,14 @@ from . import script
 from .images import GREY, held_out, psnr
 
 
-def compare(name, sigma, epochs=50):
+def compare(name, sigma, epochs=100):
     clean = held_out(name)[0]
     image = pdenet.add_noise(clean, sigma, 0).astype(np.float32)
     start = pdenet.denoiser(sigma, shared=True)
-    optimizer = pdenet.Adam(0.03, schedule="cosine")
-    blind, history = pdenet.fit_noisy(start, image, sigma, epochs=epochs, optimizer=optimizer)
-    seeing, _ = pdenet.fit(start, image, clean.astype(np.float32), epochs=epochs,
-                           optimizer=optimizer)
+    blind, history = pdenet.fit_noisy(start, image, sigma, epochs=epochs)
+    seeing, _ = pdenet.fit(start, image, clean.astype(np.float32), epochs=epochs)
     return [*(psnr(clean, network(image)) for network in (start, blind, seeing)),
-            10 * np.log10(255**2 / history[-1]["loss"])]
+            10 * np.log10(255**2 / min(entry["loss"] for entry in history))]
 
 
 def main():
@@ -35,7 +33,7 @@ def main():
     print("".join(f"{cell:>15}" for cell in table[0]))
     for name in GREY[:1] if quick else GREY:
         for sigma in (20.0,) if quick else (20.0, 40.0):
-            start, blind, seeing, estimated = compare(name, sigma, 10 if quick else 50)
+            start, blind, seeing, estimated = compare(name, sigma, 10 if quick else 100)
             table.append([name, f"{sigma:g}", *(f"{value:.3f}" for value in (
                 start, blind, seeing, blind - seeing, estimated))])
             print("".join(f"{cell:>15}" for cell in table[-1]), flush=True)

@@ -27,7 +27,7 @@ def seconds_per_batch(noisy, clean, epochs, **options):
     """Median over epochs after the first, and the fitted network."""
     marks = [time.perf_counter()]
     fitted, _ = pdenet.fit(figure4.start("anisotropic"), noisy, clean, epochs=epochs,
-                           batch_size=BATCH,
+                           batch_size=BATCH, optimizer=pdenet.Adam(),
                            callback=lambda entry: marks.append(time.perf_counter()), **options)
     batches = -(-len(noisy) // BATCH)
     return float(np.median(np.diff(marks)[1:])) / batches, fitted
@@ -77,7 +77,7 @@ def main():
             if workers == 2:
                 fitted, _ = pdenet.fit(
                     figure4.start("anisotropic"), noisy, clean, epochs=epochs, batch_size=BATCH,
-                    client=client, callback=kill_one(client))
+                    optimizer=pdenet.Adam(), client=client, callback=kill_one(client))
                 same &= equal(fitted, reference)
     alone, overhead = found[1]
     work = alone - overhead

@@ -3,9 +3,9 @@
     python -m benchmarks.figure4 FOLDER            all models, 50 images per angle; resumable
     python -m benchmarks.figure4 OTHER --quick     a minute: 8 training images, one per angle
 
-FOLDER then has the parameters of all models, figure4.png and figure4.csv. It is the command pdenet
-figure4 --from-nothing FOLDER, timed; the paper's protocol for a single model is pdenet train NAME FILE
---optimizer adam --epochs 400.
+FOLDER then has the parameters of all models, figure4.png and figure4.csv. It is the command
+pdenet figure4 --from-nothing FOLDER, timed; the paper's protocol for a single model is pdenet train
+NAME FILE --optimizer adam --epochs 400.
 """
 
 import os

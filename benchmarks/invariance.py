@@ -94,8 +94,7 @@ def frontier(names, settings, count):
     for name in names:
         for alpha, gamma in settings:
             start = figure4.start(name, alpha, gamma)
-            network, _ = pdenet.fit(start, *crops(), epochs=25,
-                                    optimizer=pdenet.Adam(0.01, schedule="cosine"))
+            network, _ = pdenet.fit(start, *crops())
             result = pdenet.rotation_audit(network, count=count)
             print(f"  {name:22}{alpha:5.2f}{gamma:5.1f}{result.mean:8.3f} dB"
                   f"{result.variance:9.4f} dB^2", flush=True)

@@ -3,10 +3,10 @@
     python -m benchmarks.whole_training            six minutes; writes data/whole_training.csv
     python -m benchmarks.whole_training --quick    eight images instead of a hundred
 
-The three models of Figure 4 on 100 images of 256 x 256, from the start to where L-BFGS stops, data and
-checkpoints included, on all processors. The paper's protocol is 400 epochs of Adam with batches of
-four; the parameters that come with the package were trained so. What they reach on the same images
-stands beside.
+The three models of Figure 4 on 100 images of 256 x 256, from the start to where L-BFGS stops, data
+and checkpoints included, on all processors. The paper's protocol is 400 epochs of Adam with batches
+of four, by which the parameters that come with the package were trained. What they reach on the
+same images stands beside.
 """
 
 import tempfile

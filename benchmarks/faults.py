@@ -11,6 +11,7 @@ promised result, the promised message, or the old file), and what was lost. What
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import pathlib
@@ -40,10 +41,11 @@ def _remove(*names):
         pathlib.Path(name).unlink(missing_ok=True)
 
 
-def killed_trainings(count):
+def killed_trainings(count, optimizer="lbfgs"):
     """kill -9 of `pdenet train` at random moments, then the same command to the end."""
-    process = pdenet_command(*TRAIN[:2], "whole.json", *TRAIN[3:-3], "whole-state.json",
-                             *TRAIN[-2:])
+    command = [*TRAIN, "--optimizer", optimizer]
+    process = pdenet_command(*command[:2], "whole.json", *command[3:-5], "whole-state.json",
+                             *command[-4:])
     start = time.perf_counter()
     assert process.wait() == 0
     duration = time.perf_counter() - start
@@ -54,7 +56,7 @@ def killed_trainings(count):
         _remove("out.json", "state.json")
         moments = random.Random(k)
         while not os.path.exists("out.json"):
-            process = pdenet_command(*TRAIN)
+            process = pdenet_command(*command)
             try:
                 process.wait(timeout=moments.uniform(0.3, 1.0) * duration)
             except subprocess.TimeoutExpired:
@@ -119,7 +121,8 @@ def interrupted(count):
     survived = 0
     for _ in range(count):
         _remove("out.json", "state.json")
-        process = pdenet_command(*TRAIN[:4], "999", *TRAIN[5:], stderr=subprocess.PIPE)
+        process = pdenet_command(*TRAIN[:4], "999", *TRAIN[5:], "--optimizer", "adam",
+                                 stderr=subprocess.PIPE)
         while not os.path.exists("state.json"):
             time.sleep(0.01)
         start = time.perf_counter()
@@ -131,6 +134,8 @@ def interrupted(count):
 
 
 FAULTS = {"kill -9 of pdenet train, resumed": (killed_trainings, 20, 1),
+          "kill -9 of pdenet train --optimizer adam, resumed": (
+              functools.partial(killed_trainings, optimizer="adam"), 20, 1),
           "kill -9 and stops while saving": (killed_saves, 500, 50),
           "disk full while saving": (full_disk, 100, 10),
           "Ctrl-C in pdenet train": (interrupted, 5, 1),

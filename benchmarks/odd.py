@@ -138,6 +138,7 @@ CALLS = (*((getattr(pdenet, name), (SMALL,), {"contrast": 5.0, "time": 1.0})
          (NETWORK.with_parameters, ({"tau": 0.1},), {}), (NETWORK.energy, (SMALL,), {}),
          (pdenet.fit, (NETWORK, SMALL, SMALL), {"epochs": 1}),
          (pdenet.fit_noisy, (NETWORK, SMALL, 10), {"epochs": 1}), (pdenet.Adam, (), {}),
+         (pdenet.LBFGS, (), {}),
          (pdenet.ScaleSpace, ([0.0, 1.0],), {}), (pdenet.Gradient, (), {}),
          (pdenet.DiffusionBlock, (NETWORK.operator, NETWORK.scales, NETWORK.flux), {}),
          (pdenet.DiffusionNetwork, (NETWORK.operator, NETWORK.scales, NETWORK.flux), {}),
@@ -178,8 +179,9 @@ def odd_arguments(count):
 WORDS = ("filter", "denoise", "train", "info", "eed", "multiscale", "isotropic", "in.png", "no.png",
          "odd-out.png", "folder", ".", "", "--contrast", "--time", "--sigma", "--sigmas", "--dtype",
          "uint8", "float32", "--workers", "--overwrite", "--max-pixels", "--parameters", "--noise",
-         "--seed", "--epochs", "--images", "--checkpoint", "-1", "0", "1", "2.5", "1e400", "nan",
-         "in.json", "\x00", "example:camera", "http://localhost/a.png", "out.zarr", "--help")
+         "--seed", "--epochs", "--images", "--optimizer", "adam", "lbfgs", "--checkpoint", "-1",
+         "0", "1", "2.5", "1e400", "nan", "in.json", "\x00", "example:camera",
+         "http://localhost/a.png", "out.zarr", "--help")
 
 
 def odd_commands(count):

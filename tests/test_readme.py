@@ -88,7 +88,7 @@ def test_python_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
     assert len(blocks) == 3
-    exec("\n".join(blocks).replace("epochs=20", "epochs=1"), {})
+    exec("\n".join(blocks).replace("checkpoint=", "epochs=2, checkpoint="), {})
     assert pdenet.load("mine.json").scales.sigmas.size == 8
 
 

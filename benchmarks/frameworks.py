@@ -199,7 +199,8 @@ def torch_smoothing(network, kind, size):
 
 
 def torch_network(network, size, kind, compiled=False, by_hand=False):
-    """A function of noisy and clean images: loss and gradient, the latter as a dict."""
+    """A function of noisy and clean images, and of other parameters than the network's: loss and
+    gradient, the latter as a dict."""
     import torch
 
     torch.set_num_threads(2)
@@ -228,8 +229,11 @@ def torch_network(network, size, kind, compiled=False, by_hand=False):
             -2 * tau * omega * values["beta"] * (along + across),
             2 * tau / values["contrast"] * (w @ across), -(w @ along))
 
-    def evaluate(noisy, clean):
+    def evaluate(noisy, clean, parameters=None):
         beta, contrast, tau = values.values()
+        with torch.no_grad():
+            for name, value in (parameters or {}).items():
+                values[name].copy_(torch.as_tensor(value))
         with torch.set_grad_enabled(not by_hand):
             loss, gradients = (by_adjoint if by_hand else by_autograd)(
                 torch.from_numpy(noisy), torch.from_numpy(clean), omega * beta**2,

@@ -19,7 +19,7 @@ from pdenet.experiments import figure4
 
 from . import script
 
-ALPHAS = (0.25, 0.33, 0.38, 0.41, 0.43, 0.45, 0.47, 0.50)
+ALPHAS = (0.25, 0.33, 0.41, 0.43, 0.45, 0.50)
 HEADER = ["alpha", "structure_twist", "training dB", "mean dB", "variance", "standard error",
           "systematic"]
 

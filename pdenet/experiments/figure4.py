@@ -34,15 +34,18 @@ def start(name, alpha=None, gamma=0.0):
     """The network from which the training of a model begins.
 
     All scales diffuse equally much, omega beta^2 = 1, at nine tenths of the largest stable step.
+    The structure tensor has its twist, so that the models have an energy, but for
+    anisotropic-invariant.
     """
     check_choice("name", name, PRETRAINED)
     coupling, _, variant = name.partition("-")
-    if alpha is None:
-        alpha = 0.45 if variant == "invariant" else 0.41
+    usual, structure_twist = (0.45, 0.0) if variant == "invariant" else (0.41, 1.0)
+    alpha = usual if alpha is None else alpha
     weights = 1 / np.sqrt(ScaleSpace(SIGMAS).omega)
     steering = ScaleSpace(SIGMAS, weights) if variant == "steered" else None
     network = models.multiscale(60.0, sigmas=SIGMAS, weights=weights, coupling=coupling, steps=10,
-                                operator=Gradient(alpha, gamma), steering=steering)
+                                operator=Gradient(alpha, gamma, structure_twist),
+                                steering=steering)
     return network.with_parameters({"tau": 0.9 * network.tau_max})
 
 

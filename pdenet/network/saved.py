@@ -77,7 +77,7 @@ def pretrained(name: str) -> DiffusionNetwork:
     name : str
         "isotropic", "anisotropic" or "uncoupled", the models of Figure 4; "anisotropic-steered",
         with separate steering weights; or "anisotropic-invariant", with alpha = 0.45 instead of
-        0.41, which depends less on the angle and removes less noise.
+        0.41 and without the twist in the structure tensor, which depends less on the angle.
 
     Returns
     -------

@@ -28,7 +28,8 @@ def test_training_begins_with_scales_that_count_the_same(name):
     network = figure4.start(name)
     coupling, _, variant = name.partition("-")
     assert type(network.flux).__name__.lower() == coupling
-    assert network.operator == pdenet.Gradient(0.45 if variant == "invariant" else 0.41, 0.0)
+    assert network.operator == pdenet.Gradient(0.45 if variant == "invariant" else 0.41, 0.0,
+                                               0.0 if variant == "invariant" else 1.0)
     np.testing.assert_allclose(network.scales.sigmas, 0.4 * 25**(np.arange(8) / 7), rtol=1e-12)
     np.testing.assert_allclose(network.scales.omega * network.scales.weights**2, 1, rtol=1e-12)
     assert (network.steering is not None) == (variant == "steered")
@@ -37,7 +38,8 @@ def test_training_begins_with_scales_that_count_the_same(name):
         np.testing.assert_array_equal(network.steering.sigmas, network.scales.sigmas)
     assert (network.parameters["contrast"], network.steps) == (60, 10)
     assert network.tau == pytest.approx(0.9 * network.tau_max, rel=1e-12)
-    assert figure4.start(name, alpha=0.2, gamma=0.5).operator == pdenet.Gradient(0.2, 0.5)
+    assert figure4.start(name, alpha=0.2, gamma=0.5).operator == pdenet.Gradient(
+        0.2, 0.5, 0.0 if variant == "invariant" else 1.0)
 
 
 def test_the_shipped_networks_have_the_parts_that_training_began_with():

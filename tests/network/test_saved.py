@@ -154,7 +154,8 @@ def test_pretrained(name):
     assert network.tau <= network.tau_max * (1 + 1e-9)
     assert (network.steering is not None) == name.endswith("steered")
     assert type(network.flux).__name__.lower() == name.partition("-")[0]
-    assert network.operator == pdenet.Gradient(0.45 if name.endswith("invariant") else 0.41)
+    assert network.operator == pdenet.Gradient(0.45 if name.endswith("invariant") else 0.41, 0.0,
+                                               0.0 if name.endswith("invariant") else 1.0)
 
 
 def test_unknown_pretrained():

@@ -147,11 +147,16 @@ FAULTS = {"kill -9 of pdenet train, resumed": (killed_trainings, 20, 1),
 
 
 def main():
-    quick = script.is_quick(__doc__)
+    parser = script.parser(__doc__)
+    parser.add_argument("--only", metavar="TEXT", default="",
+                        help="only faults with this in their names; writes no table")
+    options = parser.parse_args()
+    quick, chosen = options.quick, {
+        name: fault for name, fault in FAULTS.items() if options.only in name}
     print(script.machine())
     table, lost = [["fault", "tried", "survived"]], 0
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for name, (function, full, few) in FAULTS.items():
+        for name, (function, full, few) in chosen.items():
             tried, survived = function(few if quick else full)
             table.append([name, tried, survived])
             lost += tried - survived
@@ -159,7 +164,7 @@ def main():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"=> {sum(row[1] for row in table[1:])} faults, {lost} lost; at most {peak:.2f} GiB of "
           f"memory")
-    if not quick:
+    if not quick and not options.only:
         script.write_table("faults", table)
     return int(lost > 0)
 

@@ -7,7 +7,11 @@ import pytest
 from scipy import ndimage
 
 import pdenet
+from pdenet import denoising
+from pdenet.execution.workers import Workers
 from pdenet.experiments import figure4
+from pdenet.learning.losses import Levels
+from pdenet.learning.training_loop import train
 from pdenet.learning.unconstrained import Coordinates
 
 from .test_fit import data, network, steered
@@ -104,6 +108,20 @@ def test_the_result_is_the_best_point_though_the_last_may_be_a_trial():
         fitted, history = pdenet.fit(network(), noisy, clean, epochs=epochs)
         assert fitted.loss_and_gradient(noisy, clean)[0] == pytest.approx(
             min(entry["loss"] for entry in history), rel=1e-6)
+
+
+def test_denoisers_of_all_noise_levels_learn_by_it(tmp_path):
+    clean = pdenet.rectangles(3, 30)[:, :20, :24].astype(float)
+    levels = [10.0, 20.0, 40.0]
+    pairs = [(pdenet.add_noise(image, level)[np.newaxis], image[np.newaxis])
+             for image, level in zip(clean, levels, strict=True)]
+    start = denoising.constant(pdenet.models.perona_malik(20.0, tau=0.1, steps=3), 2)
+    options = {"batch_size": None, "rng": 0, "optimizer": pdenet.LBFGS()}
+    found = [train(denoising.Polynomials(start), Levels(pairs, levels, 255.0), epochs=12,
+                   team=Workers(workers), **options) for workers in (1, 2)]
+    (fitted, history), (others, entries) = found
+    np.testing.assert_array_equal(fitted.coefficients, others.coefficients)
+    assert history == entries and history[-1]["psnr"] > history[0]["psnr"] + 0.1
 
 
 def test_it_learns_without_clean_images():

@@ -233,7 +233,7 @@ def torch_network(network, size, kind, compiled=False, by_hand=False):
         beta, contrast, tau = values.values()
         with torch.no_grad():
             for name, value in (parameters or {}).items():
-                values[name].copy_(torch.as_tensor(value))
+                values[name].copy_(torch.tensor(np.array(value)))
         with torch.set_grad_enabled(not by_hand):
             loss, gradients = (by_adjoint if by_hand else by_autograd)(
                 torch.from_numpy(noisy), torch.from_numpy(clean), omega * beta**2,

@@ -13,8 +13,9 @@ from ..scheme.scales import ScaleSpace
 
 
 class _Place(NamedTuple):
-    """The part of a network that holds a parameter; how it is read, None if there is none, and the
-    part with another value."""
+    """Where a parameter is: the name of the part of a network that holds it, how to read it from
+    that part (None if there is none), how to make the part with another value, and how many axes
+    the value has."""
 
     part: str
     read: Any = lambda part: part

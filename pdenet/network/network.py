@@ -263,9 +263,7 @@ class DiffusionNetwork:
 
     def vjp(self, image: npt.ArrayLike, *, channel_axis: int | None = None
             ) -> tuple[np.ndarray, Callable[[npt.ArrayLike], tuple[np.ndarray, dict[str, Any]]]]:
-        """The network's result and its adjoint: vector-Jacobian product, by hand.
-
-        The formulas stand in `pdenet.scheme.block`.
+        """The network's result and its adjoint, by the formulas of `pdenet.scheme.block`.
 
         Parameters
         ----------

@@ -22,7 +22,7 @@ from . import script
 from .images import GREY, held_out, psnr
 
 
-def compare(name, sigma, epochs=100):
+def compare(name, sigma, epochs=60):
     clean = held_out(name)[0]
     image = pdenet.add_noise(clean, sigma, 0).astype(np.float32)
     start = pdenet.denoiser(sigma, shared=True)
@@ -67,7 +67,7 @@ def main():
     print("".join(f"{cell:>15}" for cell in table[0]))
     for name in GREY[:1] if quick else GREY:
         for sigma in (20.0,) if quick else (20.0, 40.0):
-            start, blind, seeing, estimated = compare(name, sigma, 10 if quick else 100)
+            start, blind, seeing, estimated = compare(name, sigma, 10 if quick else 60)
             table.append([name, f"{sigma:g}", *(f"{value:.3f}" for value in (
                 start, blind, seeing, blind - seeing, estimated))])
             print("".join(f"{cell:>15}" for cell in table[-1]), flush=True)

@@ -47,7 +47,7 @@ def add_command(commands):
     command.add_argument("--optimizer", choices=("lbfgs", "adam"), default="lbfgs",
                          help="(default: %(default)s)")
     command.add_argument("--epochs", type=int,
-                         help="passes over the images at most (default: 400, of denoiser 100)")
+                         help="passes over the images at most (default: 400, of denoiser 60)")
     command.add_argument("--images", type=int,
                          help="number of training images (default: 100, with --quick 8)")
     command.add_argument("--batch-size", type=int,
@@ -95,7 +95,7 @@ def _train_denoiser(options):
         raise UsageError("denoiser learns from images: --noisy FILE ...")
     if options.sigma is not None:
         check_number("--sigma", options.sigma, above=0.0)
-    common, words = _settle(options, 100, 1, 0.03, "cosine")
+    common, words = _settle(options, 60, 1, 0.03, "cosine")
     from .. import denoising, estimates
     from ..learning.fit import fit_noisy
 

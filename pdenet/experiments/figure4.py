@@ -69,7 +69,8 @@ def save(network, history, path, command):
                      "python": platform.python_version(), "machine": platform.machine()}})
     quality = (f"{ended['psnr']:.3f} dB on the training images" if ended["psnr"] is not None
                else f"an estimated mean squared error of {ended['loss']:.4g}")
-    return f"{len(history)} epochs, {ended['stopped']}, {quality}"
+    count = f"{len(history)} epochs"
+    return ", ".join(dict.fromkeys([count, ended["stopped"], quality]))
 
 
 def from_nothing(name, folder, **options):

@@ -151,12 +151,12 @@ def test_learning_from_noisy_files(here, capsys):
     iio.imwrite("b.png", NOISY[:40])
     arguments = ["train", "denoiser", "mine.json", "--noisy", "a.png", "b.png", "--epochs", "6"]
     assert cli.main([*arguments, "--sigma", "20"]) == 0
-    assert "mine.json: denoiser, 6 epochs, in the last an estimated mean squared error of " \
+    assert "mine.json: denoiser, 6 epochs, an estimated mean squared error of " \
         in capsys.readouterr().out
     with open("mine.json") as file:
         provenance = json.load(file)["provenance"]
     assert provenance["command"].startswith("pdenet train denoiser mine.json --noisy a.png b.png "
-                                            "--sigma 20 20 --epochs 6")
+                                            "--sigma 20 20 --optimizer lbfgs --epochs 6")
     network = pdenet.load("mine.json")
     assert sum(map(np.size, network.parameters.values())) == 18
     assert denoise("a.png", "out.png", "--parameters", "mine.json") == 0

@@ -70,7 +70,7 @@ def test_networks_from_nothing_go_on_where_they_were(report, tmp_path, monkeypat
     report("isotropic", "--from-nothing", "new", "--images", "2")  # as if it ended after two
     provenance = json.loads((tmp_path / "new" / "isotropic.json").read_text())["provenance"]
     assert provenance["epochs"] == 2 and provenance["stopped"] == "2 epochs"
-    assert "isotropic: 2 epochs, 2 epochs, " in capsys.readouterr().out
+    assert "isotropic: 2 epochs, " in capsys.readouterr().out
     (tmp_path / "new" / "isotropic.json").unlink()
 
     def interrupted(*pair, **options):

@@ -25,7 +25,7 @@ def test_train_writes_parameters_with_their_provenance(tmp_path, capsys):
     path = tmp_path / "out.json"
     assert main(["train", "anisotropic-steered", str(path), "--images", "1", "--epochs", "2"]) == 0
     out = capsys.readouterr().out
-    assert "out.json: anisotropic-steered, 2 epochs, 2 epochs, " in out and "dB" in out
+    assert "out.json: anisotropic-steered, 2 epochs, " in out and "dB" in out
     network = pdenet.load(path)
     assert network.steering is not None
     provenance = json.loads(path.read_text())["provenance"]

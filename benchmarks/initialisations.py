@@ -4,7 +4,7 @@
     python -m benchmarks.initialisations --quick    two starts of each model
 
 Each of 50 starts draws the weights beta from 0.1 to 3 and the contrast from 10 to 100, evenly in
-their logarithms, and trains by L-BFGS on 24 crops of 128 x 128. What is reported are products that
+their logarithms, and trains by L-BFGS on 16 crops of 128 x 128. What is reported are products that
 do not depend on the common factor of beta, contrast and sqrt(1/tau): the weights tau omega beta^2
 of the scales that diffuse, and contrast^2 tau; a scale lives if its weight is at least a thousandth
 of the largest. The last start of each model is that of the experiment.
@@ -20,7 +20,7 @@ from pdenet.experiments import figure4
 from . import invariance, script
 
 NAMES = ("isotropic", "anisotropic", "uncoupled", "anisotropic-steered")
-STARTS, CROPS = 50, 24
+STARTS, CROPS = 50, 16
 HEADER = ["model", "start", "training dB", "evaluations", "mean dB", "variance", "living scales",
           *(f"weight {sigma:.2f}" for sigma in figure4.SIGMAS), "contrast^2 tau"]
 

@@ -9,12 +9,10 @@ audited on 20 images at 17 angles. The rows of an interrupted run are kept: remo
 to begin anew.
 """
 
-import dataclasses
 import os
 
 import numpy as np
 
-import pdenet
 from pdenet.experiments import figure4
 
 from . import script
@@ -26,10 +24,7 @@ HEADER = ["alpha", "structure_twist", "training dB", "mean dB", "variance", "sta
 
 def trained(alpha, twist, images):
     """The network for an alpha and a weight of the twist, and its PSNR on the training images."""
-    start = figure4.start("anisotropic", alpha)
-    operator = dataclasses.replace(start.operator, structure_twist=twist)
-    start = dataclasses.replace(start, operator=operator)
-    network, history = pdenet.fit(start, *figure4.training_set(images))
+    network, history = figure4.train("anisotropic", images, alpha, structure_twist=twist)
     return network, max(entry["psnr"] for entry in history)
 
 

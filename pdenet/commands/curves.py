@@ -7,14 +7,14 @@ from ..experiments import audit
 from ..files.images import UsageError, check_place
 
 
-def add_options(command):
-    """Add the options of such a command."""
+def add_options(command, output=None, table=None):
+    """Add the options of such a command, with these files by default."""
     command.add_argument("--count", type=int, default=10, metavar="N",
                          help="images per angle (default: %(default)s)")
-    command.add_argument("--output", metavar="FILE",
-                         help="picture of the curves (default: none is drawn)")
-    command.add_argument("--table", metavar="FILE",
-                         help="CSV file of the curves (default: none is written)")
+    command.add_argument("--output", metavar="FILE", default=output,
+                         help=f"picture of the curves (default: {output or 'none is drawn'})")
+    command.add_argument("--table", metavar="FILE", default=table,
+                         help=f"CSV file of the curves (default: {table or 'none is written'})")
     add_common(command)
 
 

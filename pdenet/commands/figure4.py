@@ -32,7 +32,7 @@ def add_command(commands):
         formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument("names", metavar="NAME", nargs="*",
                          help=f"of {', '.join(PRETRAINED)} (default: all)")
-    curves.add_options(command)
+    curves.add_options(command, "figure4.png", "figure4.csv")
     command.add_argument("--full", action="store_const", dest="count", const=50,
                          help="50 images per angle, as in the paper")
     command.add_argument("--from-nothing", metavar="FOLDER",
@@ -41,7 +41,7 @@ def add_command(commands):
                          help="number of training images (default: 100)")
     command.add_argument("--parameters", action="append", default=[], metavar="NAME=FILE",
                          help="another network to draw; may be repeated")
-    command.set_defaults(run=run, output="figure4.png", table="figure4.csv")
+    command.set_defaults(run=run)
 
 
 def run(options):

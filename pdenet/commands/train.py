@@ -58,6 +58,9 @@ def add_command(commands):
                          help="parameter of the discretisation (default: 0.41, of "
                               "anisotropic-invariant 0.45)")
     command.add_argument("--gamma", type=float, help="parameter of the discretisation (default: 0)")
+    command.add_argument("--structure-twist", type=float, metavar="WEIGHT",
+                         help="weight of the twist in the structure tensor, 0 to 1 (default: 1, of "
+                              "anisotropic-invariant 0)")
     command.add_argument("--seed", type=int, default=0,
                          help="seed of the order of the images, of adam, and of the probes, of "
                               "denoiser (default: %(default)s)")
@@ -84,13 +87,15 @@ def run(options):
     from ..experiments import figure4
 
     return _train(options, lambda **others: figure4.train(
-        options.model, images, options.alpha, gamma, **common, **others), lambda fitted: (
-            f"--images {images} --alpha {fitted.operator.alpha:g} --gamma {gamma:g} {words}"))
+        options.model, images, options.alpha, gamma, options.structure_twist, **common, **others),
+        lambda fitted: (
+            f"--images {images} --alpha {fitted.operator.alpha:g} --gamma {gamma:g} "
+            f"--structure-twist {fitted.operator.structure_twist:g} {words}"))
 
 
 def _train_denoiser(options):
     """The network of `denoise`, with the same parameters in all steps, from noisy images alone."""
-    _refuse(options, "images", "alpha", "gamma", "scheduler")
+    _refuse(options, "images", "alpha", "gamma", "structure_twist", "scheduler")
     if not options.noisy:
         raise UsageError("denoiser learns from images: --noisy FILE ...")
     if options.sigma is not None:
@@ -117,7 +122,7 @@ def _refuse(options, *names):
     """Raise if an option was given that does not apply to the model."""
     for name in names:
         if getattr(options, name) is not None:
-            raise UsageError(f"--{name} does not apply to {options.model}")
+            raise UsageError(f"--{name.replace('_', '-')} does not apply to {options.model}")
 
 
 def _settle(options, epochs, batch_size, rate, schedule):

@@ -30,7 +30,7 @@ def training_set(images=IMAGES, size=256):
     return add_noise(clean, SIGMA, NOISE), clean
 
 
-def start(name, alpha=None, gamma=0.0):
+def start(name, alpha=None, gamma=0.0, structure_twist=None):
     """The network from which the training of a model begins.
 
     All scales diffuse equally much, omega beta^2 = 1, at nine tenths of the largest stable step.
@@ -39,8 +39,9 @@ def start(name, alpha=None, gamma=0.0):
     """
     check_choice("name", name, PRETRAINED)
     coupling, _, variant = name.partition("-")
-    usual, structure_twist = (0.45, 0.0) if variant == "invariant" else (0.41, 1.0)
-    alpha = usual if alpha is None else alpha
+    usual = (0.45, 0.0) if variant == "invariant" else (0.41, 1.0)
+    alpha, structure_twist = (own if value is None else value for value, own in zip(
+        (alpha, structure_twist), usual, strict=True))
     weights = 1 / np.sqrt(ScaleSpace(SIGMAS).omega)
     steering = ScaleSpace(SIGMAS, weights) if variant == "steered" else None
     network = models.multiscale(60.0, sigmas=SIGMAS, weights=weights, coupling=coupling, steps=10,
@@ -49,11 +50,11 @@ def start(name, alpha=None, gamma=0.0):
     return network.with_parameters({"tau": 0.9 * network.tau_max})
 
 
-def train(name, images=IMAGES, alpha=None, gamma=0.0, **options):
+def train(name, images=IMAGES, alpha=None, gamma=0.0, structure_twist=None, **options):
     """Train a model on the paper's images; further options go to `fit`. By default that is L-BFGS;
     the paper's protocol is optimizer=Adam(), batch_size=4, epochs=400."""
     noisy, clean = training_set(images)
-    return fit(start(name, alpha, gamma), noisy, clean, **options)
+    return fit(start(name, alpha, gamma, structure_twist), noisy, clean, **options)
 
 
 def save(network, history, path, command):

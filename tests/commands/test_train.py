@@ -123,6 +123,7 @@ def test_mistakes_that_argparse_sees(arguments, message, capsys):
     (["train", "isotropic", "x.json", "--optimizer", "adam", "--learning-rate", "nan"],
      "--learning-rate must be"),
     (["train", "isotropic", "x.json", "--alpha", "0.7"], "alpha must be"),
+    (["train", "isotropic", "x.json", "--structure-twist", "2"], "structure_twist must be"),
     (["train", "isotropic", "x.json", "--workers", "0"], "workers must be"),
     (["figure4", "--count", "0"], "--count must be"),
     (["figure4", "extra"], "NAME must be one of isotropic, anisotropic"),

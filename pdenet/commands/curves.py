@@ -50,7 +50,8 @@ def report(functions, options):
         results[name] = figure4.evaluate(function, options.count, workers)
         if not options.quiet:  # as soon as it is known
             print(f"{name:{width}}  {results[name].mean:6.2f} dB  {results[name].variance:8.4f} "
-                  f"dB^2", flush=True)
+                  f"dB^2, standard error {results[name].standard_error:.4f}, systematic "
+                  f"{results[name].systematic:.4f}", flush=True)
     for path, write in ((options.table, audit.write_table), (options.output, audit.draw)):
         if path:
             write(path, results)

@@ -12,8 +12,9 @@ from . import curves
 
 HELP = """\
 Evaluates networks on rectangles at 5, 10, ..., 85 degrees and writes the curves
-as a picture and as a table (with the mean and the variance over the angles in
-its last rows). With --from-nothing it trains them first, on the 100 images of
+as a picture and as a table, with the mean and the variance over the angles in
+its last rows: the standard error of the variance, and the part of it that is
+not chance, too. With --from-nothing it trains them first, on the 100 images of
 the paper; after an interruption the same command goes on.
 
 examples:

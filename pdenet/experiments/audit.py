@@ -156,15 +156,17 @@ def rotation_audit(denoise: Callable[[np.ndarray], npt.ArrayLike],
 
 
 def write_table(path, audits):
-    """A CSV file: angles in rows, denoisers {name: RotationAudit} in columns, variances last."""
+    """A CSV file: angles in rows, denoisers {name: RotationAudit} in columns; mean and variance
+    last, with the standard error of the variance and its systematic part."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["angle", *audits])
     first = next(iter(audits.values()))
     for k, angle in enumerate(first.angles):
         writer.writerow([f"{angle:g}", *(f"{audit.curve[k]:.4f}" for audit in audits.values())])
-    writer.writerow(["mean", *(f"{audit.mean:.4f}" for audit in audits.values())])
-    writer.writerow(["variance", *(f"{audit.variance:.4f}" for audit in audits.values())])
+    for name in ("mean", "variance", "standard_error", "systematic"):
+        writer.writerow([name.replace("_", " "),
+                         *(f"{getattr(audit, name):.4f}" for audit in audits.values())])
     with atomic_file(path) as file:
         file.write(text.getvalue().encode())
 

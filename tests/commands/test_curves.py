@@ -31,7 +31,7 @@ def evaluations(monkeypatch):
     def evaluate(function, count, workers):
         calls.append((function, count, workers))
         psnr = function + np.arange(len(ANGLES)) % 2
-        return RotationAudit(np.array(ANGLES, float), psnr[:, np.newaxis])
+        return RotationAudit(np.array(ANGLES, float), np.stack([psnr, psnr], axis=1))
 
     monkeypatch.setattr(figure4, "evaluate", evaluate)
     return calls
@@ -67,8 +67,8 @@ def test_a_line_for_each_in_columns(here, capsys, evaluations):
     curves.report({"one": 20, "another": 25.25}, options())
     assert capsys.readouterr().out == (
         "         mean PSNR  variance over 17 angles, 3 images each\n"
-        "one       20.47 dB    0.2491 dB^2\n"
-        "another   25.72 dB    0.2491 dB^2\n")
+        "one       20.47 dB    0.2491 dB^2, standard error 0.0000, systematic 0.2491\n"
+        "another   25.72 dB    0.2491 dB^2, standard error 0.0000, systematic 0.2491\n")
     assert evaluations == [(20, 3, 2), (25.25, 3, 2)] and not list(here.iterdir())
 
 
@@ -89,9 +89,10 @@ def test_a_table_and_a_picture(here, capsys, evaluations):
     assert capsys.readouterr().out.splitlines()[3:] == ["t.csv", "p.svg"]
     rows = (here / "t.csv").read_text().splitlines()
     assert rows[:3] == ["angle,one,two", "5,20.0000,25.0000", "10,21.0000,26.0000"]
-    assert rows[-2:] == ["mean,20.4706,25.4706", "variance,0.2491,0.2491"]
+    assert rows[-4:] == ["mean,20.4706,25.4706", "variance,0.2491,0.2491",
+                         "standard error,0.0000,0.0000", "systematic,0.2491,0.2491"]
     assert (here / "p.svg").read_text().startswith("<?xml")
-    assert len(rows) == 20 and len(list(here.iterdir())) == 2
+    assert len(rows) == 22 and len(list(here.iterdir())) == 2
 
 
 def test_quiet_prints_nothing_and_threads_are_those_of_the_environment(

@@ -83,8 +83,8 @@ def test_figure4_draws_and_tabulates(tmp_path, capsys):
     out = capsys.readouterr().out
     rows = list(csv.reader(table.read_text().splitlines()))
     assert rows[0] == ["angle", *PRETRAINED, "mine"]
-    assert len(rows) == 20 and picture.read_bytes().startswith(b"\x89PNG")
-    mean, variance = ([float(x) for x in row[1:]] for row in rows[-2:])
+    assert len(rows) == 22 and picture.read_bytes().startswith(b"\x89PNG")
+    mean, variance = ([float(x) for x in row[1:]] for row in rows[-4:-2])
     assert mean[1] > mean[0] > mean[5]
     assert variance[2] > 5 * max(variance[0], variance[1])
     for row in rows[1:18]:  # the anisotropic model is above the isotropic one at every angle
@@ -97,7 +97,7 @@ def test_audit_of_some(tmp_path, capsys):
     table = tmp_path / "audit.csv"
     assert main(["audit", "tv", "isotropic", "--count", "1", "--table", str(table)]) == 0
     assert "tv" in capsys.readouterr().out
-    assert len(table.read_text().splitlines()) == 20
+    assert len(table.read_text().splitlines()) == 22
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -57,7 +57,8 @@ def test_table_and_picture(tmp_path):
     audit.write_table(tmp_path / "table.csv", results)
     rows = list(csv.reader((tmp_path / "table.csv").read_text().splitlines()))
     assert rows[0] == ["angle", "one", "two"]
-    assert [row[0] for row in rows[1:]] == ["10", "50", "mean", "variance"]
+    assert [row[0] for row in rows[1:]] == ["10", "50", "mean", "variance", "standard error",
+                                          "systematic"]
     assert float(rows[3][2]) == pytest.approx(results["two"].mean, abs=1e-4)
     for suffix, magic in (("png", b"\x89PNG"), ("svg", b"<?xml")):
         audit.draw(tmp_path / f"curves.{suffix}", results)
@@ -86,3 +87,18 @@ def test_tuning_finds_the_best_of_the_grid(monkeypatch):
     psnr, parameters = peers.tune("toy", pdenet.add_noise(clean, 10), clean)
     assert parameters == {"factor": 1.0, "offset": 0.0}
     assert psnr == pytest.approx(20 * np.log10(255 / 10), abs=0.1)
+
+
+def test_the_variance_is_split_into_chance_and_what_is_systematic():
+    """On audits drawn from a known curve with known chance."""
+    rng, angles = np.random.default_rng(0), np.arange(17.0)
+    curve = 0.3 * np.cos(angles)
+    found = [audit.RotationAudit(angles, 30 + curve[:, np.newaxis] + rng.normal(0, 0.5, (17, 20)))
+             for _ in range(400)]
+    assert np.mean([one.systematic for one in found]) == pytest.approx(curve.var(), rel=0.05)
+    spread = np.std([one.variance for one in found])
+    assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.15)
+    assert np.mean([one.variance for one in found]) > curve.var() + 0.01
+    alone = audit.RotationAudit(angles, 30 + curve[:, np.newaxis])
+    assert np.isnan(alone.systematic) and np.isnan(alone.standard_error)
+    assert audit.RotationAudit(angles, np.ones((17, 3))).systematic == 0

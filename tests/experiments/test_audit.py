@@ -57,8 +57,8 @@ def test_table_and_picture(tmp_path):
     audit.write_table(tmp_path / "table.csv", results)
     rows = list(csv.reader((tmp_path / "table.csv").read_text().splitlines()))
     assert rows[0] == ["angle", "one", "two"]
-    assert [row[0] for row in rows[1:]] == ["10", "50", "mean", "variance", "standard error",
-                                          "systematic"]
+    names = ["10", "50", "mean", "variance", "standard error", "systematic"]
+    assert [row[0] for row in rows[1:]] == names
     assert float(rows[3][2]) == pytest.approx(results["two"].mean, abs=1e-4)
     for suffix, magic in (("png", b"\x89PNG"), ("svg", b"<?xml")):
         audit.draw(tmp_path / f"curves.{suffix}", results)

@@ -43,15 +43,16 @@ def draw(rows, path):
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     for twist, colour in (("1", "tab:blue"), ("0", "tab:orange")):
-        own = np.array([[float(cell) for cell in row] for row in rows if row[1] == twist])
+        own = np.array([[float(cell) for cell in row] for row in rows
+                        if row[1] == twist and row[0] != "0.5"])  # which is 4 dB below
         axes.errorbar(own[:, 4], own[:, 3], xerr=own[:, 5], color=colour, marker="o", ms=4, lw=1,
-                      label=f"variance, structure_twist = {twist}, with its standard error")
-        axes.plot(own[:, 6], own[:, 3], "s", color=colour, ms=4, mfc="none",
-                  label="its systematic part")
+                      label=f"structure_twist = {twist}")
+        axes.plot(own[:, 6], own[:, 3], "s", color=colour, ms=4, mfc="none")
         for row in own:
             axes.annotate(f"{row[0]:g}", (row[4], row[3]), textcoords="offset points",
                           xytext=(4, -10), fontsize=7, color=colour)
-    axes.set(xlabel="variance over the angles, dB^2", ylabel="mean PSNR, dB")
+    axes.set(xlabel="variance over the angles with its standard error (dots), and what of it is "
+             "systematic (squares), dB^2", ylabel="mean PSNR, dB")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     figure.savefig(path, dpi=150)

@@ -51,7 +51,8 @@ def draw(rows, path):
         for row in own:
             axes.annotate(f"{row[0]:g}", (row[4], row[3]), textcoords="offset points",
                           xytext=(4, -10), fontsize=7, color=colour)
-    axes.set(xlabel="variance over the angles, dB^2; squares: its systematic part", ylabel="mean PSNR, dB")
+    axes.set(xlabel="variance over the angles, dB^2; squares: its systematic part",
+             ylabel="mean PSNR, dB")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     figure.savefig(path, dpi=150)

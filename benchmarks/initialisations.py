@@ -1,7 +1,9 @@
 """Does training end at the same parameters wherever it begins?
 
-    python -m benchmarks.initialisations            half an hour; writes data/initialisations.csv
+    python -m benchmarks.initialisations            half an hour; writes data/starts.csv
     python -m benchmarks.initialisations --quick    two starts of each model
+
+The rows of an interrupted run are kept: remove data/starts.csv to begin anew.
 
 Each of 50 starts draws the weights beta from 0.1 to 3 and the contrast from 10 to 100, evenly in
 their logarithms, and trains by L-BFGS on 16 crops of 128 x 128. What is reported are products that
@@ -68,14 +70,14 @@ def main():
     quick = script.is_quick(__doc__)
     print(script.machine("scipy"))
     pairs = tuple(part[:2 if quick else CROPS] for part in invariance.crops())
-    rows = [] if quick else script.read_rows("initialisations")
+    rows = [] if quick else script.read_rows("starts")
     for name in NAMES:
         for seed in [*range(2 if quick else STARTS), None]:
             if [name, "experiment" if seed is None else str(seed)] in [row[:2] for row in rows]:
                 continue
             rows.append(measure(name, seed, pairs, 1 if quick else 3))
             if not quick:
-                script.append_row("initialisations", HEADER, rows[-1])
+                script.append_row("starts", HEADER, rows[-1])
         summarise(name, rows)
 
 

@@ -53,13 +53,18 @@ def check_choice(name: str, value, choices) -> str:
     return value
 
 
+def missing_members(value, members) -> list[str]:
+    """Those of these members that an object lacks."""
+    return [member for member in members if not hasattr(value, member)]
+
+
 def check_members(name: str, value, members, expected: str) -> None:
     """Raise TypeError unless the value is an object with these members; `expected` says what else
     it may be."""
     if isinstance(value, type):
         raise TypeError(f"{name} must be an object such as {expected}; got the class "
                         f"{value.__name__}")
-    missing = [member for member in members if not hasattr(value, member)]
+    missing = missing_members(value, members)
     if missing:
         raise TypeError(f"{name} must be {expected}; got {value!r}, which has no "
                         f"{', '.join(missing)}")

@@ -9,6 +9,7 @@ import copy
 
 import numpy as np
 
+from .checks import missing_members
 from .docstrings import fill
 from .kernels.workspace import Workspace
 from .scheme.diffusivities import Diffusivity, Rational, with_contrast
@@ -319,7 +320,7 @@ def _check(holds, message):
 
 
 def _check_members(name, part, members):
-    missing = [member for member in members if not hasattr(part, member)]
+    missing = missing_members(part, members)
     _check(not missing, f"{name} has no {', '.join(missing)}")
 
 

@@ -140,9 +140,19 @@ _PARTS = {
         Raises
         ------
         TypeError
-            If `network` is not a DiffusionNetwork, or the image does not hold real numbers.
+            If `network` is no DiffusionNetwork and no name, or the image holds no real numbers.
         ValueError
-            If the image has another shape or values that are not finite.""",
+            If there is no filter of this name, or the image has another shape or values that are
+            not finite.""",
+    "references of an estimate": """
+        References
+        ----------
+        C. M. Stein, "Estimation of the mean of a multivariate normal distribution", The Annals of
+        Statistics 9, 1135-1151 (1981).
+
+        S. Ramani, T. Blu, M. Unser, "Monte-Carlo SURE: a black-box optimization of regularization
+        parameters for general denoising algorithms", IEEE Transactions on Image Processing 17,
+        1540-1554 (2008).""",
     "image to estimate from": """
         image : array_like of shape (H, W), or with channels
             Grey levels of any real type.

@@ -131,23 +131,24 @@ def from_planes(planes: np.ndarray, channel_axis: int | None = None) -> np.ndarr
     return image if chunks.is_lazy(image) else np.ascontiguousarray(image)
 
 
-def sample(planes: Any) -> Iterator[np.ndarray]:
-    """The planes themselves, or tiles evenly spread over a large image, sixteen of 256 x 256
-    pixels or of as many pixels in a thin one."""
+def sample(planes: Any, size: int = SAMPLE, across: int = 4) -> Iterator[np.ndarray]:
+    """The planes themselves, or `across` x `across` tiles evenly spread over an image of more than
+    size^2 pixels, together as many as these; fewer and longer ones of a thin image."""
     rows, columns = planes.shape[1:]
-    if rows * columns <= SAMPLE**2:
+    if rows * columns <= size**2:
         yield np.ascontiguousarray(planes)
         return
-    height = min(rows, max(SAMPLE // 4, SAMPLE**2 // 16 // columns))
-    width = min(columns, SAMPLE**2 // 16 // height)
-    for top in _evenly(rows - height):
-        for left in _evenly(columns - width):
+    pixels = (size // across)**2
+    height = min(rows, max(size // across, pixels // columns))
+    width = min(columns, pixels // height)
+    for top in _evenly(rows - height, across):
+        for left in _evenly(columns - width, across):
             yield np.ascontiguousarray(planes[:, top:top + height, left:left + width])
 
 
-def _evenly(last):
-    """Four numbers from 0 to the last, fewer if there are not so many."""
-    return np.unique(np.linspace(0, last, 4).astype(int))
+def _evenly(last, count):
+    """So many numbers from 0 to the last, or fewer if there are not so many."""
+    return np.unique(np.linspace(0, last, count).astype(int))
 
 
 def _check_shape(image, channel_axis, name):

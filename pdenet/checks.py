@@ -1,12 +1,17 @@
 """The public door: what an argument may be, said once, with one clear error each."""
 
+import functools
 import importlib
+import inspect
 import math
 import operator
 import os
 import reprlib
+from typing import Any, Callable, TypeVar, cast
 
 import numpy as np
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def check_number(name: str, value, *, above: float | None = None, least: float | None = None,
@@ -51,6 +56,22 @@ def check_choice(name: str, value, choices) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
     return value
+
+
+def by_keyword(function: _Function) -> _Function:
+    """Give a function of an image a clear error where a parameter is passed by its place."""
+    first, *others = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def checked(*arguments, **parameters):
+        if len(arguments) > 1:
+            given = ", ".join(f"{name}={value!r}" for name, value in
+                              zip(others, arguments[1:], strict=False))
+            raise TypeError(f"{function.__name__} takes its parameters by keyword: "
+                            f"{function.__name__}({first}, {given})")
+        return function(*arguments, **parameters)
+
+    return cast(_Function, checked)
 
 
 def missing_members(value, members) -> list[str]:

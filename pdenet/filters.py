@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from . import estimates, models
+from .checks import by_keyword, check_number
 from .docstrings import fill
-from .images import from_planes, to_planes
+from .images import from_planes, to_planes, to_units
 from .scheme.diffusivities import Diffusivity
 
 __all__ = ["perona_malik", "you_kaveh", "lysaker_lundervold_tai", "gerig", "weickert_brox", "eed",
            "weickert_1994", "multiscale"]
 
 
+@by_keyword
 @fill
 def perona_malik(image: npt.ArrayLike, *, contrast: float | None = None,
                  time: float | None = None, diffusivity: str | Diffusivity = "exponential",
@@ -48,6 +50,7 @@ def perona_malik(image: npt.ArrayLike, *, contrast: float | None = None,
                    scheme, channel_axis, workers)
 
 
+@by_keyword
 @fill
 def you_kaveh(image: npt.ArrayLike, *, contrast: float | None = None,
               time: float | None = None, diffusivity: str | Diffusivity = "exponential",
@@ -80,6 +83,7 @@ def you_kaveh(image: npt.ArrayLike, *, contrast: float | None = None,
                    scheme, channel_axis, workers)
 
 
+@by_keyword
 @fill
 def lysaker_lundervold_tai(
         image: npt.ArrayLike, *, contrast: float | None = None, time: float | None = None,
@@ -110,6 +114,7 @@ def lysaker_lundervold_tai(
                    scheme, channel_axis, workers)
 
 
+@by_keyword
 @fill
 def gerig(image: npt.ArrayLike, *, contrast: float | None = None,
           time: float | None = None, diffusivity: str | Diffusivity = "exponential",
@@ -138,6 +143,7 @@ def gerig(image: npt.ArrayLike, *, contrast: float | None = None,
                    scheme, channel_axis, workers)
 
 
+@by_keyword
 @fill
 def weickert_brox(image: npt.ArrayLike, *, contrast: float | None = None,
                   time: float | None = None, diffusivity: str | Diffusivity = "exponential",
@@ -167,6 +173,7 @@ def weickert_brox(image: npt.ArrayLike, *, contrast: float | None = None,
                    scheme, channel_axis, workers)
 
 
+@by_keyword
 @fill
 def eed(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1.0,
         time: float | None = None, diffusivity: str | Diffusivity = "exponential",
@@ -198,6 +205,7 @@ def eed(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1
                    scheme, channel_axis, workers)
 
 
+@by_keyword
 @fill
 def weickert_1994(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1.0,
                   time: float | None = None, diffusivity: str | Diffusivity = "exponential",
@@ -228,6 +236,7 @@ def weickert_1994(image: npt.ArrayLike, *, contrast: float | None = None, sigma:
                    diffusivity, scheme, channel_axis, workers)
 
 
+@by_keyword
 @fill
 def multiscale(image: npt.ArrayLike, *, contrast: float | None = None,
                sigmas: npt.ArrayLike | None = None, weights: npt.ArrayLike | None = None,
@@ -269,6 +278,12 @@ def multiscale(image: npt.ArrayLike, *, contrast: float | None = None,
 
 def _filter(image, model, contrast, time, diffusivity, scheme, channel_axis, workers):
     """The image at the diffusion time, by the network of a model function."""
-    planes = to_planes(image, channel_axis)
-    network, time = estimates.prepare(planes, model, contrast, time, diffusivity)
-    return from_planes(network.evolve_planes(planes, time, scheme, workers=workers), channel_axis)
+    if not isinstance(diffusivity, str):  # it has a contrast of its own, which is in no other units
+        planes, unit = to_planes(image, channel_axis), 1.0
+    else:
+        planes, unit = to_units(image, channel_axis)
+        if contrast is not None:
+            contrast = check_number("contrast", contrast, above=0.0) / unit
+    network, time = estimates.prepare(planes, model, contrast, time, diffusivity, workers)
+    result = network.evolve_planes(planes, time, scheme, workers=workers)
+    return from_planes(result if unit == 1 else result * result.dtype.type(unit), channel_axis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from typing import Any, Iterator
 
@@ -14,7 +15,8 @@ from .execution import chunks
 SAMPLE = 1024  # an image larger than the square of this is estimated on a sample of it
 
 
-def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str = "image"):
+def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str = "image",
+              any_size: bool = False):
     """The image as C-contiguous planes (M, H, W) of float32 or float64, never rescaled.
 
     float32 stays float32, every other real type becomes float64. The planes may share
@@ -29,12 +31,24 @@ def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str =
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
     array = (array[np.newaxis] if channel_axis is None else
              np.moveaxis(array, channel_axis, 0))
-    check = functools.partial(_check_values, channel_axis=channel_axis, name=name)
+    check = functools.partial(_check_values, channel_axis=channel_axis, name=name,
+                              any_size=any_size)
     if chunks.is_lazy(array):
         return chunks.check_values(array.astype(dtype), check)
     planes = np.ascontiguousarray(array, dtype=dtype)
     check(planes)
     return planes
+
+
+def to_units(image: npt.ArrayLike, channel_axis: int | None = None):
+    """`to_planes` of an image of any size of values, in units of a power of two in which squares of
+    the structure tensor are finite; returns planes and unit."""
+    planes = to_planes(image, channel_axis, any_size=not chunks.is_lazy(image))
+    largest = 0.0 if chunks.is_lazy(planes) else float(max(planes.max(), -planes.min()))
+    if largest == 0 or 2.0**-16 < largest < 2.0**20:
+        return planes, 1.0
+    exponent = int(np.frexp(largest)[1])
+    return np.ldexp(planes, -exponent), math.ldexp(1.0, exponent)
 
 
 def _to_array(image, name):
@@ -171,7 +185,7 @@ def _check_shape(image, channel_axis, name):
         raise ValueError(f"{name} must not be empty; got shape {image.shape}")
 
 
-def _check_values(planes, first=(0, 0, 0), *, channel_axis, name):
+def _check_values(planes, first=(0, 0, 0), *, channel_axis, name, any_size=False):
     """Raise unless planes are finite and not too large; first: where they are in the image."""
     largest = max(-planes.min(), planes.max())
     if not np.isfinite(largest):
@@ -185,6 +199,6 @@ def _check_values(planes, first=(0, 0, 0), *, channel_axis, name):
         raise ValueError(f"{name} must be finite; {bad.sum()} of its values are NaN or infinite, "
                          f"the first at index {index}")
     limit = np.finfo(planes.dtype).max**0.25 / 10
-    if largest > limit:
+    if largest > limit and not any_size:
         raise ValueError(f"{name} values must be at most {limit:.1g} in {planes.dtype}, so that "
                          f"squares of the structure tensor are finite; got {largest:.3g}")

@@ -177,7 +177,8 @@ def _step_sizes(sigmas):
 
 def _vector(name, values) -> np.ndarray:
     try:
-        vector = np.array(values, dtype=np.float64)
+        found = np.asarray(values)
+        vector = found.astype(np.float64) if found.dtype.kind in "iuf" else np.empty(0)
     except (TypeError, ValueError, OverflowError):
         vector = np.empty(0)
     if vector.ndim != 1 or vector.size == 0 or not np.isfinite(vector).all():

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from .checks import check_count, check_number, check_workers
 from .estimates import range_of
 from .files.document import FormatError, check_header, check_keys
-from .images import from_planes, sample, to_planes
+from .images import from_planes, sample, to_units
 from .learning.unconstrained import (bounds, from_coordinates, gradient_in_coordinates, split,
                                      to_coordinates)
 from .network import adjoint, catalogue, saved
@@ -266,11 +266,12 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
     True
     """
     workers = check_workers(workers)
-    planes = to_planes(image, channel_axis)
-    levels = levels_of(planes) if sigma is None else check_levels(sigma, len(planes))
+    planes, unit = to_units(image, channel_axis)
+    levels = levels_of(planes) if sigma is None else check_levels(sigma, len(planes)) / unit
     if data_range is not None:
-        data_range = check_number("data_range", data_range, above=0.0)
-    return from_planes(denoise_planes(planes, levels, data_range, shared, workers), channel_axis)
+        data_range = check_number("data_range", data_range, above=0.0) / unit
+    planes = denoise_planes(planes, levels, data_range, shared, workers)
+    return from_planes(planes if unit == 1 else planes * planes.dtype.type(unit), channel_axis)
 
 
 def check_levels(sigma, channels):

@@ -36,7 +36,7 @@ SIDE, ACROSS = 192, 3    # of a larger image than 192 x 192 pixels 3 x 3 tiles o
 PROBE = 0.1              # h, in standard deviations of the noise
 START, LAST = (-2, 1, 4), (-6, 10)  # exponents i of the contrasts 2^(i / 2) times the noise's
 SHARES = (0.85, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.0625, 0.045, 0.03)
-USUAL = 0.125            # of these, where there is nothing to estimate from
+USUAL = 0.125            # the share where there is nothing to estimate from
 
 
 @fill
@@ -198,7 +198,7 @@ class Search:
     def time(self, contrast):
         """The best time for a contrast."""
         if not self.levels.any():
-            return _times(self.model(contrast))[SHARES.index(USUAL)]
+            return _times(self.model(contrast), [USUAL])[0]
         if (contrast, None) not in self._known:
             self._known[contrast, None] = self._best(contrast, None)
         return self._known[contrast, None][1]
@@ -239,14 +239,15 @@ def _response(network):
     return float(np.sqrt(block.trace(block.steering_layers(impulse, work), work).sum()))
 
 
-def _times(network):
-    """The times at which diffusion with g = 1 leaves the SHARES of the standard deviation of noise:
-    (mean over frequencies of exp(-2 T rho))^(1/2), with the symbol rho of the network's step."""
+def _times(network, shares=SHARES):
+    """The times at which diffusion with g = 1 leaves these shares of the standard deviation of noise:
+    (mean over frequencies of exp(-2 T rho))^(1/2), with the symbol rho of the network's step; none
+    is longer than 1000 tau_max, where noise may never fall as far."""
     frequencies = np.pi * (np.arange(64) + 0.5) / 64
     rho = network.block.symbol(frequencies, frequencies)
     times = network.tau_max * np.geomspace(1e-3, 1e3, 241)
     left = np.array([np.sqrt(np.mean(np.exp(-2 * time * rho))) for time in times])
-    found = np.exp(np.interp(-np.log(SHARES), -np.log(left), np.log(times)))
+    found = np.exp(np.interp(-np.log(shares), -np.log(left), np.log(times)))
     return [float(time) for time in np.unique(found)]
 
 

@@ -278,12 +278,24 @@ def multiscale(image: npt.ArrayLike, *, contrast: float | None = None,
 
 def _filter(image, model, contrast, time, diffusivity, scheme, channel_axis, workers):
     """The image at the diffusion time, by the network of a model function."""
-    if not isinstance(diffusivity, str):  # it has a contrast of its own, which is in no other units
-        planes, unit = to_planes(image, channel_axis), 1.0
-    else:
+    if isinstance(diffusivity, str):
         planes, unit = to_units(image, channel_axis)
-        if contrast is not None:
-            contrast = check_number("contrast", contrast, above=0.0) / unit
-    network, time = estimates.prepare(planes, model, contrast, time, diffusivity, workers)
-    result = network.evolve_planes(planes, time, scheme, workers=workers)
-    return from_planes(result if unit == 1 else result * result.dtype.type(unit), channel_axis)
+    else:  # it has a contrast of its own, in the image's units
+        planes, unit = to_planes(image, channel_axis), 1.0
+    planes, _, _ = filter_planes(planes, unit, model, contrast, time, diffusivity, scheme, workers)
+    return from_planes(planes, channel_axis)
+
+
+def filter_planes(planes, unit, model, contrast, time, diffusivity, scheme, workers, progress=None,
+                  mask=None):
+    """Planes (M, H, W), which are in a unit, at the diffusion time, in units of one; and the
+    contrast and the time, which are estimated where they are None.
+
+    progress: function of the cycles done and of all; mask: the pixels to estimate from, (H, W).
+    """
+    if contrast is not None:
+        contrast = check_number("contrast", contrast, above=0.0) / unit
+    network, time = estimates.prepare(planes, model, contrast, time, diffusivity, workers, mask)
+    planes = network.evolve_planes(planes, time, scheme, workers=workers, progress=progress)
+    contrast = network.parameters.get("contrast", 1.0) * unit
+    return planes if unit == 1 else planes * planes.dtype.type(unit), contrast, time

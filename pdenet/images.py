@@ -145,10 +145,11 @@ def from_planes(planes: np.ndarray, channel_axis: int | None = None) -> np.ndarr
     return image if chunks.is_lazy(image) else np.ascontiguousarray(image)
 
 
-def sample(planes: Any, size: int = SAMPLE, across: int = 4) -> Iterator[np.ndarray]:
+def sample(planes: Any, size: int | None = None, across: int = 4) -> Iterator[np.ndarray]:
     """The planes themselves, or `across` x `across` tiles evenly spread over an image of more than
     size^2 pixels, together as many as these; fewer and longer ones of a thin image."""
     rows, columns = planes.shape[1:]
+    size = SAMPLE if size is None else size
     if rows * columns <= size**2:
         yield np.ascontiguousarray(planes)
         return

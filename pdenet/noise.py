@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .docstrings import fill
-from .images import sample, to_planes
+from .images import sample, to_units
 from .kernels.patches import add_moments
 
 __all__ = ["estimate_noise"]
@@ -76,7 +76,8 @@ def estimate_noise(image: npt.ArrayLike, *, channel_axis: int | None = None,
     >>> bool(abs(pdenet.estimate_noise(noisy) - 20) < 1)
     True
     """
-    sigmas = levels_of(to_planes(image, channel_axis))
+    planes, unit = to_units(image, channel_axis)
+    sigmas = levels_of(planes) * unit
     return sigmas if per_channel else float(sigmas.mean())
 
 

@@ -6,7 +6,7 @@ import inspect
 
 from .. import NAMES
 from ..files.images import UsageError
-from ..images import from_planes, to_planes
+from ..images import from_planes, to_units
 from ..network.timesteps import SCHEMES
 from ..scheme.diffusivities import DIFFUSIVITIES
 from ..scheme.fluxes import COUPLINGS
@@ -85,16 +85,15 @@ def run(options):
 
 def filter_pixels(pixels, channel_axis, options, progress):
     """The filtered pixels, and what was done."""
-    from .. import estimates
+    from ..filters import filter_planes
 
-    planes = to_planes(pixels, channel_axis)
+    planes, unit = to_units(pixels, channel_axis)
     parts = {name: getattr(options, name) for name in PARTS if getattr(options, name) is not None}
-    network, time = estimates.prepare(planes, functools.partial(_model(options), **parts),
-                                      options.contrast, options.time, options.diffusivity)
-    planes = network.evolve_planes(planes, time, scheme=options.scheme, workers=options.workers,
-                                   progress=progress)
-    return (from_planes(planes, channel_axis), f"{options.model}, contrast "
-            f"{network.parameters['contrast']:.4g}, time {time:.4g}")
+    planes, contrast, time = filter_planes(
+        planes, unit, functools.partial(_model(options), **parts), options.contrast, options.time,
+        options.diffusivity, options.scheme, options.workers, progress)
+    return (from_planes(planes, channel_axis),
+            f"{options.model}, contrast {contrast:.4g}, time {time:.4g}")
 
 
 def _model(options):

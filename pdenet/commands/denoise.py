@@ -27,11 +27,11 @@ examples:
 def add_command(commands):
     """Add the parser to those of the other commands."""
     command = commands.add_parser(
-        "denoise", help="remove noise from images", usage="pdenet denoise INPUT OUTPUT [options]",
+        "denoise", help="remove noise from images",
+        usage="pdenet denoise INPUT [INPUT ...] OUTPUT [options]",
         description="Remove noise from images by learned diffusion networks.", epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    command.add_argument("input", metavar="INPUT", help="see below")
-    command.add_argument("output", metavar="OUTPUT", help="file, or folder")
+    inputs.add_files(command)
     command.add_argument("--sigma", type=float,
                          help="standard deviation of the noise, grey levels (default: estimated)")
     command.add_argument("--noise", type=float, metavar="SIGMA",
@@ -65,29 +65,29 @@ def run(options):
                       alone=options.noise is not None and "--noise")
 
 
-def denoise_pixels(pixels, channel_axis, options, progress):
-    """The denoised pixels, and what was done."""
+def denoise_pixels(pixels, channel_axis, options, progress, mask=None):
+    """The denoised pixels, what was done, and the numbers of it."""
     if options.noise is None:
-        return _denoise(pixels, channel_axis, options)
+        return _denoise(pixels, channel_axis, options, mask)
     noisy = add_noise(pixels.astype(np.float64), options.noise, options.seed)
-    result, report = _denoise(noisy, channel_axis, options)
+    result, report, numbers = _denoise(noisy, channel_axis, options, mask)
     before, after = (_psnr(pixels, image) for image in (noisy, result))
-    return result, f"{report}, PSNR {before:.2f} dB before and {after:.2f} dB after"
+    return result, f"{report}, PSNR {before:.2f} dB before and {after:.2f} dB after", numbers
 
 
-def _denoise(pixels, channel_axis, options):
+def _denoise(pixels, channel_axis, options, mask=None):
     from ..denoising import denoise
     from ..estimates import estimate_noise
 
     if options.network is not None:
         result = options.network(pixels, channel_axis=channel_axis, workers=options.workers)
-        return result, f"by {options.parameters}"
+        return result, f"by {options.parameters}", {}
     sigma, how = options.sigma or options.noise, "noise"
     if sigma is None:
         sigma, how = estimate_noise(to_planes(pixels, channel_axis)), "estimated noise"
     result = denoise(pixels, sigma, channel_axis=channel_axis, shared=options.shared,
                      workers=options.workers)
-    return result, f"{how} {sigma:.4g}"
+    return result, f"{how} {sigma:.4g}", {"sigma": sigma}
 
 
 def _psnr(clean, image):

@@ -29,12 +29,13 @@ def run_file(source, target, options, process, tell, alone=None, shown=None):
 
 def run_array(options, process, settings, tell, shown):
     """A zarr array or a large TIFF file, tile by tile; returns a line about it."""
-    report = []
+    lines = PageLines(tell)
+    rows: list = []
 
     def lazily(array, axis):
         result, line, numbers = process(array, axis, options, None)
-        report.append(line)
-        tell("row", row(options.input, None, numbers))
+        rows.append(row(options.input, len(rows) + 1, numbers))
+        lines.add(f"{options.output} page {len(rows)}", line)
         return result
 
     for name in ("nodata", "rescale"):
@@ -47,7 +48,10 @@ def run_array(options, process, settings, tell, shown):
             shown)
     except (ValueError, TypeError) as error:
         raise type(error)(named(options.input, error)) from None
-    return f"{tiles} tiles, {report[0]}"
+    finally:
+        for found in rows:
+            tell("row", found if len(rows) > 1 else found | {"page": None})
+    return ", ".join([f"{tiles} tiles", *lines.common])
 
 
 def named(source, error):

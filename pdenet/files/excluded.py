@@ -11,6 +11,9 @@ import numpy as np
 from .contents import Image, UsageError
 
 
+NODATA = 42113  # GDAL's tag
+
+
 @dataclass(frozen=True)
 class Excluded:
     """The values of an image that are no measurement; `report` tells how many pixels they are."""

@@ -12,8 +12,9 @@ from ..checks import needs
 from . import exif
 from .contents import (GEOGRAPHIC, Image, ImageFileError, Metadata, check_size, one_line,
                        split_alpha)
+from .excluded import NODATA
 
-NODATA, DESCRIPTION, ORIENTATION = 42113, 270, 274
+DESCRIPTION, ORIENTATION = 270, 274
 KEPT = (*set(exif.WORDS) - {DESCRIPTION}, *GEOGRAPHIC, 42112, 33723)  # and GDAL's words, IPTC
 # Tags that say how the pixels are stored, which a writer says anew, or that are kept by themselves.
 STRUCTURE = (*range(254, 267), 270, 273, 274, *range(277, 284), 284, 290, 291, 292, 293, 296, 297,

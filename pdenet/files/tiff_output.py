@@ -10,7 +10,8 @@ import numpy as np
 
 from . import exif
 from .contents import Metadata, UsageError
-from .tiff import NODATA, ORIENTATION
+from .excluded import NODATA
+from .tiff import ORIENTATION
 
 IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 OME_TYPES = {"float32": "float", "float64": "double", "bool": "bit"} | {

@@ -92,8 +92,12 @@ class Image:
                     7: (rows, columns), 8: (rows,)}.get(self.orientation, ())
             return np.flip(array, axes) if axes else array
 
+        dots = self.metadata.resolution
+        if self.orientation >= 5 and dots:
+            dots = dots[::-1]
         return replace(self, pixels=turn(self.pixels, rows, columns), orientation=1,
-                       alpha=None if self.alpha is None else turn(self.alpha, 0, 1))
+                       alpha=None if self.alpha is None else turn(self.alpha, 0, 1),
+                       metadata=replace(self.metadata, resolution=dots))
 
 
 def from_channels_last(pixels, metadata=Metadata()):

@@ -8,6 +8,7 @@ import contextlib
 import io
 import re
 import struct
+import warnings
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from .contents import (GEOGRAPHIC, Image, ImageFileError, Metadata, check_size,
                        from_channels_last, join_alpha)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+XRESOLUTION = 282
 LARGEST_SEGMENT = 65000  # bytes of EXIF or XMP in JPEG
 # Chunks of PNG that say how to show the picture, and what it is about.
 COLOURS, TEXTS = (b"cHRM", b"gAMA", b"sRGB", b"cICP"), (b"tEXt", b"zTXt", b"iTXt")
@@ -29,7 +31,7 @@ def read(name, max_pixels):
     """The image of a PNG or JPEG file, upright, as its orientation says."""
     from PIL import Image as pillow
 
-    with _unlimited(pillow), pillow.open(name) as image:  # the header only
+    with _reading(pillow) as damages, pillow.open(name) as image:  # the header only
         check_size(name, image.size[::-1], max_pixels)
         several = getattr(image, "n_frames", 1)
         if several > 1 and image.format != "MPO":  # a photograph with another one behind it
@@ -38,28 +40,29 @@ def read(name, max_pixels):
         deep = bool(chunks) and chunks[0][1][8] == 16
         pixels, shown = _read_deep(name, image, chunks) if deep else _read_plain(image)
         metadata = _metadata(image, shown, chunks)
-    if several > 1:
-        metadata = replace(metadata, lost=("the second picture",))
+    lost = ["the second picture"] * (several > 1) + ["damaged EXIF data"] * any(
+        "EXIF" in str(damage.message) for damage in damages)
+    metadata = replace(metadata, lost=tuple(lost))
     if shown.mode == "CMYK":
         return Image(pixels, -1, photometric="separated", metadata=metadata)
     return from_channels_last(pixels, metadata)
 
 
 @contextlib.contextmanager
-def _unlimited(pillow):
-    """Without Pillow's own limit of pixels; ours is checked instead."""
+def _reading(pillow):
+    """Without Pillow's own limit of pixels, as ours is checked; its warnings are noted."""
     limit, pillow.MAX_IMAGE_PIXELS = pillow.MAX_IMAGE_PIXELS, None
     try:
-        yield
+        with warnings.catch_warnings(record=True) as noted:
+            warnings.simplefilter("always")
+            yield noted
     finally:
         pillow.MAX_IMAGE_PIXELS = limit
 
 
 def _read_plain(image):
     """The values of a picture, without a palette or a transparent colour, and the shown image."""
-    from PIL import ImageOps
-
-    shown = ImageOps.exif_transpose(image)
+    shown = exif.upright(image)
     clear = "transparency" in image.info
     mode = {"P": "RGBA" if clear else "RGB", "L": "LA" if clear else "L",
             "RGB": "RGBA" if clear else "RGB"}.get(shown.mode, shown.mode)
@@ -87,7 +90,7 @@ def _read_deep(name, image, chunks):
 
 def _read_part(name, raw=None):
     """The values of a PNG file, upright, its bytes taken for those of another mode."""
-    from PIL import Image as pillow, ImageOps
+    from PIL import Image as pillow
 
     with pillow.open(name) as image:
         if raw is not None:
@@ -95,7 +98,7 @@ def _read_part(name, raw=None):
                           else (*tile[:3], raw) for tile in image.tile]  # as older Pillows have it
             image.tile = tiles
         image.info.pop("transparency", None)
-        shown = ImageOps.exif_transpose(image)
+        shown = exif.upright(image)
         return np.asarray(shown), shown
 
 
@@ -120,9 +123,14 @@ def _chunks(name):
 
 def _metadata(image, shown, chunks):
     """What an opened picture says; shown: it, upright."""
-    info = image.info
+    info, dots = image.info, image.info.get("dpi")
+    if image.format != "PNG" and not info.get("jfif_unit") and not exif.has(
+            image, XRESOLUTION):
+        dots = None  # which Pillow supposes
+    if dots and shown.size != image.size:
+        dots = dots[::-1]
     return Metadata(
-        profile=info.get("icc_profile"), resolution=info.get("dpi"), unit=2,
+        profile=info.get("icc_profile"), resolution=dots, unit=2,
         exif=exif.of_picture(image, shown.size), xmp=_xmp(image),
         chunks=tuple(chunk for chunk in chunks if chunk[0] in COLOURS or chunk[0] in TEXTS
                      and not chunk[1].startswith((XMP_WORD, b"Raw profile type"))),
@@ -163,8 +171,10 @@ def write(file, image, kind):
     words = {code: value for code, _, _, value in metadata.tags
              if code in exif.WORDS and isinstance(value, str)}
     words |= {exif.DESCRIPTION: metadata.description} if metadata.description else {}
-    options: dict[str, Any] = {"exif": exif.with_words(metadata.exif, words),
-                               "icc_profile": metadata.profile, "dpi": dots_per_inch(metadata)}
+    size = [length for axis, length in enumerate(image.pixels.shape) if image.channel_axis is None
+            or axis != image.channel_axis % 3][::-1]
+    options: dict[str, Any] = {"icc_profile": metadata.profile, "dpi": dots_per_inch(metadata),
+                               "exif": exif.for_picture(metadata.exif, words, size)}
     if kind == "PNG":
         options["pnginfo"] = _png_information(metadata)
     else:

@@ -162,10 +162,13 @@ class Images:
         try:
             with pillow.open(self.name) as image:
                 image.seek(page.index)
-                pixels = np.asarray(image)
+                pixels = np.asarray(image)  # upright
+                back = {6: 8, 8: 6}.get(self.orientation, self.orientation)
+                pixels = Image(pixels, -1 if pixels.ndim == 3 else None,
+                               orientation=back).upright().pixels
                 if self.photometric == "miniswhite" and image.mode in ("1", "L"):
                     pixels = ~pixels  # Pillow turns them
-            if pixels.size == page.size and pixels.dtype == page.dtype:
+            if pixels.shape == page.shape and pixels.dtype == page.dtype:
                 return pixels
         except Exception:  # it does not
             pass

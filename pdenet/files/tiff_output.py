@@ -81,7 +81,7 @@ def _tags(metadata, orientation, places):
         tags[NODATA] = ASCII, 0, metadata.nodata
     if orientation != 1:
         tags[ORIENTATION] = SHORT, 1, orientation
-    tags |= {code: (LONG, 1, 0) for code in places}
+    tags |= {exif.stand_in(code): (LONG, 1, 0) for code in places}
     return [(code, kind, count, value.encode() if isinstance(value, str) else value, True)
             for code, (kind, count, value) in sorted(tags.items())]
 

@@ -95,7 +95,8 @@ def find(name, image, nodata=None, dtype=None):
     places, parts = np.zeros(pixels.shape, bool), []
     for what, where in found:
         _check_type(name, what, pixels, where & ~places, dtype)
-        parts.append(f"{np.count_nonzero(_any_channel(image, where & ~places))} are {what}")
+        number_of = np.count_nonzero(_any_channel(image, where & ~places))
+        parts.append(f"{number_of} {'is' if number_of == 1 else 'are'} {what}")
         places |= where
     count = int(np.count_nonzero(_any_channel(image, places)))
     return Excluded(image, places, value, f"of {places.size // _channels(image)} pixels "
@@ -125,7 +126,8 @@ def _check_type(name, what, pixels, where, dtype):
         return
     kept = pixels[where]
     if dtype.kind == "f":
-        lost = np.isfinite(kept) & (kept.astype(dtype) != kept)
+        with np.errstate(over="ignore"):
+            lost = np.isfinite(kept) & (kept.astype(dtype) != kept)
     else:
         limits = np.iinfo(dtype)
         lost = ~((kept >= limits.min) & (kept <= limits.max) & (kept == np.rint(kept)))

@@ -14,8 +14,8 @@ from .contents import (GEOGRAPHIC, Image, ImageFileError, Metadata, check_size, 
                        split_alpha)
 from .excluded import NODATA
 
-DESCRIPTION, ORIENTATION = 270, 274
-KEPT = (*set(exif.WORDS) - {DESCRIPTION}, *GEOGRAPHIC, 42112, 33723)  # and GDAL's words, IPTC
+DESCRIPTION, ORIENTATION, IPTC, UNDEFINED = 270, 274, 33723, 7
+KEPT = (*set(exif.WORDS) - {DESCRIPTION}, *GEOGRAPHIC, 42112)  # and GDAL's words
 # Tags that say how the pixels are stored, which a writer says anew, or that are kept by themselves.
 STRUCTURE = (*range(254, 267), 270, 273, 274, *range(277, 284), 284, 290, 291, 292, 293, 296, 297,
              317, 318, 319, 320, *range(321, 326), 330, 332, 336, 338, 339, 340, 341, 347,
@@ -202,7 +202,9 @@ def _metadata(file, series, reduced):
     kind = "OME" if file.is_ome else "ImageJ" if file.is_imagej else ""
     tags, lost = [], []
     for tag in page.tags:
-        if tag.code in KEPT:
+        if tag.code == IPTC and isinstance(tag.value, bytes):
+            tags.append((IPTC, UNDEFINED, len(tag.value), tag.value))
+        elif tag.code in KEPT:
             tags.append((tag.code, int(tag.dtype), tag.count, _without_statistics(tag)))
         elif tag.code not in STRUCTURE and tag.code not in (exif.CAMERA, exif.GPS):
             lost.append(NAMES.get(tag.code, f"tag {tag.code} ({tag.name})"))

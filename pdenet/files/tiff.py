@@ -14,7 +14,8 @@ from .contents import (GEOGRAPHIC, Image, ImageFileError, Metadata, check_size, 
                        split_alpha)
 from .excluded import NODATA
 
-DESCRIPTION, ORIENTATION, IPTC, UNDEFINED = 270, 274, 33723, 7
+DESCRIPTION, ORIENTATION, XMP, IPTC, PROFILE = 270, 274, 700, 33723, 34675
+UNDEFINED = 7  # a type of tags
 KEPT = (*set(exif.WORDS) - {DESCRIPTION}, *GEOGRAPHIC, 42112)  # and GDAL's words
 # Tags that say how the pixels are stored, which a writer says anew, or that are kept by themselves.
 STRUCTURE = (*range(254, 267), 270, 273, 274, *range(277, 284), 284, 290, 291, 292, 293, 296, 297,
@@ -149,7 +150,7 @@ class Images:
         try:
             pixels = page.asarray()
         except Exception as error:
-            if "imagecodecs" not in str(error):
+            if "imagecodecs" not in str(error) and "not supported" not in str(error):
                 raise
             pixels = self._by_pillow(page)
         pixels = pixels.reshape([self.shape[self.axes.index(axis)] for axis in self._inner])
@@ -214,7 +215,7 @@ def _metadata(file, series, reduced):
     own = kind or page.is_shaped == description
     nodata = page.tags.valueof(NODATA)
     return Metadata(
-        profile=page.tags.valueof(34675), xmp=page.tags.valueof(700),
+        profile=page.tags.valueof(PROFILE), xmp=page.tags.valueof(XMP),
         exif=exif.of_tiff(file.filehandle.path)
         if {exif.CAMERA, exif.GPS} & set(page.tags.keys()) else None,
         resolution=(page.tags.valueof(282), page.tags.valueof(283))

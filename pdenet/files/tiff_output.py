@@ -11,13 +11,13 @@ import numpy as np
 from . import exif
 from .contents import Metadata, UsageError
 from .excluded import NODATA
-from .tiff import ORIENTATION
+from .tiff import ORIENTATION, PROFILE, XMP
 
 IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 OME_TYPES = {"float32": "float", "float64": "double", "bool": "bit"} | {
     f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32)}
 OME_NAMES = (".ome.tif", ".ome.tiff")
-BYTE, ASCII, SHORT, LONG = 1, 2, 3, 4
+BYTE, ASCII, SHORT, LONG, UNDEFINED = 1, 2, 3, 4, 7
 BIG = 2**31  # bytes, above which offsets have 64 bits
 
 
@@ -50,7 +50,7 @@ def write(file, name, planes, axes, image, shape=None, dtype=None):
         file, planes, shape=shape, dtype=dtype, photometric=_photometric(image), bigtiff=big,
         planarconfig="contig" if axes.endswith("S") else None,
         extrasamples=_extra_samples(image, shape[-1]) if axes.endswith("S") else None,
-        byteorder="<", iccprofile=metadata.profile, software=False,
+        byteorder="<", software=False,
         extratags=_tags(metadata, image.orientation, places), **options)
     if places:
         exif.append(file, metadata.exif)
@@ -75,8 +75,10 @@ def _tags(metadata, orientation, places):
     tags = {code: (kind, count, value) for code, kind, count, value in metadata.tags}
     tags |= {code: (ASCII, 0, text) for code, text in exif.words(metadata.exif).items()
              if code not in tags and code != exif.DESCRIPTION}
+    if metadata.profile:
+        tags[PROFILE] = UNDEFINED, len(metadata.profile), metadata.profile
     if metadata.xmp:
-        tags[700] = BYTE, len(metadata.xmp), metadata.xmp
+        tags[XMP] = BYTE, len(metadata.xmp), metadata.xmp
     if metadata.nodata is not None:
         tags[NODATA] = ASCII, 0, metadata.nodata
     if orientation != 1:

@@ -43,7 +43,8 @@ def test_tags_of_words_places_and_resolution(tmp_path, options):
     profile = b"profile" * 50
     tifffile.imwrite(tmp_path / "a.tif", GREY, description="größe".encode(), metadata=None,
                      resolution=((300, 7), (3000001, 10000)), resolutionunit=3, software="scanner",
-                     datetime="2020:02:03 04:05:06", iccprofile=profile, **options, extratags=[
+                     datetime="2020:02:03 04:05:06", **options, extratags=[
+                         (34675, 7, len(profile), profile, True),
                          (315, "s", 0, "Ä. Artist".encode(), True), (271, "s", 0, "Maker", True),
                          (33432, "s", 0, "mine", True),
                          (33723, 7, 12, b"\x1c\x02\x05\x00\x05hello\0\0", True),
@@ -97,9 +98,9 @@ def test_the_orientation_stays_and_pictures_are_turned(tmp_path):
 
 def test_pictures_cannot_hold_all_tags(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", GREY, description="a scan", metadata=None, software=False,
-                     extratags=[
-        (315, "s", 0, "me", True), (42113, "s", 0, "0", True), (42112, "s", 0, GDAL, True),
-        (33723, 4, 3, b"\x1c\x02\x05\x00\x05hello\0\0", True), *GEOGRAPHIC])
+                     extratags=[(315, "s", 0, "me", True), (42113, "s", 0, "0", True),
+                                (42112, "s", 0, GDAL, True),
+                                (33723, 4, 3, b"\x1c\x02\x05\x00\x05hello\0\0", True), *GEOGRAPHIC])
     lost = ["the GeoTIFF tags", "GDAL_METADATA", "IPTC", "GDAL_NODATA"]
     for target in ("b.png", "b.jpg"):
         assert through(tmp_path / "a.tif", tmp_path / target) == lost

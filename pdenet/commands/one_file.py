@@ -57,6 +57,8 @@ def run_array(options, process, settings, tell, shown):
 def named(source, error):
     """The text of an error, beginning with the file that it is about."""
     text = " ".join((str(error) or "not enough memory").split())
+    if " page " in source:
+        text = text.removeprefix(f"{source.rpartition(' page ')[0]}: ")
     return text if source in text else f"{source}: {text}"
 
 

@@ -109,7 +109,7 @@ def run_info(options):
 
     threads = check_workers(None)
     versions = {"pdenet": __version__, "Python": platform.python_version()}
-    for package in ("numpy", "numba", "scipy", "scikit-image", "imageio", "tifffile"):
+    for package in ("numpy", "numba", "scipy", "scikit-image", "pillow", "tifffile"):
         versions[package] = metadata.version(package)
     for name, version in versions.items():
         print(f"{name:14}{version}")

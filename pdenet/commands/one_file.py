@@ -92,6 +92,14 @@ def _run_image(name, image, options, process, tell, progress=None, check=None):
 def _run_stack(stack, target, options, process, tell, shown):
     """Image by image, so that memory does not grow with their number; a page that fails stays."""
     lines, failed = PageLines(tell), []
+    warnings: list = []
+
+    def tell_page(kind, value):
+        """The first warning of the pages alone, as the others are alike."""
+        if kind != "warning" or not warnings:
+            tell(kind, value)
+        if kind == "warning":
+            warnings.append(value)
 
     def pages():
         for k, index in enumerate(stack.indices()):
@@ -99,7 +107,7 @@ def _run_stack(stack, target, options, process, tell, shown):
             image = None
             try:
                 image = stack.read(index)
-                image, line, found = _run_image(name, image, options, process, tell)
+                image, line, found = _run_image(name, image, options, process, tell_page)
                 tell("row", row(stack.name, k + 1, *found))
                 lines.add(f"{target} page {k + 1}", line)
             except UsageError:
@@ -116,6 +124,8 @@ def _run_stack(stack, target, options, process, tell, shown):
 
     lost = tiff_stacks.write_stack(target, stack, pages(), options.dtype, options.overwrite)
     _tell_lost(target, stack.about, lost, tell)
+    if len(warnings) > 1:
+        tell("warning", f"{stack.name}: {len(warnings) - 1} more of its pages are so")
     parts = [f"{stack.count} pages", *lines.common,
              *([f"{len(failed)} of them failed"] if failed else [])]
     return ", ".join(parts), len(failed)

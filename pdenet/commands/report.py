@@ -27,9 +27,11 @@ class Teller:
         if kind == "row":
             self._rows.append(value)
         elif kind == "line" and not self._quiet:
-            print(printable(value), flush=True)
+            with _between_bars():
+                print(printable(value), flush=True)
         elif kind == "warning" or kind == "note" and not self._quiet:
-            print(f"pdenet: {' '.join(value.split())}", file=sys.stderr, flush=True)
+            with _between_bars():
+                print(f"pdenet: {' '.join(value.split())}", file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
     def reporting(self):
@@ -71,6 +73,14 @@ def row(file, page=None, numbers=(), excluded=0, error=""):
 def printable(text):
     """A text in which what the terminal cannot show is escaped."""
     return text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
+
+
+def _between_bars():
+    """A context in which no progress bar is on the terminal."""
+    tqdm = sys.modules.get("tqdm")
+    if tqdm is None or not sys.stderr.isatty():
+        return contextlib.nullcontext()
+    return tqdm.tqdm.external_write_mode(file=sys.stderr)
 
 
 def _read(path):

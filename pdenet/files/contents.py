@@ -27,6 +27,7 @@ class Metadata:
     unit: int = 2                        # of the resolution, as in TIFF: 1 none, 2 inch, 3 cm
     exif: bytes | None = None            # of an upright image, without a thumbnail
     xmp: bytes | None = None
+    iptc: bytes | None = None            # captions and keywords of news photographs
     chunks: tuple = ()                   # of PNG: (name, content) of its texts and colours
     comment: bytes | None = None         # of JPEG
     description: str | None = None       # of TIFF, as the following ones

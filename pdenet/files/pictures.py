@@ -24,6 +24,7 @@ XRESOLUTION = 282
 LARGEST_SEGMENT = 65000  # bytes of EXIF or XMP in JPEG
 # Chunks of PNG that say how to show the picture, and what it is about.
 COLOURS, TEXTS = (b"cHRM", b"gAMA", b"sRGB", b"cICP"), (b"tEXt", b"zTXt", b"iTXt")
+PHOTOSHOP_SEGMENT, IPTC_RESOURCE = b"Photoshop 3.0\0", 0x0404
 XMP_WORD, XMP_SEGMENT = b"XML:com.adobe.xmp\0", b"http://ns.adobe.com/xap/1.0/\0"
 
 
@@ -132,6 +133,7 @@ def _metadata(image, shown, chunks):
     return Metadata(
         profile=info.get("icc_profile"), resolution=dots, unit=2,
         exif=exif.of_picture(image, shown.size), xmp=_xmp(image),
+        iptc=info.get("photoshop", {}).get(IPTC_RESOURCE),
         chunks=tuple(chunk for chunk in chunks if chunk[0] in COLOURS or chunk[0] in TEXTS
                      and not chunk[1].startswith((XMP_WORD, b"Raw profile type"))),
         comment=info.get("comment"))
@@ -179,9 +181,7 @@ def write(file, image, kind):
         options["pnginfo"] = _png_information(metadata)
     else:
         options |= {"quality": 95, "subsampling": 0, "comment": metadata.comment}
-        if metadata.xmp and len(metadata.xmp) <= LARGEST_SEGMENT:
-            content = XMP_SEGMENT + metadata.xmp
-            options["extra"] = b"\xff\xe1" + struct.pack(">H", 2 + len(content)) + content
+        options["extra"] = _segments(metadata)
         if options["exif"] and len(options["exif"]) > LARGEST_SEGMENT:
             lost.append("EXIF data of more than 64 KB")
             del options["exif"]
@@ -200,15 +200,27 @@ def _lost(metadata, kind):
     """What neither PNG nor JPEG, or not this one of them, can hold."""
     codes, chunks = {tag[0] for tag in metadata.tags}, {name for name, _ in metadata.chunks}
     found = {"the GeoTIFF tags": codes & set(GEOGRAPHIC), "GDAL_METADATA": 42112 in codes,
-             "IPTC": 33723 in codes, "GDAL_NODATA": metadata.nodata is not None,
+             "GDAL_NODATA": metadata.nodata is not None,
              "ImageJ's metadata": metadata.imagej, "OME-XML": metadata.ome}
     if kind == "PNG":
-        found["the comment"] = metadata.comment
+        found |= {"the comment": metadata.comment, "IPTC": metadata.iptc}
     else:
         found["the texts"] = chunks & set(TEXTS)
         found["the gamma value"] = b"gAMA" in chunks and b"sRGB" not in chunks
-        found["XMP of more than 64 KB"] = len(metadata.xmp or b"") > LARGEST_SEGMENT
+        for name, content in (("XMP", metadata.xmp), ("IPTC", metadata.iptc)):
+            found[f"{name} of more than 64 KB"] = len(content or b"") > LARGEST_SEGMENT
     return [what for what, there in found.items() if there]
+
+
+def _segments(metadata):
+    """The segments of JPEG that Pillow does not write in all its versions: XMP and IPTC."""
+    xmp, iptc = metadata.xmp or b"", metadata.iptc or b""
+    resource = PHOTOSHOP_SEGMENT + b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(iptc))
+    return b"".join(marker + struct.pack(">H", 2 + len(content)) + content
+                    for marker, content, own in (
+                        (b"\xff\xe1", XMP_SEGMENT + xmp, xmp),
+                        (b"\xff\xed", resource + iptc + b"\0" * (len(iptc) % 2), iptc))
+                    if 0 < len(own) <= LARGEST_SEGMENT)
 
 
 def _png_information(metadata):

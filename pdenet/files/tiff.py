@@ -15,12 +15,11 @@ from .contents import (GEOGRAPHIC, Image, ImageFileError, Metadata, check_size, 
 from .excluded import NODATA
 
 DESCRIPTION, ORIENTATION, XMP, IPTC, PROFILE = 270, 274, 700, 33723, 34675
-UNDEFINED = 7  # a type of tags
 KEPT = (*set(exif.WORDS) - {DESCRIPTION}, *GEOGRAPHIC, 42112)  # and GDAL's words
 # Tags that say how the pixels are stored, which a writer says anew, or that are kept by themselves.
 STRUCTURE = (*range(254, 267), 270, 273, 274, *range(277, 284), 284, 290, 291, 292, 293, 296, 297,
              317, 318, 319, 320, *range(321, 326), 330, 332, 336, 338, 339, 340, 341, 347,
-             *range(512, 522), 529, 530, 531, 532, 700, 32781, 34675, 42113, 50838, 50839)
+             *range(512, 522), 529, 530, 531, 532, 700, 32781, 33723, 34675, 42113, 50838, 50839)
 NAMES = {37724: "Photoshop's layers", 34377: "Photoshop's resources"}
 LOSSLESS = ("LZW", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS", "LZMA", "ZSTD", "PIXTIFF")
 
@@ -203,9 +202,7 @@ def _metadata(file, series, reduced):
     kind = "OME" if file.is_ome else "ImageJ" if file.is_imagej else ""
     tags, lost = [], []
     for tag in page.tags:
-        if tag.code == IPTC and isinstance(tag.value, bytes):
-            tags.append((IPTC, UNDEFINED, len(tag.value), tag.value))
-        elif tag.code in KEPT:
+        if tag.code in KEPT:
             tags.append((tag.code, int(tag.dtype), tag.count, _without_statistics(tag)))
         elif tag.code not in STRUCTURE and tag.code not in (exif.CAMERA, exif.GPS):
             lost.append(NAMES.get(tag.code, f"tag {tag.code} ({tag.name})"))
@@ -216,6 +213,7 @@ def _metadata(file, series, reduced):
     nodata = page.tags.valueof(NODATA)
     return Metadata(
         profile=page.tags.valueof(PROFILE), xmp=page.tags.valueof(XMP),
+        iptc=page.tags.valueof(IPTC),
         exif=exif.of_tiff(file.filehandle.path)
         if {exif.CAMERA, exif.GPS} & set(page.tags.keys()) else None,
         resolution=(page.tags.valueof(282), page.tags.valueof(283))

@@ -11,7 +11,7 @@ import numpy as np
 from . import exif
 from .contents import Metadata, UsageError
 from .excluded import NODATA
-from .tiff import ORIENTATION, PROFILE, XMP
+from .tiff import IPTC, ORIENTATION, PROFILE, XMP
 
 IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 OME_TYPES = {"float32": "float", "float64": "double", "bool": "bit"} | {
@@ -33,7 +33,8 @@ def write(file, name, planes, axes, image, shape=None, dtype=None):
     shape, dtype = planes.shape if whole else shape, np.dtype(planes.dtype if whole else dtype)
     big = np.prod(shape, dtype=float) * dtype.itemsize > BIG
     options, lost = _description(name, axes, shape, dtype, metadata)
-    if metadata.resolution is not None:
+    if metadata.resolution is not None and all(
+            number[1] if isinstance(number, tuple) else number for number in metadata.resolution):
         options |= {"resolution": metadata.resolution, "resolutionunit": metadata.unit}
     if metadata.compressed and dtype.kind != "b":
         options |= {"compression": "zlib", "predictor": 2 if dtype.kind in "ui" else None}
@@ -79,6 +80,8 @@ def _tags(metadata, orientation, places):
         tags[PROFILE] = UNDEFINED, len(metadata.profile), metadata.profile
     if metadata.xmp:
         tags[XMP] = BYTE, len(metadata.xmp), metadata.xmp
+    if metadata.iptc:
+        tags[IPTC] = UNDEFINED, len(metadata.iptc), metadata.iptc
     if metadata.nodata is not None:
         tags[NODATA] = ASCII, 0, metadata.nodata
     if orientation != 1:

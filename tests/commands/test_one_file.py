@@ -155,6 +155,15 @@ def test_sixteen_bits_that_are_clipped_to_eight(here, capsys):
         "pdenet: in.tif: 100% of its values are clipped to 0..255, which lie in ")
 
 
+def test_pages_that_are_clipped_are_warned_of_once(here, capsys):
+    tifffile.imwrite("in.tif", np.stack([GREY.astype(np.uint16) * 16] * 4),
+                     photometric="minisblack")
+    assert run("in.tif", "out.tif", "--dtype", "uint8", "--quiet", process=Smooth()) == 0
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("pdenet: in.tif page 1: 100% of its values are clipped to 0..255, wh")
+    assert second == "pdenet: in.tif: 3 more of its pages are so"
+
+
 # What goes wrong ----------------------------------------------------------------------------
 
 

@@ -101,14 +101,32 @@ def test_pictures_cannot_hold_all_tags(tmp_path):
                      extratags=[(315, "s", 0, "me", True), (42113, "s", 0, "0", True),
                                 (42112, "s", 0, GDAL, True),
                                 (33723, 4, 3, b"\x1c\x02\x05\x00\x05hello\0\0", True), *GEOGRAPHIC])
-    lost = ["the GeoTIFF tags", "GDAL_METADATA", "IPTC", "GDAL_NODATA"]
+    lost = ["the GeoTIFF tags", "GDAL_METADATA", "GDAL_NODATA"]
     for target in ("b.png", "b.jpg"):
-        assert through(tmp_path / "a.tif", tmp_path / target) == lost
+        assert through(tmp_path / "a.tif", tmp_path / target) == lost + ["IPTC"] * (
+            target == "b.png")
         with pillow.open(tmp_path / target) as opened:
             assert dict(opened.getexif()) == {270: "a scan", 315: "me"}
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
+@pytest.mark.parametrize("iptc", [b"\x1c\x02\x05\0\x05hello", b"\x1c\x02\x05\0\x06hello!"])
+def test_iptc_goes_through_jpeg_and_tiff(tmp_path, iptc):
+    image = Image(GREY, metadata=Metadata(iptc=iptc))
+    assert images.write(str(tmp_path / "a.jpg"), image, False) == []
+    for source, target in (("a.jpg", "b.tif"), ("b.tif", "c.jpg"), ("c.jpg", "d.jpg")):
+        assert through(tmp_path / source, tmp_path / target) == []
+    for name in ("b.tif", "d.jpg"):
+        assert images.read(str(tmp_path / name)).metadata.iptc == iptc
+
+
+@pytest.mark.parametrize("resolution", [((0, 0), (0, 0)), ((72, 0), (72, 1))])
+def test_a_resolution_that_is_none(tmp_path, resolution):
+    image = Image(GREY, metadata=Metadata(resolution=resolution))
+    for name in ("a.tif", "a.png", "a.jpg"):
+        images.write(str(tmp_path / name), image, False)
+
+
 def test_exif_of_a_photograph_goes_to_tiff_and_back(tmp_path, suffix):
     exif = pillow.Exif()
     exif[271], exif[270], exif[306] = "Maker", "größe", "2020:02:03 04:05:06"

@@ -109,7 +109,6 @@ def test_pictures_cannot_hold_all_tags(tmp_path):
             assert dict(opened.getexif()) == {270: "a scan", 315: "me"}
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png"])
 @pytest.mark.parametrize("iptc", [b"\x1c\x02\x05\0\x05hello", b"\x1c\x02\x05\0\x06hello!"])
 def test_iptc_goes_through_jpeg_and_tiff(tmp_path, iptc):
     image = Image(GREY, metadata=Metadata(iptc=iptc))
@@ -127,6 +126,7 @@ def test_a_resolution_that_is_none(tmp_path, resolution):
         images.write(str(tmp_path / name), image, False)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_exif_of_a_photograph_goes_to_tiff_and_back(tmp_path, suffix):
     exif = pillow.Exif()
     exif[271], exif[270], exif[306] = "Maker", "größe", "2020:02:03 04:05:06"

@@ -45,7 +45,11 @@ def main(arguments=None):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that knows what a misspelt name may have meant."""
+    """A parser that knows what a misspelt name may have meant, and -3.4e38 for a number."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def error(self, message):
         """Say what is wrong with the usage, and exit with 2."""

@@ -111,6 +111,12 @@ def test_inputs_stand_before_and_behind_options(monkeypatch, arguments):
     assert (seen[0].inputs, seen[0].output, seen[0].time) == (["a.png", "b.png"], "out", 3)
 
 
+def test_negative_numbers_are_no_options():
+    options = build_parser().parse_args("filter eed a b --nodata -3.4e+38 --rescale -1e-5 -.5e-6"
+                                        .split())
+    assert (options.nodata, options.rescale) == ("-3.4e+38", [-1e-5, -.5e-6])
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["--rescale", "1", "0"], "--rescale must be two finite numbers LOW < HIGH; got 1.0 0.0"),
     (["--rescale", "0", "inf"], "--rescale must be two finite numbers LOW < HIGH; got 0.0 inf"),

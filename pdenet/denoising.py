@@ -13,26 +13,29 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from .checks import check_count, check_number, check_workers
-from .estimates import estimate_noise, range_of, sample
+from .estimates import range_of
 from .files.document import FormatError, check_header, check_keys
-from .images import from_planes, to_planes
+from .images import from_planes, sample, to_planes
 from .learning.unconstrained import (bounds, from_coordinates, gradient_in_coordinates, split,
                                      to_coordinates)
 from .network import adjoint, catalogue, saved
 from .network.network import DiffusionNetwork
 from .network.parameters import of_each_step
+from .noise import levels_of
 
 __all__ = ["denoise", "denoiser"]
 
 RANGE = 255.0  # grey levels, of the images for which the polynomials are
 FORMAT = "pdenet denoiser"
 LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
+TOGETHER = 3.0  # times the noise of another channel may be in one with which it is steered
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,9 +213,9 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     return _with_contrast_times(factor, family.at(sigma * RANGE / data_range))
 
 
-def denoise(image: npt.ArrayLike, sigma: float | None = None, *, data_range: float | None = None,
-            channel_axis: int | None = None, shared: bool = False,
-            workers: int | None = None) -> np.ndarray:
+def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, *,
+            data_range: float | None = None, channel_axis: int | None = None,
+            shared: bool = False, workers: int | None = None) -> np.ndarray:
     """Remove white noise from an image by a diffusion network trained for it.
 
     u <- u - tau_k sum_l w_l G_l K' g(J) K G_l u for ten steps k, eq. (36) with eq. (40), with
@@ -223,9 +226,10 @@ def denoise(image: npt.ArrayLike, sigma: float | None = None, *, data_range: flo
     image : array_like of shape (H, W), or with channels
         Grey levels of any real type and range. It is computed in float32, whose rounding is far
         below noise. An array of dask or zarr gives an array of dask.
-    sigma : float, optional
-        Standard deviation of the noise, grey levels of the image; by default estimated by
-        `skimage.restoration.estimate_sigma`, the mean over the channels.
+    sigma : float or sequence of float, optional
+        Standard deviation of the noise, grey levels of the image, >= 0, of all channels or of each;
+        by default estimated for each by `estimate_noise`. Channels whose noise differs by more than
+        a factor of three do not steer each other.
     data_range : float, optional
         The range of the image's grey levels without noise, > 0, which says how strong an edge
         may be; by default estimated by the 0.1 % and the 99.9 % quantile of the image
@@ -249,8 +253,6 @@ def denoise(image: npt.ArrayLike, sigma: float | None = None, *, data_range: flo
     ------
     TypeError, ValueError
         If the image is not a finite real array of that shape, or a parameter is not allowed.
-    ImportError
-        If sigma is to be estimated and PyWavelets is not installed.
 
     Examples
     --------
@@ -265,16 +267,65 @@ def denoise(image: npt.ArrayLike, sigma: float | None = None, *, data_range: flo
     """
     workers = check_workers(workers)
     planes = to_planes(image, channel_axis)
-    sigma = (estimate_noise(planes) if sigma is None
-             else check_number("sigma", sigma, least=0.0))
-    data_range = (range_of(planes) if data_range is None
-                  else check_number("data_range", data_range, above=0.0))
+    levels = levels_of(planes) if sigma is None else check_levels(sigma, len(planes))
+    if data_range is not None:
+        data_range = check_number("data_range", data_range, above=0.0)
+    return from_planes(denoise_planes(planes, levels, data_range, shared, workers), channel_axis)
+
+
+def check_levels(sigma, channels):
+    """Noise levels, one for each channel, from one for all or a sequence."""
+    if np.ndim(sigma) == 0:
+        return np.full(channels, check_number("sigma", sigma, least=0.0))
+    if np.shape(sigma) != (channels,):
+        raise ValueError(f"sigma must be one number, or one for each of the {channels} channels; "
+                         f"got {sigma!r}")
+    return np.array([check_number("sigma", level, least=0.0) for level in sigma])
+
+
+def denoise_planes(planes, levels, data_range, shared, workers):
+    """`denoise` for planes (M, H, W) with noise of M levels.
+
+    Channels whose noise differs by a factor of up to three are steered together, each in units of
+    its noise. Together with one that is noisier still, either would be worse than alone.
+    """
+    groups = _alike(levels)
+    if len(groups) == 1:
+        return _denoise_group(planes, levels, data_range, shared, workers)
+    parts = [_denoise_group(planes[group], levels[group], data_range, shared, workers)
+             for group in groups]
+    return np.concatenate(parts)[np.argsort(np.concatenate(groups))]
+
+
+def _alike(levels):
+    """The numbers of the channels, in groups with about the same noise."""
+    groups: list[list[int]] = []
+    for k in np.argsort(levels, kind="stable"):
+        if groups and levels[k] <= TOGETHER * levels[groups[-1][0]]:
+            groups[-1].append(k)
+        else:
+            groups.append([k])
+    return groups
+
+
+def _denoise_group(planes, levels, data_range, shared, workers):
+    """Channels steered together, with the noise of the least noisy one while they are."""
+    sigma = levels.min()
+    if (levels == sigma).all():
+        return _denoise_alike(planes, sigma, data_range, shared, workers)
+    factors = (sigma / levels).astype(planes.dtype)[:, np.newaxis, np.newaxis]
+    return _denoise_alike(planes * factors, sigma, data_range, shared, workers) / factors
+
+
+def _denoise_alike(planes, sigma, data_range, shared, workers):
+    """The planes without noise of one level."""
+    data_range = range_of(planes) if data_range is None else data_range
     if sigma == 0 or data_range == 0:
-        return from_planes(planes.copy(), channel_axis)
+        return planes.copy()
     # Around 0 and with a range of 255, so that float32 holds any image.
     number, unit = planes.dtype.type, data_range / RANGE
     offset = float(np.mean([part.mean(dtype=np.float64) for part in sample(planes)]))
     network = denoiser(sigma / unit, channels=len(planes), shared=shared)
     values = ((planes - number(offset)) / number(unit)).astype(np.float32)
     values = network.run(values, workers).astype(planes.dtype)
-    return from_planes(values * number(unit) + number(offset), channel_axis)
+    return values * number(unit) + number(offset)

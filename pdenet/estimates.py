@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator
+from typing import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from .checks import check_number, needs
+from .checks import check_number
 from .docstrings import fill
-from .images import to_planes
+from .images import sample, to_planes
 from .kernels.workspace import Workspace
 from .network.network import DiffusionNetwork, check_network
 from .scheme.diffusivities import Diffusivity
 from .scheme.scales import ScaleSpace
 
 __all__ = ["estimate_contrast", "estimate_time"]
-
-SAMPLE = 1024  # an image larger than the square of this is estimated on a sample of it
 
 
 @fill
@@ -141,30 +139,9 @@ def time_of(network: DiffusionNetwork, planes: np.ndarray) -> float:
     return float(np.exp(np.interp(-np.log(share), -np.log(shares), np.log(times))))
 
 
-def estimate_noise(planes: np.ndarray) -> float:
-    """The standard deviation of white noise, by scikit-image; the mean over planes (M, H, W)."""
-    from skimage.restoration import estimate_sigma
-
-    needs("pywt", "estimating sigma, which may be given instead,")
-    planes = np.concatenate(list(sample(planes)))
-    return float(estimate_sigma(planes, channel_axis=0, average_sigmas=True))
-
-
 def range_of(planes: np.ndarray) -> float:
     """Between the 0.1 % and the 99.9 % quantile of planes, smoothed so that noise counts little."""
     smooth = np.concatenate([ScaleSpace([2.0]).smooth(part, Workspace()).ravel()
                              for part in sample(planes)])
     low, high = np.quantile(smooth, [0.001, 0.999])
     return float(high - low)
-
-
-def sample(planes: Any) -> Iterator[np.ndarray]:
-    """The planes themselves, or sixteen tiles evenly spread over a large image."""
-    rows, columns = planes.shape[1:]
-    if rows * columns <= SAMPLE**2:
-        yield np.ascontiguousarray(planes)
-        return
-    height, width = min(rows, SAMPLE // 4), min(columns, SAMPLE // 4)
-    for top in np.linspace(0, rows - height, 4).astype(int):
-        for left in np.linspace(0, columns - width, 4).astype(int):
-            yield np.ascontiguousarray(planes[:, top:top + height, left:left + width])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import operator
+from typing import Any, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from .execution import chunks
+
+SAMPLE = 1024  # an image larger than the square of this is estimated on a sample of it
 
 
 def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str = "image"):
@@ -18,29 +21,38 @@ def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str =
     memory with the image, so they are read, never written. Arrays of dask and zarr become one of
     dask, which checks its values when it is computed.
     """
+    array = _to_array(image, name)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{name} must hold real numbers (bool, integer or float); "
+                        f"got dtype {array.dtype}")
+    _check_shape(array, channel_axis, name)
+    dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
+    array = (array[np.newaxis] if channel_axis is None else
+             np.moveaxis(array, channel_axis, 0))
+    check = functools.partial(_check_values, channel_axis=channel_axis, name=name)
+    if chunks.is_lazy(array):
+        return chunks.check_values(array.astype(dtype), check)
+    planes = np.ascontiguousarray(array, dtype=dtype)
+    check(planes)
+    return planes
+
+
+def _to_array(image, name):
+    """An array of NumPy, or of dask for what is computed later."""
     if isinstance(image, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array, whose mask would be lost; "
                         f"fill it first, for example image.filled(image.mean())")
-    try:
-        image = chunks.as_dask(image) if chunks.is_lazy(image) else np.asarray(image)
-    except ValueError as error:
-        raise ValueError(f"{name} must be a rectangular array of numbers; {error}") from None
-    if image.dtype.kind not in "buif":
-        raise TypeError(f"{name} must hold real numbers (bool, integer or float); "
-                        f"got dtype {image.dtype}")
-    _check_shape(image, channel_axis, name)
-    single = image.dtype.newbyteorder("=") == np.float32
-    if channel_axis is not None:
-        image = np.moveaxis(image, channel_axis, 0)
-    else:
-        image = image[np.newaxis]
-    dtype = np.float32 if single else np.float64
-    check = functools.partial(_check_values, channel_axis=channel_axis, name=name)
     if chunks.is_lazy(image):
-        return chunks.check_values(image.astype(dtype), check)
-    planes = np.ascontiguousarray(image, dtype=dtype)
-    check(planes)
-    return planes
+        return chunks.as_dask(image)
+    if getattr(image, "mode", None) in ("P", "PA"):  # of Pillow
+        raise TypeError(f"{name} holds the numbers of colours in a palette, which are no grey "
+                        f"levels; use image.convert('RGB')")
+    if hasattr(image, "detach"):  # a tensor of torch, which may be on its way to a gradient
+        image = image.detach().cpu()
+    try:
+        return np.asarray(image)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must be a rectangular array of numbers; {error}") from None
 
 
 def to_planes_like(planes: np.ndarray, image: npt.ArrayLike, channel_axis: int | None, name: str):
@@ -80,21 +92,17 @@ def _to_stack(name, images, channel_axis):
     """Images (N, H, W) or one (H, W), with or without channels, as a list of planes; a list may
     hold images of different sizes.
     """
-    if isinstance(images, (list, tuple)) and len({
-            image.shape for image in images if isinstance(image, np.ndarray)}) > 1:
-        stack = [to_planes(image, channel_axis, f"{name}[{k}]") for k, image in enumerate(images)]
-        if len({len(planes) for planes in stack}) > 1:
-            raise ValueError(f"{name} must have the same number of channels; got "
-                             f"{[len(planes) for planes in stack]}")
-        return stack
-    if chunks.is_lazy(images):
-        images = chunks.as_dask(images)
-    elif not isinstance(images, np.ndarray):
-        try:
-            images = (np.ma.stack(images) if isinstance(images, (list, tuple)) and any(
-                isinstance(image, np.ma.MaskedArray) for image in images) else np.asarray(images))
-        except ValueError as error:
-            raise ValueError(f"{name} must be a rectangular array of numbers; {error}") from None
+    if isinstance(images, (list, tuple)):
+        images = [_to_array(image, f"{name}[{k}]") for k, image in enumerate(images)]
+        if (len({image.shape for image in images}) > 1 and min(image.ndim for image in images) > 1
+                or any(map(chunks.is_lazy, images))):
+            stack = [to_planes(image, channel_axis, f"{name}[{k}]")
+                     for k, image in enumerate(images)]
+            if len({len(planes) for planes in stack}) > 1:
+                raise ValueError(f"{name} must have the same number of channels; got "
+                                 f"{[len(planes) for planes in stack]}")
+            return stack
+    images = _to_array(images, name)
     dimensions = images.ndim - (channel_axis is not None)
     if dimensions == 2:
         return [to_planes(images, channel_axis, name)]
@@ -121,6 +129,25 @@ def from_planes(planes: np.ndarray, channel_axis: int | None = None) -> np.ndarr
         return planes[0]
     image = np.moveaxis(planes, 0, channel_axis)
     return image if chunks.is_lazy(image) else np.ascontiguousarray(image)
+
+
+def sample(planes: Any) -> Iterator[np.ndarray]:
+    """The planes themselves, or tiles evenly spread over a large image, sixteen of 256 x 256
+    pixels or of as many pixels in a thin one."""
+    rows, columns = planes.shape[1:]
+    if rows * columns <= SAMPLE**2:
+        yield np.ascontiguousarray(planes)
+        return
+    height = min(rows, max(SAMPLE // 4, SAMPLE**2 // 16 // columns))
+    width = min(columns, SAMPLE**2 // 16 // height)
+    for top in _evenly(rows - height):
+        for left in _evenly(columns - width):
+            yield np.ascontiguousarray(planes[:, top:top + height, left:left + width])
+
+
+def _evenly(last):
+    """Four numbers from 0 to the last, fewer if there are not so many."""
+    return np.unique(np.linspace(0, last, 4).astype(int))
 
 
 def _check_shape(image, channel_axis, name):

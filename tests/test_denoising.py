@@ -1,7 +1,6 @@
 """denoise: networks as functions of the noise level, and images of any type and range."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -74,22 +73,62 @@ def test_any_type(dtype):
     np.testing.assert_array_equal(image, before)
 
 
-def test_the_noise_is_estimated():
+def test_the_noise_is_estimated_for_each_channel():
     image = noisy(CLEAN, 25)
-    sigma = restoration.estimate_sigma(image)
+    sigma = pdenet.estimate_noise(image)
     np.testing.assert_array_equal(pdenet.denoise(image), pdenet.denoise(image, sigma))
     colour = noisy(COLOUR, 25)
-    sigma = restoration.estimate_sigma(colour, channel_axis=-1, average_sigmas=True)
+    sigmas = pdenet.estimate_noise(colour, channel_axis=-1, per_channel=True)
     np.testing.assert_array_equal(pdenet.denoise(colour, channel_axis=-1),
-                                  pdenet.denoise(colour, sigma, channel_axis=-1))
+                                  pdenet.denoise(colour, sigmas, channel_axis=-1))
 
 
-def test_without_pywavelets_sigma_must_be_given(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pywt", None)
-    with pytest.raises(ImportError, match="^estimating sigma, which may be given instead, needs "
-                       "PyWavelets: python -m pip install PyWavelets$"):
-        pdenet.denoise(CLEAN)
-    pdenet.denoise(CLEAN, 10)
+def test_a_level_for_all_channels_is_that_of_each():
+    colour = noisy(COLOUR, 25)
+    np.testing.assert_array_equal(pdenet.denoise(colour, 25, channel_axis=-1),
+                                  pdenet.denoise(colour, [25, 25, 25], channel_axis=-1))
+    one = pdenet.denoise(colour[..., :1], [25], channel_axis=-1)
+    np.testing.assert_array_equal(one[..., 0], pdenet.denoise(colour[..., 0], 25))
+
+
+@pytest.mark.parametrize("sigmas", [(5, 5, 30), (30, 5, 5), (40, 5, 20), (10, 15, 25)])
+def test_a_noisy_channel_costs_the_others_nothing(sigmas):
+    clean = data.coffee()[:256, :256].astype(float)
+    image = clean + np.random.default_rng(0).normal(0, sigmas, clean.shape)
+    for found in (pdenet.denoise(image, sigmas, channel_axis=-1),
+                  pdenet.denoise(image, channel_axis=-1)):
+        for k, sigma in enumerate(sigmas):
+            alone = pdenet.denoise(image[..., k], sigma)
+            assert psnr(clean[..., k], found[..., k]) > psnr(clean[..., k], alone) - 0.5
+
+
+def test_every_tenth_of_thirty_channels_is_noisy():
+    mix = np.random.default_rng(3).dirichlet(np.ones(3), 30)
+    clean = data.coffee()[:128, :128] @ mix.T
+    sigmas = np.where(np.arange(30) % 10 == 0, 30.0, 5.0)
+    image = clean + np.random.default_rng(0).normal(0, 1, clean.shape) * sigmas
+    found = pdenet.denoise(image, channel_axis=-1)
+    for k in range(30):
+        alone = pdenet.denoise(image[..., k], sigmas[k])
+        assert psnr(clean[..., k], found[..., k]) > psnr(clean[..., k], alone) - 0.5
+
+
+def test_a_channel_without_noise_stays_as_it_is():
+    image = noisy(COLOUR, 25)
+    image[..., 1] = 7
+    found = pdenet.denoise(image, channel_axis=-1)
+    np.testing.assert_array_equal(found[..., 1], image[..., 1])
+    assert np.abs(found - image)[..., 0].max() > 10
+
+
+@pytest.mark.parametrize("sigma, match", [
+    ([1, 2], r"sigma must be one number, or one for each of the 3 channels; got \[1, 2\]"),
+    ([1, 2, -1], "sigma must be a finite number >= 0; got -1"),
+    ([1, 2, "x"], "sigma must be a finite number >= 0; got 'x'"),
+    (1j, "sigma must be a finite number >= 0; got 1j")])
+def test_levels_that_are_not_allowed(sigma, match):
+    with pytest.raises(ValueError, match=match):
+        pdenet.denoise(COLOUR, sigma, channel_axis=-1)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 1), (2, 2), (5, 3)])

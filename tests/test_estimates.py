@@ -1,7 +1,5 @@
 """Estimates from an image, against the same statistics of plain arrays."""
 
-import sys
-
 import numpy as np
 import pytest
 from scipy import ndimage, optimize
@@ -98,22 +96,6 @@ def test_what_is_given_is_not_estimated():
         estimates.prepare(planes, models.eed, 5.0, -1, "rational")
 
 
-def test_a_sample_of_a_large_image_is_sixteen_tiles(monkeypatch):
-    monkeypatch.setattr(estimates, "SAMPLE", 16)
-    y, x = np.mgrid[:40, :33]
-    planes = np.stack([y, x]).astype(np.float32)
-    tiles = list(estimates.sample(planes))
-    assert {tile.shape for tile in tiles} == {(2, 4, 4)} and len(tiles) == 16
-    corners = {tuple(tile[:, 0, 0].astype(int)) for tile in tiles}
-    assert corners == {(top, left) for top in (0, 12, 24, 36) for left in (0, 9, 19, 29)}
-    for tile in tiles:
-        np.testing.assert_array_equal(tile - tile[:, :1, :1], planes[:, :4, :4])
-    whole, = estimates.sample(planes[:, :16, ::2][:, :, :16])
-    assert whole.flags.c_contiguous and whole.shape == (2, 16, 16)
-    assert {tile.shape for tile in estimates.sample(planes[:, :2])} == {(2, 2, 33)}
-    assert {tile.shape for tile in estimates.sample(np.ones((1, 2, 300)))} == {(1, 2, 4)}
-
-
 def test_the_range_is_between_quantiles_of_the_smoothed_image():
     planes = np.stack([GREY, 2 * GREY])
     smooth = np.stack([ndimage.gaussian_filter(plane, 2, mode="reflect") for plane in planes])
@@ -121,12 +103,3 @@ def test_the_range_is_between_quantiles_of_the_smoothed_image():
     assert estimates.range_of(planes) == pytest.approx(high - low, rel=1e-10)
     assert estimates.range_of(FLAT[np.newaxis]) == pytest.approx(0, abs=1e-12)
     assert ScaleSpace([2.0]).reach == 8  # cut where SciPy cuts
-
-
-def test_the_noise_is_the_mean_over_planes(monkeypatch):
-    pytest.importorskip("pywt")
-    planes = RNG.normal(0, 1, (2, 200, 210)) * np.array([10, 30])[:, np.newaxis, np.newaxis]
-    assert estimates.estimate_noise(planes) == pytest.approx(20, rel=0.03)
-    monkeypatch.setitem(sys.modules, "pywt", None)
-    with pytest.raises(ImportError, match="^estimating sigma.* needs PyWavelets"):
-        estimates.estimate_noise(planes)

@@ -1,6 +1,7 @@
 """Images to planes and back: axes, types, shared memory, pairs, and where what is wrong lies."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -129,3 +130,88 @@ def test_arrays_of_dask_are_computed_at_the_end():
     assert [hasattr(planes, "__dask_graph__") for planes in pairs[0]] == [True, False]
     for pair in images.in_memory(pairs):
         assert all(type(planes) is np.ndarray and planes.dtype == float for planes in pair)
+
+
+def test_a_sample_of_a_large_image_is_sixteen_tiles(monkeypatch):
+    monkeypatch.setattr(images, "SAMPLE", 16)
+    y, x = np.mgrid[:40, :33]
+    planes = np.stack([y, x]).astype(np.float32)
+    tiles = list(images.sample(planes))
+    assert {tile.shape for tile in tiles} == {(2, 4, 4)} and len(tiles) == 16
+    corners = {tuple(tile[:, 0, 0].astype(int)) for tile in tiles}
+    assert corners == {(top, left) for top in (0, 12, 24, 36) for left in (0, 9, 19, 29)}
+    for tile in tiles:
+        np.testing.assert_array_equal(tile - tile[:, :1, :1], planes[:, :4, :4])
+    whole, = images.sample(planes[:, :16, ::2][:, :, :16])
+    assert whole.flags.c_contiguous and whole.shape == (2, 16, 16)
+    assert {tile.shape for tile in images.sample(planes[:, :2])} == {(2, 2, 33)}
+    thin = list(images.sample(np.ones((1, 2, 300))))
+    assert [tile.shape for tile in thin] == [(1, 2, 8)] * 4
+    assert [tile.shape for tile in images.sample(np.ones((1, 300, 2)))] == [(1, 8, 2)] * 4
+
+
+def test_arrays_of_other_packages_have_the_values_of_their_numpy_array():
+    xarray, array = pytest.importorskip("xarray"), pytest.importorskip("dask.array")
+    pandas, pillow = pytest.importorskip("pandas"), pytest.importorskip("PIL.Image")
+    pixels = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    for image in (xarray.DataArray(pixels, dims=("y", "x")), pandas.DataFrame(pixels),
+                  pillow.fromarray(pixels), pixels.tolist(), memoryview(pixels)):
+        planes = images.to_planes(image)
+        assert type(planes) is np.ndarray
+        np.testing.assert_array_equal(planes[0], pixels)
+    labelled = xarray.DataArray(array.from_array(pixels, chunks=2))
+    planes = images.to_planes(labelled)
+    assert isinstance(planes, array.Array)
+    np.testing.assert_array_equal(planes.compute()[0], pixels)
+    with pytest.raises(TypeError, match="what dask computes, an array is needed; got Delayed"):
+        images.to_planes(pytest.importorskip("dask").delayed(pixels))
+
+
+def test_a_labelled_array_in_memory_needs_no_dask(monkeypatch):
+    class Labelled:  # what an array of xarray is like
+        def __array__(self, dtype=None, copy=None):
+            return np.ones((4, 5))
+
+        def __dask_graph__(self):
+            return None
+
+    monkeypatch.setitem(sys.modules, "dask.array", None)
+    np.testing.assert_array_equal(images.to_planes(Labelled()), np.ones((1, 4, 5)))
+
+
+class Tensor:
+    """What a tensor of torch is like that needs a gradient."""
+
+    def __init__(self, values, needs_gradient=True):
+        self.values, self.needs_gradient = values, needs_gradient
+
+    def detach(self):
+        return Tensor(self.values, False)
+
+    def cpu(self):
+        return self
+
+    def __array__(self, dtype=None, copy=None):
+        if self.needs_gradient:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+        return self.values
+
+
+def test_tensors_are_detached():
+    np.testing.assert_array_equal(images.to_planes(Tensor(COLOUR), -1),
+                                  np.moveaxis(COLOUR, -1, 0))
+    (noisy, clean), = images.to_pairs([Tensor(COLOUR)], [COLOUR], -1)
+    np.testing.assert_array_equal(noisy, clean)
+
+
+def test_what_is_no_array_of_grey_levels():
+    pillow = pytest.importorskip("PIL.Image")
+    with pytest.raises(TypeError, match=r"palette, which are no grey levels; use image.convert"):
+        images.to_planes(pillow.new("P", (5, 4)))
+
+    class Strange:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("not now")
+
+    with pytest.raises(ValueError, match="^image must be a rectangular array .*not now$"):
+        images.to_planes(Strange())

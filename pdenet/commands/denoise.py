@@ -13,8 +13,8 @@ from . import inputs
 HELP = f"""\
 {inputs.FILES_HELP}
 The noise is taken to be white, with one standard deviation sigma in all of an
-image. If it is not given, it is estimated for each image, which needs
-PyWavelets. Grey levels are never rescaled.
+image. If it is not given, it is estimated for each image and each of its
+channels. Grey levels are never rescaled.
 
 examples:
   pdenet denoise example:camera --noise 40 out.png
@@ -77,17 +77,19 @@ def denoise_pixels(pixels, channel_axis, options, progress, mask=None):
 
 def _denoise(pixels, channel_axis, options, mask=None):
     from ..denoising import denoise
-    from ..estimates import estimate_noise
+    from ..noise import levels_of
 
     if options.network is not None:
         result = options.network(pixels, channel_axis=channel_axis, workers=options.workers)
         return result, f"by {options.parameters}", {}
     sigma, how = options.sigma or options.noise, "noise"
     if sigma is None:
-        sigma, how = estimate_noise(to_planes(pixels, channel_axis)), "estimated noise"
-    result = denoise(pixels, sigma, channel_axis=channel_axis, shared=options.shared,
-                     workers=options.workers)
-    return result, f"{how} {sigma:.4g}", {"sigma": sigma}
+        sigma, how = levels_of(to_planes(pixels, channel_axis)), "estimated noise"
+    result = denoise(pixels, sigma if channel_axis is not None else np.max(sigma),
+                     channel_axis=channel_axis, shared=options.shared, workers=options.workers)
+    levels = np.atleast_1d(sigma)
+    return (result, f"{how} {', '.join(f'{level:.4g}' for level in levels)}",
+            {"sigma": sigma if levels.size > 1 else float(levels[0])})
 
 
 def _psnr(clean, image):

@@ -43,7 +43,7 @@ def add_command(commands):
                          help="noisy images to learn from, for denoiser: PNG, JPEG, or TIFF with "
                               "one page")
     command.add_argument("--sigma", type=float, help="standard deviation of their noise, grey "
-                         "levels (default: estimated for each, which needs PyWavelets)")
+                         "levels (default: estimated for each)")
     command.add_argument("--optimizer", choices=("lbfgs", "adam"), default="lbfgs",
                          help="(default: %(default)s)")
     command.add_argument("--epochs", type=int,
@@ -102,11 +102,12 @@ def _train_denoiser(options):
         check_number("--sigma", options.sigma, above=0.0)
     common, words = _settle(options, 60, 1, 0.03, "cosine")
     from .. import denoising, estimates
+    from ..noise import levels_of
     from ..learning.fit import fit_noisy
 
     images = [read(name, MAX_PIXELS) for name in options.noisy]
     stacks = [to_planes(image.pixels, image.channel_axis) for image in images]
-    sigmas = [estimates.estimate_noise(planes) if options.sigma is None else options.sigma
+    sigmas = [float(levels_of(planes).mean()) if options.sigma is None else options.sigma
               for planes in stacks]
     network = denoising.denoiser(
         sum(sigmas) / len(sigmas), channels=len(stacks[0]), shared=True,

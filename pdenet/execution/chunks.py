@@ -42,15 +42,23 @@ def widest_halo():
 
 
 def is_lazy(image):
-    """Whether an image is an array of dask or zarr."""
-    return hasattr(image, "__dask_graph__") or type(image).__module__.split(".")[0] == "zarr"
+    """Whether an image is computed later: an array of dask or zarr, or labelled by xarray."""
+    if type(image).__module__.split(".")[0] == "zarr":
+        return True
+    # An array of xarray has the method, too, and None for a graph where it is in memory.
+    graph = getattr(image, "__dask_graph__", None)
+    return callable(graph) and graph() is not None
 
 
 def as_dask(image):
     """An array of zarr as one of dask, which reads it where it is needed."""
     array = needs("dask.array", "an array of zarr or dask")
-    if hasattr(image, "__dask_graph__"):
+    if isinstance(image, array.Array):
         return image
+    if hasattr(image, "__dask_graph__"):  # labelled
+        if isinstance(getattr(image, "data", None), array.Array):
+            return image.data
+        raise TypeError(f"of what dask computes, an array is needed; got {type(image).__name__}")
     # Several of its chunks at a time, where they are small, but no more than are needed.
     return array.from_array(image, chunks=tuple(
         min(size, width * max(1, TILE // width))

@@ -1,6 +1,7 @@
 """The experiment of Section 6: training on rectangles at 30 degrees, and Figure 4."""
 
 import functools
+import itertools
 import os
 import platform
 from importlib import metadata
@@ -59,10 +60,8 @@ def train(name, images=IMAGES, alpha=None, gamma=0.0, structure_twist=None, **op
 
 def save(network, history, path, command):
     """Write a trained network with its provenance; returns in words how training ended."""
-    ended = {name: history[-1][name] for name in ("stopped", "loss", "psnr")}
-    best = min(history, key=lambda entry: entry["loss"])
-    if ended["stopped"] == "converged":  # the last evaluation may be a trial
-        ended |= {name: best[name] for name in ("loss", "psnr")}
+    entry = _evaluated(network, history)
+    ended = {"stopped": history[-1]["stopped"], "loss": entry["loss"], "psnr": entry["psnr"]}
     network.save(path, provenance={
         "command": command, "epochs": len(history), **ended,
         "versions": {"pdenet": __version__, "numpy": metadata.version("numpy"),
@@ -72,6 +71,16 @@ def save(network, history, path, command):
                else f"an estimated mean squared error of {ended['loss']:.4g}")
     count = f"{len(history)} epochs"
     return ", ".join(dict.fromkeys([count, ended["stopped"], quality]))
+
+
+def _evaluated(network, history):
+    """The entry with the loss of a network's parameters, which are those after the entry before;
+    the last entry, where they were never evaluated, as the last ones of Adam."""
+    own = {name: np.asarray(value).tolist() for name, value in network.parameters.items()}
+    for before, entry in itertools.pairwise(history):
+        if before["parameters"] == own:
+            return entry
+    return history[-1]
 
 
 def from_nothing(name, folder, **options):

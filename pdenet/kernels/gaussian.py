@@ -38,7 +38,7 @@ def _stand_upright(v, top, rows, columns, margin, radius, upright):
     count = min(upright.shape[1], rows - top)
     if count < upright.shape[1]:
         upright[:] = 0
-    upright[margin + columns:] = 0
+    upright[margin + columns:2 * margin + columns + 8] = 0  # as far as anything reads
     for i in range(0, count, block):
         for j in range(0, columns, block):
             if i + block <= count and j + block <= columns:

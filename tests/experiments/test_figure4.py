@@ -1,5 +1,7 @@
 """The experiment of Section 6: the images, the networks to start from, and what reaches `fit`."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -84,3 +86,18 @@ def test_networks_are_single_threads_where_the_images_have_them(monkeypatch):
     assert seen[1][0] is np.asarray
     np.testing.assert_array_equal(seen[0][0](np.eye(4)), np.eye(4))
     assert counts == [1]
+
+
+def test_the_loss_saved_with_a_network_is_its_own_although_the_last_evaluation_was_worse(tmp_path):
+    clean = pdenet.rectangles(2, 30, 32)
+    noisy = pdenet.add_noise(clean, 60)
+    start = pdenet.models.perona_malik(300.0, tau=0.05, steps=4)
+    worse = 0
+    for epochs in range(2, 9):
+        fitted, history = pdenet.fit(start, noisy, clean, epochs=epochs)
+        figure4.save(fitted, history, tmp_path / f"{epochs}.json", "a test")
+        saved = json.loads((tmp_path / f"{epochs}.json").read_text())["provenance"]["loss"]
+        own, _ = fitted.loss_and_gradient(noisy, clean)
+        worse += history[-1]["loss"] > saved
+        assert saved == min(entry["loss"] for entry in history) == pytest.approx(own, rel=1e-12)
+    assert worse > 0

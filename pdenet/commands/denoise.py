@@ -7,14 +7,14 @@ import numpy as np
 from ..checks import check_count, check_number
 from ..experiments.rectangles import add_noise
 from ..files.images import UsageError
-from ..images import to_planes
+from ..images import from_planes, to_units
 from . import inputs
 
 HELP = f"""\
 {inputs.FILES_HELP}
 The noise is taken to be white, with one standard deviation sigma in all of an
 image. If it is not given, it is estimated for each image and each of its
-channels. Grey levels are never rescaled.
+channels. Grey levels are not rescaled, unless --rescale is given.
 
 examples:
   pdenet denoise example:camera --noise 40 out.png
@@ -27,11 +27,11 @@ examples:
 def add_command(commands):
     """Add the parser to those of the other commands."""
     command = commands.add_parser(
-        "denoise", help="remove noise from images", usage="pdenet denoise INPUT OUTPUT [options]",
+        "denoise", help="remove noise from images",
+        usage="pdenet denoise INPUT [INPUT ...] OUTPUT [options]",
         description="Remove noise from images by learned diffusion networks.", epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    command.add_argument("input", metavar="INPUT", help="see below")
-    command.add_argument("output", metavar="OUTPUT", help="file, or folder")
+    inputs.add_files(command)
     command.add_argument("--sigma", type=float,
                          help="standard deviation of the noise, grey levels (default: estimated)")
     command.add_argument("--noise", type=float, metavar="SIGMA",
@@ -65,29 +65,34 @@ def run(options):
                       alone=options.noise is not None and "--noise")
 
 
-def denoise_pixels(pixels, channel_axis, options, progress):
-    """The denoised pixels, and what was done."""
+def denoise_pixels(pixels, channel_axis, options, progress, mask=None):
+    """The denoised pixels, what was done, and the numbers of it."""
     if options.noise is None:
-        return _denoise(pixels, channel_axis, options)
+        return _denoise(pixels, channel_axis, options, mask)
     noisy = add_noise(pixels.astype(np.float64), options.noise, options.seed)
-    result, report = _denoise(noisy, channel_axis, options)
+    result, report, numbers = _denoise(noisy, channel_axis, options, mask)
     before, after = (_psnr(pixels, image) for image in (noisy, result))
-    return result, f"{report}, PSNR {before:.2f} dB before and {after:.2f} dB after"
+    return result, f"{report}, PSNR {before:.2f} dB before and {after:.2f} dB after", numbers
 
 
-def _denoise(pixels, channel_axis, options):
-    from ..denoising import denoise
+def _denoise(pixels, channel_axis, options, mask=None):
+    from ..denoising import denoise_planes
     from ..noise import levels_of
 
     if options.network is not None:
         result = options.network(pixels, channel_axis=channel_axis, workers=options.workers)
-        return result, f"by {options.parameters}"
+        return result, f"by {options.parameters}", {}
+    planes, unit = to_units(pixels, channel_axis)
     sigma, how = options.sigma or options.noise, "noise"
     if sigma is None:
-        sigma, how = levels_of(to_planes(pixels, channel_axis)), "estimated noise"
-    result = denoise(pixels, sigma if channel_axis is not None else np.max(sigma),
-                     channel_axis=channel_axis, shared=options.shared, workers=options.workers)
-    return result, f"{how} {', '.join(f'{level:.4g}' for level in np.atleast_1d(sigma))}"
+        levels, how = levels_of(planes, mask), "estimated noise"
+    else:
+        levels = np.full(len(planes) if channel_axis is not None else 1, sigma / unit)
+    planes = denoise_planes(planes, levels, None, options.shared, options.workers)
+    told = np.unique(levels * unit) if sigma is not None else levels * unit
+    return (from_planes(planes * planes.dtype.type(unit), channel_axis),
+            f"{how} {', '.join(f'{level:.4g}' for level in told)}",
+            {"sigma": told if told.size > 1 else float(told[0])})
 
 
 def _psnr(clean, image):

@@ -46,11 +46,10 @@ def add_command(commands):
     """Add the parser to those of the other commands."""
     command = commands.add_parser(
         "filter", help="filter images", description="Filter images by a diffusion model.",
-        usage="pdenet filter MODEL INPUT OUTPUT [options]",
+        usage="pdenet filter MODEL INPUT [INPUT ...] OUTPUT [options]",
         epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_argument("model", metavar="MODEL", choices=MODELS, help="see below")
-    command.add_argument("input", metavar="INPUT", help="see below")
-    command.add_argument("output", metavar="OUTPUT", help="file, or folder")
+    inputs.add_files(command)
     command.add_argument("--contrast", type=float, metavar="LAMBDA",
                          help="contrast parameter, grey levels per pixel, for fourth order "
                               "per pixel squared (default: estimated)")
@@ -83,17 +82,17 @@ def run(options):
         "model", "contrast", "time", *PARTS, "diffusivity", "scheme"))
 
 
-def filter_pixels(pixels, channel_axis, options, progress):
-    """The filtered pixels, and what was done."""
+def filter_pixels(pixels, channel_axis, options, progress, mask=None):
+    """The filtered pixels, what was done, and the numbers of it."""
     from ..filters import filter_planes
 
     planes, unit = to_units(pixels, channel_axis)
     parts = {name: getattr(options, name) for name in PARTS if getattr(options, name) is not None}
     planes, contrast, time = filter_planes(
         planes, unit, functools.partial(_model(options), **parts), options.contrast, options.time,
-        options.diffusivity, options.scheme, options.workers, progress)
-    return (from_planes(planes, channel_axis),
-            f"{options.model}, contrast {contrast:.4g}, time {time:.4g}")
+        options.diffusivity, options.scheme, options.workers, progress, mask)
+    return (from_planes(planes, channel_axis), f"{options.model}, contrast {contrast:.4g}, time "
+            f"{time:.4g}", {"contrast": float(contrast), "time": time})
 
 
 def _model(options):

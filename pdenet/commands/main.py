@@ -1,7 +1,10 @@
 """The command line: its parser, and what a command's errors become. `pdenet info` is here, too."""
 
 import argparse
+import difflib
+import logging
 import os
+import re
 import sys
 
 from .. import __version__
@@ -25,8 +28,8 @@ example:
 
 def main(arguments=None):
     """Run the command line; returns 0 (done), 1 (failed), 2 (wrong usage) or 130 (Ctrl-C)."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
+    options = _parse(build_parser(), arguments)
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters is told here
     try:
         return options.run(options) or 0
     except (UsageError, TypeError, ValueError) as error:
@@ -41,13 +44,56 @@ def main(arguments=None):
         return _fail(1, error)
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that knows what a misspelt name may have meant, and -3.4e38 for a number."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._negative_number_matcher = re.compile(r"-\.?\d")
+
+    def error(self, message):
+        """Say what is wrong with the usage, and exit with 2."""
+        if found := re.search(r"(invalid choice: '(.*?)') (\(choose from (.*)\))", message):
+            names = re.findall(r"[\w.-]+", found[4])
+            message = message.replace(found[0], f"{found[1]}{meant(found[2], names)} {found[3]}")
+        super().error(message)
+
+
+def meant(name, names):
+    """A question after the nearest of these names, or nothing if none is near."""
+    near = difflib.get_close_matches(name.replace("_", "-").lower(), names, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _parse(parser, arguments):
+    """The options; inputs may also stand behind the options."""
+    options, rest = parser.parse_known_args(arguments)
+    unknown = [word for word in rest if word.startswith("-") and word != "-"]
+    if unknown or rest and not hasattr(options, "inputs"):
+        names = [word for action in _actions(parser, options) for word in action.option_strings]
+        parser.error(f"unrecognized arguments: {' '.join(rest)}"
+                     + (meant(unknown[0].split("=")[0], names) if unknown else ""))
+    if rest:
+        words = [*options.inputs, options.output, *rest]
+        options.inputs, options.output = words[:-1], words[-1]
+    return options
+
+
+def _actions(parser, options):
+    """The actions of the command that was given."""
+    commands, = (action for action in parser._actions
+                 if isinstance(action, argparse._SubParsersAction))
+    return commands.choices[options.command]._actions
+
+
 def build_parser():
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="pdenet", description="Diffusion filters and learned denoisers for images.",
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"pdenet {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND",
+                                     dest="command")
     for module in (filter, denoise, train, figure4, audit):
         module.add_command(commands)
     command = commands.add_parser(
@@ -67,7 +113,7 @@ def run_info(options):
 
     threads = check_workers(None)
     versions = {"pdenet": __version__, "Python": platform.python_version()}
-    for package in ("numpy", "numba", "scipy", "scikit-image", "imageio", "tifffile"):
+    for package in ("numpy", "numba", "scipy", "scikit-image", "pillow", "tifffile"):
         versions[package] = metadata.version(package)
     for name, version in versions.items():
         print(f"{name:14}{version}")

@@ -9,7 +9,7 @@ from ..files.images import MAX_PIXELS, UsageError, check_place, read
 from ..images import from_planes, to_planes
 from ..network.pretrained import PRETRAINED
 from . import curves
-from .inputs import connect
+from .folders import connect
 
 HELP = """\
 The images are 100 of 256 x 256 pixels with rectangles at 30 degrees and noise

@@ -2,57 +2,76 @@
 
 A run writes OUTPUT.partial and renames it to OUTPUT when all tiles are there; after an interruption
 the same command goes on with the tiles that are missing. One tile at a time is in memory, with its
-halo and four arrays of this size, whatever the size of the image.
+halo and four arrays of this size, whatever the size of the image. An array with axes for pages is
+processed page by page; the output has the attributes, the chunks and the format of the input.
 """
 
 import contextlib
 import json
 import os
 import shutil
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..checks import needs
 from ..execution import chunks
+from . import excluded, zarr_groups
 from .atomic import atomic_file
-from .images import Image, ImageFileError, UsageError, check_new, one_line
+from .contents import Image, ImageFileError, UsageError, one_line
+from .images import check_new
 
 JOURNAL = "pdenet-run.json"
 
 
+class Source(NamedTuple):
+    """A zarr array, or the first image of a TIFF file as one."""
+
+    array: Any
+    channel_axis: int | None      # of the whole array
+    pages: tuple = ()             # axes of it
+    nodata: float | None = None   # a value that is no measurement
+    stored: bool = True           # whether it is an array of zarr's own
+
+
 def is_big(*names):
     """Whether a command is about zarr arrays."""
-    return any(name.rstrip("/").endswith(".zarr") for name in names)
+    return any(name.rstrip("/").endswith(".zarr")
+               or zarr_groups.store_of(name) is not None and not os.path.isfile(name)
+               for name in names)
 
 
 @contextlib.contextmanager
 def open_array(name):
-    """A zarr array, or the first image of a TIFF file as one, and its channel axis."""
-    if not os.path.exists(name):
-        raise UsageError(f"{name}: no such file")
+    """The Source of this name."""
+    zarr_groups.check_exists(name)
     with contextlib.ExitStack() as files:
         zarr = needs("zarr", "a zarr array")
         needs("dask.array", "a zarr array")
+        stored, nodata = is_big(name), None
+        if stored:
+            zarr_groups.check_array(name)
         try:
             store = name
-            if not is_big(name):
+            if not stored:
                 import tifffile
                 file = files.enter_context(tifffile.TiffFile(name))
                 store = files.enter_context(file.series[0].aszarr(level=0))
+                nodata = file.pages.first.tags.valueof(excluded.NODATA)
             array = zarr.open_array(store, mode="r")
+            names = zarr_groups.axes_of(name, array) if stored else [
+                axis.lower() for axis in file.series[0].axes]
+            nodata = array.attrs.get("_FillValue") if nodata is None else nodata
         except Exception as error:  # zarr and decoders raise whatever they like
             raise ImageFileError(f"{name}: not a readable array ({one_line(error)})") from None
-        axes = [None] if array.ndim == 2 else [
-            axis for axis in (2, 0) if array.ndim == 3 and array.shape[axis] <= 4]
-        if not axes:
-            raise ImageFileError(f"{name}: must have shape (H, W), (H, W, C) or (C, H, W) with at "
-                                 f"most 4 channels; has {array.shape}")
-        yield array, axes[0]
+        channels, pages = zarr_groups.layout(name, array, names)
+        value = excluded.number(None if nodata is None else str(nodata).strip("\0 "), array.dtype)
+        yield Source(array, channels, pages, value, stored)
 
 
 def check_target(name, overwrite):
     """Raise unless a zarr array of this name can be written."""
-    if not is_big(name):
+    if not name.rstrip("/").endswith(".zarr"):
         raise UsageError(f"{name}: must end in .zarr")
     check_new(name.rstrip("/"), overwrite)
 
@@ -63,12 +82,11 @@ def run(source, target, process, settings, dtype, overwrite, bar):
     settings: of the command, which the tiles of an interrupted run must agree with.
     """
     partial = target.rstrip("/") + ".partial"
-    with open_array(source) as (array, axis), chunks.one_by_one():
-        dtype = np.dtype(dtype or array.dtype)
-        result = process(array, axis)
-        settings = {"source": os.path.abspath(source), "shape": list(array.shape),
+    with open_array(source) as found, chunks.one_by_one():
+        dtype = np.dtype(dtype or found.array.dtype)
+        settings = {"source": os.path.abspath(source), "shape": list(found.array.shape),
                     "dtype": dtype.name, **settings}
-        count = _write(partial, result, settings, dtype, bar)
+        count = _write(partial, found, process, settings, dtype, bar)
     os.unlink(os.path.join(partial, JOURNAL))
     if overwrite and os.path.lexists(target):
         shutil.rmtree(target)
@@ -76,28 +94,96 @@ def run(source, target, process, settings, dtype, overwrite, bar):
     return count
 
 
-def _write(partial, result, settings, dtype, bar):
+def _write(partial, source, process, settings, dtype, bar):
     """Compute and write the tiles that are missing, noting each."""
+    done: Any = None
+    output: Any = None
+    count = 0
+    indices = list(np.ndindex(*(source.array.shape[axis] for axis in source.pages)))
+    try:
+        for k, index in enumerate(indices):
+            result = process(*_page(source, index))
+            if done is None:
+                tile = tuple(sizes[0] for sizes in result.chunks)
+                settings["tile"] = list(tile)
+                done = _resume(partial, settings)
+                output = _create(partial, source, tile, dtype)
+                bar.move(len(done), len(indices) * int(np.prod(result.numblocks)))
+            for block in np.ndindex(*result.numblocks):
+                count += 1
+                if (*index, *block) in done:
+                    continue
+                values = result.blocks[block].compute(scheduler="synchronous")
+                inner = iter([slice(b * size, b * size + length) for b, size, length in zip(
+                    block, tile, values.shape, strict=True)])
+                outer = iter(index)
+                output[tuple(next(outer) if axis in source.pages else next(inner)
+                             for axis in range(output.ndim))] = \
+                    Image(values).with_result(values, dtype).pixels
+                done.add((*index, *block))
+                _record(partial, settings, done)
+                bar.move(len(done))
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        raise KeyboardInterrupt(f"interrupted; {len(done)} tiles are written to {partial}, the "
+                                f"same command goes on") from None
+    return count
+
+
+def _page(source, index):
+    """One page of an array, as one of zarr or dask, and its channel axis."""
+    array, axis = source.array, source.channel_axis
+    if source.pages:
+        import dask.array
+
+        width = chunks.TILE
+        array = dask.array.from_array(array, chunks=tuple(
+            1 if k in source.pages else min(size, chunk * max(1, width // chunk))
+            for k, (size, chunk) in enumerate(zip(array.shape, array.chunks, strict=True))))
+        place = iter(index)
+        array = array[tuple(next(place) if k in source.pages else slice(None)
+                            for k in range(array.ndim))]
+    if source.nodata is not None:
+        array = chunks.as_dask(array).map_blocks(_check_nodata, source.nodata, dtype=array.dtype)
+    if axis is not None:
+        axis -= sum(page < axis for page in source.pages)
+    return array, axis
+
+
+def _check_nodata(values, nodata):
+    """Raise if any of these values is nodata."""
+    if count := int(np.count_nonzero(values == nodata)):
+        raise ValueError(f"{count} values of a tile are nodata ({nodata:.15g}), which an array "
+                         f"cannot leave out; write a .tif, or fill them first")
+    return values
+
+
+def _create(partial, source, tile, dtype):
+    """The array that is written, like the source, or what an interrupted run has of it."""
     import zarr
 
-    tile = tuple(sizes[0] for sizes in result.chunks)
-    settings["tile"] = list(tile)
-    done = _resume(partial, settings)
-    output = zarr.open_array(partial, mode="a", shape=result.shape, chunks=tile, dtype=dtype,
-                             fill_value=0)
-    blocks = list(np.ndindex(*result.numblocks))
-    bar.move(len(done), len(blocks))
-    for block in blocks:
-        if block in done:
-            continue
-        values = result.blocks[block].compute(scheduler="synchronous")
-        place = tuple(slice(k * size, k * size + length)
-                      for k, size, length in zip(block, tile, values.shape, strict=True))
-        output[place] = Image(values).with_result(values, dtype).pixels
-        done.add(block)
-        _record(partial, settings, done)
-        bar.move(len(done))
-    return len(blocks)
+    array = source.array
+    if any(os.path.exists(os.path.join(partial, name)) for name in ("zarr.json", ".zarray")):
+        return zarr.open_array(partial, mode="r+")
+    if not source.stored:
+        return zarr.create_array(partial, shape=array.shape, dtype=dtype, fill_value=0,
+                                 chunks=_whole_chunks(source, tile))
+    about = array.metadata
+    options = {"dimension_names": about.dimension_names,
+               "chunk_key_encoding": about.chunk_key_encoding} if about.zarr_format == 3 else {
+        "chunk_key_encoding": {"name": "v2", "separator": about.dimension_separator}}
+    if dtype == array.dtype:
+        options |= {"fill_value": array.fill_value, "filters": array.filters or None}
+    return zarr.create_array(partial, shape=array.shape, dtype=dtype, chunks=array.chunks,
+                             shards=array.shards, compressors=array.compressors or None,
+                             zarr_format=about.zarr_format, attributes=dict(array.attrs), **options)
+
+
+def _whole_chunks(source, tile):
+    """Chunks as large as tiles, one for each page."""
+    inner = iter(tile)
+    return tuple(1 if axis in source.pages else next(inner) for axis in range(source.array.ndim))
 
 
 def _resume(partial, settings):

@@ -65,7 +65,7 @@ def test_pages_of_a_stack(here, capsys, axes, shape, imagej):
                      photometric="rgb" if axes.endswith("S") else "minisblack")
     assert denoise("stack.tif", "out.tif", "--sigma", 50) == 0
     count = int(np.prod(shape[:2])) if axes == "TZYX" else 3
-    assert capsys.readouterr().out == f"out.tif: {count} pages\n"
+    assert capsys.readouterr().out == f"out.tif: {count} pages, noise 50\n"
     with tifffile.TiffFile("out.tif") as file:
         assert file.series[0].axes == axes
         result = file.asarray()
@@ -78,12 +78,11 @@ def test_pages_of_a_stack(here, capsys, axes, shape, imagej):
                                                     np.iinfo(page.dtype).max))
 
 
-def test_a_stack_that_breaks_leaves_nothing(here, capsys):
+def test_stacks_that_are_refused_leave_nothing(here, capsys):
     pixels = np.random.default_rng(0).normal(size=(3, 20, 26)).astype(np.float32)
-    pixels[2, 3, 4] = np.nan
-    tifffile.imwrite("stack.tif", pixels, photometric="minisblack")
-    fails(capsys, 2, "image must be finite; 1 of its values", "denoise", "stack.tif", "out.tif",
-          "--sigma", 1)
+    tifffile.imwrite("stack.tif", pixels * 1e30, photometric="minisblack")
+    fails(capsys, 2, "stack.tif page 1: image values must be at most", "denoise", "stack.tif",
+          "out.tif", "--sigma", 1)
     fails(capsys, 2, "out.png: must end in .tif", "denoise", "stack.tif", "out.png", "--sigma", 1)
     fails(capsys, 2, "--noise is for a single image", "denoise", "stack.tif", "out.tif",
           "--noise", 1)
@@ -101,14 +100,16 @@ def folder(here):
 
 def test_a_folder_goes_on_where_it_was(folder, capsys):
     assert denoise("in", "out", "--sigma", 20) == 0
-    assert capsys.readouterr().out == "out: 3 written, 0 there already, 0 failed\n"
-    assert sorted(os.listdir("out")) == ["a.png", "b.tif", "c.png"]
+    assert capsys.readouterr().out == (
+        "out/a.png: noise 20\nout/b.tif: noise 20\nout/c.png: noise 20\n"
+        "out: 3 written, 0 there already, 0 failed; 1 of other formats skipped\n")
+    assert sorted(os.listdir("out")) == [".pdenet.json", "a.png", "b.tif", "c.png"]
     np.testing.assert_array_equal(iio.imread("out/a.png"),
                                   np.clip(np.rint(pdenet.denoise(NOISY, 20)), 0, 255))
     os.unlink("out/b.tif")
     before = os.stat("out/a.png").st_mtime_ns
     assert denoise("in", "out", "--sigma", 20) == 0
-    assert capsys.readouterr().out == "out: 1 written, 2 there already, 0 failed\n"
+    assert "\nout: 1 written, 2 there already, 0 failed; 1 of" in capsys.readouterr().out
     assert os.stat("out/a.png").st_mtime_ns == before
     assert denoise("in", "out", "--sigma", 20, "--overwrite", "--quiet") == 0
     assert os.stat("out/a.png").st_mtime_ns > before
@@ -118,15 +119,15 @@ def test_a_folder_goes_on_where_it_was(folder, capsys):
 def test_failures_in_a_folder(folder, capsys):
     with open("in/bad.png", "wb") as file:
         file.write(b"\x89PNG\r\n\x1a\nrubbish")
-    tifffile.imwrite("in/nan.tif", np.full((9, 9), np.nan))
+    tifffile.imwrite("in/large.tif", np.full((9, 9), 1e300))
     assert denoise("in", "out", "--sigma", 20) == 1
     out, err = capsys.readouterr()
-    assert out == "out: 3 written, 0 there already, 2 failed\n"
+    assert "\nout: 3 written, 0 there already, 2 failed; 1 of other formats skipped\n" in out
     lines = err.strip().splitlines()
     assert len(lines) == 2 and "Traceback" not in err
     assert lines[0].startswith("pdenet: in/bad.png: ")
-    assert lines[1].startswith("pdenet: in/nan.tif: image must be finite")
-    assert sorted(os.listdir("out")) == ["a.png", "b.tif", "c.png"]
+    assert lines[1].startswith("pdenet: in/large.tif: image values must be at most")
+    assert sorted(os.listdir("out")) == [".pdenet.json", "a.png", "b.tif", "c.png"]
 
 
 @pytest.mark.parametrize("message, arguments", [

@@ -47,8 +47,8 @@ def test_an_option_is_for_the_models_that_have_the_part(model, name, monkeypatch
 def test_every_option_on_which_pixels_depend_is_a_setting(monkeypatch):
     monkeypatch.setattr(inputs, "run", lambda options, process, settings: settings)
     options = parse("eed")
-    others = {"input", "output", "run", "dtype", "workers", "scheduler", "max_pixels", "overwrite",
-              "quiet"}
+    others = {"command", "input", "inputs", "output", "run", "dtype", "rescale", "nodata", "report",
+              "workers", "scheduler", "max_pixels", "overwrite", "quiet"}
     assert sorted(command.run(options)) == sorted(set(vars(options)) - others)
 
 
@@ -56,14 +56,15 @@ def test_every_option_on_which_pixels_depend_is_a_setting(monkeypatch):
 @pytest.mark.parametrize("pixels, axis", [(GREY, None), (COLOUR, 0)], ids=["grey", "colour"])
 def test_pixels_are_those_of_the_function(model, pixels, axis):
     function = getattr(pdenet, model.replace("-", "_"))
-    result, report = command.filter_pixels(pixels, axis, parse(model), None)
+    result, report, _ = command.filter_pixels(pixels, axis, parse(model), None)
     expected = function(pixels, channel_axis=axis)
     assert result.dtype == expected.dtype and result.shape == pixels.shape
     np.testing.assert_array_equal(result, expected)
-    result, report = command.filter_pixels(
+    result, report, numbers = command.filter_pixels(
         pixels, axis, parse(model, "--contrast", "8.125", "--time", "0.5", "--scheme", "explicit",
                             "--diffusivity", "rational"), None)
     assert report == f"{model}, contrast 8.125, time 0.5"
+    assert numbers == {"contrast": 8.125, "time": 0.5}
     np.testing.assert_array_equal(result, function(
         pixels, channel_axis=axis, contrast=8.125, time=0.5, scheme="explicit",
         diffusivity="rational"))
@@ -74,9 +75,10 @@ def test_what_was_estimated_is_reported_and_cycles_are_counted():
     network = pdenet.models.eed(1.0, sigma=2.5)
     contrast = pdenet.estimate_contrast(network, GREY)
     time = pdenet.estimate_time(network, GREY)
-    result, report = command.filter_pixels(GREY, None, parse("eed", "--sigma", "2.5"),
-                                           lambda *call: calls.append(call))
+    result, report, numbers = command.filter_pixels(GREY, None, parse("eed", "--sigma", "2.5"),
+                                                    lambda *call: calls.append(call))
     assert report == f"eed, contrast {contrast:.4g}, time {time:.4g}"
+    assert numbers == {"contrast": contrast, "time": time}
     np.testing.assert_array_equal(result, pdenet.eed(GREY, sigma=2.5))
     assert calls[-1] == (8, 8)
 

@@ -1,19 +1,15 @@
-"""What a command does with files and folders, by a command that turns pixels round."""
+"""What kind of input a command is given, by a command that turns pixels round."""
 
 import argparse
-import contextlib
-import io
 import os
-import sys
-import types
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
 
-from pdenet.commands import inputs
-from pdenet.commands.main import build_parser
+from pdenet.commands import filter, inputs
+from pdenet.commands.main import build_parser, main
 from pdenet.files.images import ImageFileError, UsageError
 
 from .test_main import COLOUR, GREY, here
@@ -27,19 +23,20 @@ class Process:
     def __init__(self, **errors):
         self.calls, self.errors = [], errors
 
-    def __call__(self, pixels, channel_axis, options, progress):
+    def __call__(self, pixels, channel_axis, options, progress, mask=None):
         self.calls.append((pixels.shape, channel_axis, progress))
         if error := self.errors.get(f"_{len(self.calls)}"):
             raise error
-        return 300.0 - pixels, "turned"
+        return 300.0 - pixels, "turned", {"time": 2.5}
 
 
-def run(source, target, *arguments, process=None, alone=None):
+def run(source, target, *arguments, process=None, alone=None, settings=("workers",)):
     parser = argparse.ArgumentParser()
     inputs.add_options(parser)
     options = parser.parse_args(arguments)
-    options.input, options.output = source, target
-    return inputs.run(options, process or Process(), ("input",), alone)
+    options.inputs = [source] if isinstance(source, str) else source
+    options.input, options.output = options.inputs[0], target
+    return inputs.run(options, process or Process(), settings, alone)
 
 
 def turned(pixels):
@@ -63,7 +60,7 @@ def test_a_stack_page_by_page(here, capsys):
     stack, process = np.stack([GREY, GREY[::-1], GREY // 2]), Process()
     tifffile.imwrite("in.tif", stack, photometric="minisblack")
     assert run("in.tif", "out.tif", process=process) == 0
-    assert capsys.readouterr().out == "out.tif: 3 pages\n"
+    assert capsys.readouterr().out == "out.tif: 3 pages, turned\n"
     assert process.calls == [(GREY.shape, None, None)] * 3
     np.testing.assert_array_equal(tifffile.imread("out.tif"), turned(stack))
 
@@ -96,65 +93,41 @@ def test_an_option_for_single_images(here, source):
     assert run("grey.png", "out.tif", "--quiet", alone="--noise") == 0
 
 
-def folder(*names):
-    os.mkdir("in")
-    for name in names:
-        iio.imwrite(f"in/{name}", GREY)
-
-
-def test_errors_in_a_folder_are_lines_and_the_rest_is_done(here, capsys):
-    folder("a.png", "b.tif", "c.png", "d.png", "E.PNG", ".hidden.png")
-    with open("in/text.md", "w") as file:
-        file.write("no image")
-    process = Process(_2=MemoryError(), _3=ValueError("two\n  lines"), _4=OSError("in/c.png: full"))
-    assert run("in", "out", process=process) == 1
-    out, err = capsys.readouterr()
-    assert out == "out: 2 written, 0 there already, 3 failed\n"
-    assert err.splitlines() == ["pdenet: in/a.png: not enough memory",
-                                "pdenet: in/b.tif: two lines", "pdenet: in/c.png: full"]
-    assert sorted(os.listdir("out")) == ["E.PNG", "d.png"]
-    process = Process()
-    assert run("in", "out", process=process) == 0 and len(process.calls) == 3
-    assert capsys.readouterr() == ("out: 3 written, 2 there already, 0 failed\n", "")
-    assert run("in", "out", "--overwrite", "--quiet", process=process) == 0
-    assert len(process.calls) == 8 and capsys.readouterr() == ("", "")
-
-
-def test_errors_that_are_no_files_fault_end_a_folder(here):
-    folder("a.png", "b.png")
-    with pytest.raises(ZeroDivisionError):
-        run("in", "out", process=Process(_1=ZeroDivisionError()))
-
-
-def test_the_workers_of_a_cluster_are_given_whole_paths(here, capsys, monkeypatch):
-    folder("a.png", "b.png")
-    (here / "in" / "bad.png").write_bytes(b"rubbish")
-    seen = []
-
-    class Client:
-        def submit(self, function, source, target, options, process, pure):
-            seen.append((source, target, options.workers, options.input, options.run))
-            assert os.path.isabs(source) and os.path.isabs(target) and pure is False
-            error = function(source, target, options, process)
-            return types.SimpleNamespace(result=lambda: error)
-
-    monkeypatch.setattr(inputs, "connect", lambda address: (
-        seen.append(address), contextlib.nullcontext(Client()))[1])
-    assert run("in", "out", "--scheduler", "tcp://host:1", "--workers", "5") == 1
-    out, err = capsys.readouterr()
-    assert out == "out: 2 written, 0 there already, 1 failed\n"
-    assert err.startswith("pdenet: in/bad.png: not a readable") and str(here) not in err
-    assert seen[0] == "tcp://host:1" and {entry[2:] for entry in seen[1:]} == {(1, None, None)}
-    np.testing.assert_array_equal(iio.imread("out/a.png"), turned(GREY))
-
-
-def test_texts_that_the_terminal_cannot_show(monkeypatch):
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
-    assert inputs.printable("größe\udcff.png") == "gr\\xf6\\xdfe\\udcff.png"
-
-
 @pytest.mark.parametrize("command", ["filter eed", "denoise"])
 def test_commands_have_these_options_in_common(command):
     options = build_parser().parse_args([*command.split(), "a", "b"])
     assert (options.dtype, options.workers, options.scheduler, options.max_pixels) == (None,) * 4
+    assert (options.rescale, options.nodata, options.report) == (None,) * 3
     assert (options.overwrite, options.quiet) == (False, False)
+    assert (options.inputs, options.input, options.output) == (["a"], "a", "b")
+
+
+@pytest.mark.parametrize("arguments", ["a.png b.png out --time 3", "a.png b.png --time 3 out",
+                                       "--time 3 a.png b.png out", "a.png --time 3 b.png out"])
+def test_inputs_stand_before_and_behind_options(monkeypatch, arguments):
+    seen = []
+    monkeypatch.setattr(filter, "run", seen.append)
+    assert main(["filter", "eed", *arguments.split()]) == 0
+    assert (seen[0].inputs, seen[0].output, seen[0].time) == (["a.png", "b.png"], "out", 3)
+
+
+def test_negative_numbers_are_no_options():
+    options = build_parser().parse_args("filter eed a b --nodata -3.4e+38 --rescale -1e-5 -.5e-6"
+                                        .split())
+    assert (options.nodata, options.rescale) == ("-3.4e+38", [-1e-5, -.5e-6])
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--rescale", "1", "0"], "--rescale must be two finite numbers LOW < HIGH; got 1.0 0.0"),
+    (["--rescale", "0", "inf"], "--rescale must be two finite numbers LOW < HIGH; got 0.0 inf"),
+    (["--nodata", "none"], "--nodata must be a number or nan; got 'none'")])
+def test_options_that_cannot_be_meant(here, arguments, message):
+    process = Process()
+    with pytest.raises(ValueError, match=message):
+        run("grey.png", "o.png", *arguments, process=process)
+    assert process.calls == [] and not os.path.exists("o.png")
+
+
+def test_arrays_are_given_alone(here):
+    with pytest.raises(UsageError, match="^zarr arrays are processed one by one; give one input$"):
+        run(["a.zarr", "b.zarr"], "out.zarr")

@@ -140,9 +140,6 @@ def test_bad_inputs(here, capsys):
     bad(1, "half.png: not a readable PNG image", "half.png")
     (here / "array.npy").write_bytes(b"x")
     bad(2, "array.npy: the name must end in one of .png, .jpg, .jpeg, .tif, .tiff", "array.npy")
-    sixteen_bit_colour_png("deep.png")
-    bad(1, "deep.png: PNG with 16 bits per channel and colour or transparency would be read with 8",
-        "deep.png")
     bomb("bomb.png")
     bad(1, "are 10000000000 pixels, more than the limit of 268435456; --max-pixels",
         "bomb.png")
@@ -151,18 +148,16 @@ def test_bad_inputs(here, capsys):
     with tifffile.TiffWriter("two.tif") as file:
         for size in (8, 9):
             file.write(np.zeros((size, 9), np.uint8), photometric="minisblack")
-    bad(1, "two.tif: must hold one grey or colour image; it has 2 series", "two.tif")
-    Image.fromarray(COLOUR).convert("CMYK").save("cmyk.jpg")
-    bad(1, "cmyk.jpg: CMYK images are not read; convert it to RGB", "cmyk.jpg")
+    bad(1, "two.tif: must hold one image or pages of one size; it has 2 series of shapes (8, 9)",
+        "two.tif")
     Image.fromarray(GREY).save("two.png", save_all=True, append_images=[Image.fromarray(GREY + 1)])
     bad(1, "two.png: holds several images; split it first", "two.png")
     tifffile.imwrite("palette.tif", GREY, photometric="palette", colormap=np.zeros((3, 256), "u2"))
     bad(1, "palette.tif: holds palette indices, which cannot be filtered", "palette.tif")
-    tifffile.imwrite("nan.tif", np.array([[1.0, np.nan]]))
-    bad(2, "image must be finite; 1 of its values are NaN or infinite, the first at index (0, 1)",
-        "nan.tif")
+    tifffile.imwrite("large.tif", np.array([[1.0, 1e300]]))
+    bad(2, "large.tif: image values must be at most", "large.tif")
     tifffile.imwrite("complex.tif", np.array([[1j, 2]]))
-    bad(2, "image must hold real numbers (bool, integer or float); got dtype complex128",
+    bad(2, "complex.tif: image must hold real numbers (bool, integer or float); got dtype complex1",
         "complex.tif")
 
 
@@ -173,8 +168,6 @@ def test_bad_outputs(here, capsys):
     bad(2, "grey.png: exists already; --overwrite replaces it", "grey.png")
     bad(2, "x.gif: the name must end in one of", "x.gif")
     bad(2, "none/x.png: there is no directory none", "none/x.png")
-    os.mkdir("folder.png")
-    bad(2, "folder.png: is a directory", "folder.png")
     bad(2, "x.png: PNG cannot hold float32 grey values; write a .tif, or add --dtype uint8, which "
         "rounds to nearest and clips to 0..255 and never rescales", "x.png", "--dtype", "float32")
     bad(2, "x.jpg: JPEG cannot hold uint16 grey values", "x.jpg", "--dtype", "uint16")
@@ -198,7 +191,14 @@ def test_bad_options(here, capsys):
     bad("weights must have one value for each of the 2 sigmas; got 1", "--sigmas", "1", "2",
         "--weights", "1", model="multiscale")
     bad("workers must be a whole number >= 1; got 0", "--workers", "0")
-    bad("argument MODEL: invalid choice: 'blur'", model="blur")
+    bad("argument MODEL: invalid choice: 'blur' (choose from ", model="blur")
+    bad("argument MODEL: invalid choice: 'edd'; did you mean eed? (choose from ", model="edd")
+    bad("invalid choice: 'perona_malik'; did you mean perona-malik? (", model="perona_malik")
+    bad("invalid choice: 'exponental'; did you mean exponential? (", "--diffusivity", "exponental")
+    bad("unrecognized arguments: --contrst=3; did you mean --contrast?", "--contrst=3")
+    bad("unrecognized arguments: -x", "-x")
+    fails(capsys, 2, "invalid choice: 'denoize'; did you mean denoise? (", "denoize", "a", "b")
+    fails(capsys, 2, "unrecognized arguments: x", "info", "x")
     fails(capsys, 2, "the following arguments are required: COMMAND")
     fails(capsys, 2, "the following arguments are required: OUTPUT", "filter", "eed", "grey.png")
 
@@ -323,7 +323,9 @@ def test_a_folder_and_a_stack(here, capsys):
     arguments = ["filter", "eed", "in", "out", "--contrast", "9", "--time", "2"]
     assert cli.main(arguments) == 1
     out, err = capsys.readouterr()
-    assert out == "out: 3 written, 0 there already, 1 failed\n"
+    assert out.splitlines() == [
+        "out/a.png: eed, contrast 9, time 2", "out/b.png: eed, contrast 9, time 2",
+        "out/c.tif: 2 pages, eed, contrast 9, time 2", "out: 3 written, 0 there already, 1 failed"]
     assert err.startswith("pdenet: in/d.png: ") and len(err.splitlines()) == 1
     for name, pixels, axis in (("a.png", GREY, None), ("b.png", COLOUR, -1)):
         expected = pdenet.eed(pixels, contrast=9, time=2, channel_axis=axis)

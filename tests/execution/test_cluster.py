@@ -135,7 +135,9 @@ def test_a_folder_by_command(command, options, cluster, here, capsys):
     assert cli.main([*command, "in", "far", *options, "--scheduler",
                      cluster.scheduler_address]) == 1
     out, err = capsys.readouterr()
-    assert out == "far: 3 written, 0 there already, 1 failed\n"
+    lines = out.splitlines()
+    assert [line.split(": ")[0] for line in lines[:3]] == ["far/a.png", "far/b.png", "far/c.png"]
+    assert lines[3:] == ["far: 3 written, 0 there already, 1 failed"]
     assert "in/bad.png: " in err and "Traceback" not in err
     assert cli.main([*command, "in/a.png", "a.png", *options, "--quiet"]) == 0
     np.testing.assert_array_equal(iio.imread("far/a.png"), iio.imread("a.png"))

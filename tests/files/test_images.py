@@ -23,7 +23,7 @@ def test_formats_keep_the_type(here, capsys, suffix, dtype, colour):
     pixels = (COLOUR if colour else GREY).astype(dtype) * (200 if dtype == np.uint16 else 1)
     tifffile.imwrite("in.tif", pixels, photometric="rgb" if colour else "minisblack")
     fits = ("tif" in suffix or dtype == np.uint8
-            or (suffix == ".png" and dtype == np.uint16 and not colour))
+            or suffix == ".png" and dtype == np.uint16)
     arguments = ["filter", "gerig", "in.tif", "out" + suffix, "--contrast", "900", "--time", "1"]
     if not fits:
         return fails(capsys, 2, "cannot hold", *arguments)
@@ -110,12 +110,20 @@ def test_tiff_variants(here, capsys):
         fails(capsys, 1, message, "filter", "eed", name, "x.tif")
 
     four = np.dstack([COLOUR, GREY])
-    tifffile.imwrite("cmyk.tif", four, photometric="separated")
-    bad("cmyk.tif: holds SEPARATED values, which are not filtered", "cmyk.tif")
-    tifffile.imwrite("turned.tif", GREY, extratags=[(274, 3, 1, 6, True)])
-    bad("turned.tif: is to be shown turned or mirrored", "turned.tif")
-    tifffile.imwrite("unknown.tif", four, photometric="rgb", extrasamples=[0])
-    bad("unknown.tif: has 1 channels of unknown meaning beside RGB", "unknown.tif")
+    tifffile.imwrite("lab.tif", COLOUR, photometric="cielab")
+    bad("lab.tif: holds CIELAB values, which are not filtered", "lab.tif")
+    tifffile.imwrite("five.tif", np.dstack([four, GREY]), photometric="rgb", extrasamples=[2, 0])
+    bad("five.tif: has transparency and other channels beside its colours", "five.tif")
+    for photometric, extra in (("separated", ()), ("rgb", [0]), ("minisblack", [0, 0, 0])):
+        tifffile.imwrite("four.tif", four, photometric=photometric, planarconfig="contig",
+                         extrasamples=extra or None)
+        assert cli.main("filter gerig four.tif f.tif --contrast 9 --time 1 --overwrite "
+                        "--quiet".split()) == 0
+        expected = np.rint(pdenet.gerig(four, contrast=9, time=1, channel_axis=-1))
+        with tifffile.TiffFile("f.tif") as file:
+            assert file.pages[0].photometric.name == photometric.upper()
+            assert [int(kind) for kind in file.pages[0].extrasamples] == list(extra)
+            np.testing.assert_array_equal(file.asarray(), expected)
     for kind in (1, 2):  # premultiplied or not
         tifffile.imwrite("alpha.tif", four, photometric="rgb", extrasamples=[kind])
         assert cli.main("filter gerig alpha.tif a.tif --overwrite".split()) == 0

@@ -1,0 +1,148 @@
+"""A command on one file: an image, a stack of images, or an array larger than memory."""
+
+import numpy as np
+
+from ..files import excluded, images, tiff_stacks, values, zarr_arrays
+from ..files.images import ImageFileError, UsageError
+from .report import PageLines, row
+
+# What goes wrong with a file or an image, and is told in one line.
+FAULTS = (ImageFileError, OSError, ValueError, TypeError, ImportError, FloatingPointError)
+
+
+def run_file(source, target, options, process, tell, alone=None, shown=None):
+    """Read, process and write one file; returns a line about it and how many pages failed."""
+    stack = tiff_stacks.open_stack(source, options.max_pixels)
+    if stack is not None:
+        with stack:
+            if alone:
+                raise UsageError(f"{alone} is for a single image")
+            return _run_stack(stack, target, options, process, tell, shown)
+    image = images.read(source, options.max_pixels)
+    progress = shown.move if shown is not None and shown.shown else None
+    result, line, found = _run_image(source, image, options, process, tell, progress,
+                                     lambda image, dtype: images.check_fit(target, image, dtype))
+    _tell_lost(target, image, images.write(target, result, options.overwrite), tell)
+    tell("row", row(source, None, *found))
+    return line, 0
+
+
+def run_array(options, process, settings, tell, shown):
+    """A zarr array or a large TIFF file, tile by tile; returns a line about it."""
+    lines = PageLines(tell)
+    rows: list = []
+
+    def lazily(array, axis):
+        result, line, numbers = process(array, axis, options, None)
+        rows.append(row(options.input, len(rows) + 1, numbers))
+        lines.add(f"{options.output} page {len(rows)}", line)
+        return result
+
+    for name in ("nodata", "rescale"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name} is for image files, not for arrays")
+    try:
+        tiles = zarr_arrays.run(
+            options.input, options.output, lazily,
+            {name: getattr(options, name) for name in settings}, options.dtype, options.overwrite,
+            shown)
+    except (ValueError, TypeError) as error:
+        raise type(error)(named(options.input, error)) from None
+    finally:
+        for found in rows:
+            tell("row", found if len(rows) > 1 else found | {"page": None})
+    return ", ".join([f"{tiles} tiles", *lines.common])
+
+
+def named(source, error):
+    """The text of an error, beginning with the file that it is about."""
+    text = " ".join((str(error) or "not enough memory").split())
+    if " page " in source:
+        text = text.removeprefix(f"{source.rpartition(' page ')[0]}: ")
+    return text if source in text else f"{source}: {text}"
+
+
+def _run_image(name, image, options, process, tell, progress=None, check=None):
+    """The new image, a line about it, and what a row tells of it."""
+    dtype = options.dtype or image.pixels.dtype
+    if options.rescale is not None and np.dtype(dtype).kind not in "ui":
+        raise UsageError(f"{name}: --rescale is for integers, such as those of --dtype uint8; the "
+                         f"output has {dtype} values")
+    straight = image.straight()
+    found = excluded.find(name, straight, options.nodata, dtype)
+    filled = found.filled()
+    if check is not None:
+        check(filled, dtype)
+    straight.with_result(straight.pixels[:0], options.dtype)  # refuse now what cannot be written
+    numbers, line = {}, "no pixel is measured"
+    result = filled.pixels
+    if not found.nothing_left:
+        try:
+            result, line, numbers = process(filled.pixels, filled.channel_axis, options, progress,
+                                            mask=found.mask)
+        except (ValueError, TypeError) as error:
+            raise type(error)(named(name, error)) from None
+    if warning := values.warning(result, image.pixels.dtype, dtype, options.rescale):
+        tell("warning", f"{name}: {warning}")
+    new = found.restored(straight.with_result(result, options.dtype, options.rescale))
+    return (new.premultiplied() if image.alpha_kind == 1 and image.alpha is not None else new,
+            f"{line}; {found.report}" if found.report else line, (numbers, found.count))
+
+
+def _run_stack(stack, target, options, process, tell, shown):
+    """Image by image, so that memory does not grow with their number; a page that fails stays."""
+    lines, failed = PageLines(tell), []
+    warnings: list = []
+
+    def tell_page(kind, value):
+        """The first warning of the pages alone, as the others are alike."""
+        if kind != "warning" or not warnings:
+            tell(kind, value)
+        if kind == "warning":
+            warnings.append(value)
+
+    def pages():
+        for k, index in enumerate(stack.indices()):
+            name = f"{stack.name} page {k + 1}"
+            image = None
+            try:
+                image = stack.read(index)
+                image, line, found = _run_image(name, image, options, process, tell_page)
+                tell("row", row(stack.name, k + 1, *found))
+                lines.add(f"{target} page {k + 1}", line)
+            except UsageError:
+                raise
+            except FAULTS as error:
+                failed.append(error)
+                image = _kept(stack, image, name, error, options, tell)
+                tell("row", row(stack.name, k + 1, error=named(name, error)))
+            yield image
+            if shown is not None:
+                shown.move(k + 1, stack.count, "page")
+        if len(failed) == stack.count:
+            raise failed[0]
+
+    lost = tiff_stacks.write_stack(target, stack, pages(), options.dtype, options.overwrite)
+    _tell_lost(target, stack.about, lost, tell)
+    if len(warnings) > 1:
+        tell("warning", f"{stack.name}: {len(warnings) - 1} more of its pages are so")
+    parts = [f"{stack.count} pages", *lines.common,
+             *([f"{len(failed)} of them failed"] if failed else [])]
+    return ", ".join(parts), len(failed)
+
+
+def _kept(stack, image, name, error, options, tell):
+    """A page that cannot be processed, as it is; what cannot be read is black."""
+    if image is None:
+        tell("warning", f"{named(name, error)}; the page is black in the output")
+        image = stack.black()
+    else:
+        tell("warning", f"{named(name, error)}; the page stays as it is")
+    return image.with_result(image.pixels, options.dtype, options.rescale)
+
+
+def _tell_lost(target, image, lost, tell):
+    """Tell what an output does not keep of its input."""
+    lost = [*image.metadata.lost, *lost]
+    if lost:
+        tell("note", f"{target}: not kept in {images.format_of(target)}: {', '.join(lost)}")

@@ -16,6 +16,7 @@ NAMES = {module: tuple(names.split()) for module, names in {
     "denoising": "denoise denoiser",
     "estimates": "estimate_contrast estimate_time",
     "noise": "estimate_noise",
+    "sweeping": "sweep",
     "network.network": "DiffusionNetwork",
     "network.saved": "load pretrained",
     "files.document": "FormatError",

@@ -22,6 +22,7 @@ from .scheme.fluxes import (
     Uncoupled as Uncoupled)
 from .scheme.operators import Gradient as Gradient, Hessian as Hessian, Laplacian as Laplacian
 from .scheme.scales import ScaleSpace as ScaleSpace
+from .sweeping import sweep as sweep
 
 NAMES: dict[str, tuple[str, ...]]
 __version__: str

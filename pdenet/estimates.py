@@ -1,13 +1,13 @@
 """Contrast and diffusion time where they are not given: those of the least estimated error.
 
-For noise of the levels n_m in the channels m, Stein's unbiased estimate of the mean squared error of a
-filter F is, but for a constant,
+For noise of the levels n_m in the channels m, Stein's unbiased estimate of the mean squared error of
+a filter F is, but for a constant,
 
     sum_m |F_m(f) - f_m|^2 + 2 n_m^2 tr (d F_m / d f_m),
 
-whose trace a random probe z of +-1 shows: tr (d F / d f) ~ z' (F(f + h z) - F(f)) / h. It is computed
-on tiles of the image beside each other, for contrasts in proportion to what the noise alone has, and for times at
-which linear diffusion leaves certain shares of the noise.
+whose trace a random probe z of +-1 shows: tr (d F / d f) ~ z' (F(f + h z) - F(f)) / h. It is
+computed on a few tiles of the image beside each other, for contrasts in proportion to that of the
+noise alone, and for times at which linear diffusion leaves certain shares of the noise.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def estimate_contrast(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
     >>> import pdenet
     >>> from skimage import data
     >>> noisy = pdenet.add_noise(data.camera().astype(float), sigma=20)
-    >>> bool(pdenet.estimate_contrast("eed", noisy) > pdenet.estimate_contrast("eed", data.camera()))
+    >>> clean = pdenet.estimate_contrast("eed", data.camera())
+    >>> bool(pdenet.estimate_contrast("eed", noisy) > clean)
     True
     """
     model, _ = _model_of(network)
@@ -240,7 +241,7 @@ def _response(network):
 
 
 def _times(network, shares=SHARES):
-    """The times at which diffusion with g = 1 leaves these shares of the standard deviation of noise:
+    """The times at which diffusion with g = 1 leaves these shares of noise's standard deviation:
     (mean over frequencies of exp(-2 T rho))^(1/2), with the symbol rho of the network's step; none
     is longer than 1000 tau_max, where noise may never fall as far."""
     frequencies = np.pi * (np.arange(64) + 0.5) / 64

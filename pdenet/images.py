@@ -23,7 +23,7 @@ def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str =
     memory with the image, so they are read, never written. Arrays of dask and zarr become one of
     dask, which checks its values when it is computed.
     """
-    array = _to_array(image, name)
+    array = to_array(image, name)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} must hold real numbers (bool, integer or float); "
                         f"got dtype {array.dtype}")
@@ -51,7 +51,7 @@ def to_units(image: npt.ArrayLike, channel_axis: int | None = None):
     return np.ldexp(planes, -exponent), math.ldexp(1.0, exponent)
 
 
-def _to_array(image, name):
+def to_array(image, name):
     """An array of NumPy, or of dask for what is computed later."""
     if isinstance(image, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array, whose mask would be lost; "
@@ -107,7 +107,7 @@ def _to_stack(name, images, channel_axis):
     hold images of different sizes.
     """
     if isinstance(images, (list, tuple)):
-        images = [_to_array(image, f"{name}[{k}]") for k, image in enumerate(images)]
+        images = [to_array(image, f"{name}[{k}]") for k, image in enumerate(images)]
         if (len({image.shape for image in images}) > 1 and min(image.ndim for image in images) > 1
                 or any(map(chunks.is_lazy, images))):
             stack = [to_planes(image, channel_axis, f"{name}[{k}]")
@@ -116,7 +116,7 @@ def _to_stack(name, images, channel_axis):
                 raise ValueError(f"{name} must have the same number of channels; got "
                                  f"{[len(planes) for planes in stack]}")
             return stack
-    images = _to_array(images, name)
+    images = to_array(images, name)
     dimensions = images.ndim - (channel_axis is not None)
     if dimensions == 2:
         return [to_planes(images, channel_axis, name)]

@@ -5,6 +5,7 @@ import functools
 import inspect
 
 from .. import NAMES
+from ..files import excluded, images
 from ..files.images import UsageError
 from ..images import from_planes, to_units
 from ..network.timesteps import SCHEMES
@@ -13,6 +14,8 @@ from ..scheme.fluxes import COUPLINGS
 from . import inputs
 
 MODELS = tuple(name.replace("_", "-") for name in NAMES["filters"])
+SWEPT = {"contrast": float, "time": float, "sigma": float, "coupling": str, "diffusivity": str,
+         "scheme": str}
 PARTS = ("sigma", "sigmas", "weights", "coupling")  # which some of the models have
 
 HELP = f"""\
@@ -37,6 +40,7 @@ examples:
   pdenet filter eed example:camera eed.png
   pdenet filter gerig photo.jpg smooth.jpg --contrast 8 --time 5
   pdenet filter weickert-brox scans/ smooth/ --contrast 8 --time 5
+  pdenet filter eed scan.png sheet.png --sweep contrast=2,4,8 time=5,20
   pdenet filter eed slide.zarr smooth.zarr --contrast 4 --time 10
   pdenet filter multiscale cells.tif out.tif --coupling isotropic --dtype float32
 """
@@ -69,6 +73,10 @@ def add_command(commands):
                          help="the function g (default: %(default)s)")
     command.add_argument("--scheme", default="fed", choices=SCHEMES,
                          help="how the time is reached (default: %(default)s)")
+    command.add_argument("--sweep", nargs="+", metavar="NAME=V,V", action="extend",
+                         help="write a contact sheet of all combinations of these values instead, "
+                              "to choose by eye; names: contrast, time, sigma, coupling, "
+                              "diffusivity, scheme")
     inputs.add_options(command)
     command.set_defaults(run=run)
 
@@ -78,6 +86,8 @@ def run(options):
     for name in PARTS:
         if getattr(options, name) is not None and name not in parameters:
             raise UsageError(f"--{name} does not apply to {options.model}")
+    if options.sweep:
+        return _sweep(options)
     return inputs.run(options, filter_pixels, (
         "model", "contrast", "time", *PARTS, "diffusivity", "scheme"))
 
@@ -93,6 +103,42 @@ def filter_pixels(pixels, channel_axis, options, progress, mask=None):
         options.diffusivity, options.scheme, options.workers, progress, mask)
     return (from_planes(planes, channel_axis), f"{options.model}, contrast {contrast:.4g}, time "
             f"{time:.4g}", {"contrast": float(contrast), "time": time})
+
+
+def _sweep(options):
+    """Write the contact sheet of an image."""
+    from ..sweeping import sweep
+
+    inputs.check(options)
+    if len(options.inputs) > 1:
+        raise UsageError("--sweep is for a single image")
+    images.check_target(options.output, options.overwrite)
+    image = images.read(options.input, options.max_pixels)
+    filled = excluded.find(options.input, image.straight(), options.nodata).filled()
+    given = {name: getattr(options, name) for name in (*PARTS, *SWEPT)
+             if getattr(options, name) is not None}
+    found = sweep(options.model.replace("-", "_"), filled.pixels,
+                  channel_axis=filled.channel_axis, workers=options.workers,
+                  **given | dict(map(_values, options.sweep)))
+    images.write(options.output, images.Image(found.sheet, -1), options.overwrite)
+    if not options.quiet:
+        print(f"{options.output}: {len(found.images)} results of {options.model}")
+
+
+def _values(text):
+    """The name and the values of NAME=V,V,..."""
+    name, _, values = text.partition("=")
+    if name not in SWEPT:
+        raise UsageError(f"--sweep {text}: the name must be one of {', '.join(SWEPT)}")
+    parts = [value.strip() for value in values.split(",")]
+    if not all(parts):
+        raise UsageError(f"--sweep {text}: give at least one value, as in {name}=1,2")
+    if SWEPT[name] is not float:
+        return name, parts
+    try:
+        return name, [float(value) for value in parts]
+    except ValueError:
+        raise UsageError(f"--sweep {text}: the values of {name} must be numbers") from None
 
 
 def _model(options):

@@ -35,6 +35,7 @@ __all__ = ["denoise", "denoiser"]
 RANGE = 255.0  # grey levels, of the images for which the polynomials are
 FORMAT = "pdenet denoiser"
 LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
+NOTHING = 1e-9  # of the range; so little noise is none
 TOGETHER = 3.0  # times the noise of another channel may be in one with which it is steered
 
 
@@ -321,7 +322,7 @@ def _denoise_group(planes, levels, data_range, shared, workers):
 def _denoise_alike(planes, sigma, data_range, shared, workers):
     """The planes without noise of one level."""
     data_range = range_of(planes) if data_range is None else data_range
-    if sigma == 0 or data_range == 0:
+    if data_range == 0 or sigma <= NOTHING * data_range:
         return planes.copy()
     # Around 0 and with a range of 255, so that float32 holds any image.
     number, unit = planes.dtype.type, data_range / RANGE

@@ -1,7 +1,7 @@
 """Contrast and diffusion time where they are not given: those of the least estimated error.
 
-For noise of the levels n_m in the channels m, Stein's unbiased estimate of the mean squared error of
-a filter F is, but for a constant,
+For noise of the levels n_m in the channels m, Stein's unbiased estimate of the mean squared error
+of a filter F is, but for a constant,
 
     sum_m |F_m(f) - f_m|^2 + 2 n_m^2 tr (d F_m / d f_m),
 

@@ -36,6 +36,10 @@ def perona_malik(image: npt.ArrayLike, *, contrast: float | None = None,
 
     {filtered}
 
+    Notes
+    -----
+    Grey levels stay in the range of the image, in all that was measured (benchmarks/choice.py).
+
     References
     ----------
     P. Perona, J. Malik, IEEE Trans. Pattern Anal. Mach. Intell. 12, 629-639 (1990).
@@ -69,6 +73,11 @@ def you_kaveh(image: npt.ArrayLike, *, contrast: float | None = None,
 
     {filtered}
 
+    Notes
+    -----
+    Grey levels may leave the range of the image, by up to 7 % of it (benchmarks/choice.py), as
+    the discretised equation has no extremum principle. Clip what must not become negative.
+
     References
     ----------
     Y.-L. You, M. Kaveh, IEEE Trans. Image Process. 9, 1723-1730 (2000).
@@ -100,6 +109,11 @@ def lysaker_lundervold_tai(
 
     {filtered}
 
+    Notes
+    -----
+    Grey levels may leave the range of the image, by up to 7 % of it (benchmarks/choice.py), as
+    the discretised equation has no extremum principle. Clip what must not become negative.
+
     References
     ----------
     M. Lysaker, A. Lundervold, X.-C. Tai, IEEE Trans. Image Process. 12, 1579-1590 (2003).
@@ -128,6 +142,10 @@ def gerig(image: npt.ArrayLike, *, contrast: float | None = None,
     {parameters of a filter}
 
     {filtered}
+
+    Notes
+    -----
+    Grey levels stay in the range of the image, in all that was measured (benchmarks/choice.py).
 
     References
     ----------
@@ -158,6 +176,11 @@ def weickert_brox(image: npt.ArrayLike, *, contrast: float | None = None,
     {parameters of a filter}
 
     {filtered}
+
+    Notes
+    -----
+    Grey levels may leave the range of the image, by up to 1 % of it (benchmarks/choice.py), as
+    steered by a tensor, the stencil has negative weights. Clip what must not become negative.
 
     References
     ----------
@@ -190,6 +213,11 @@ def eed(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1
 
     {filtered}
 
+    Notes
+    -----
+    Grey levels may leave the range of the image, by up to 10 % of it (benchmarks/choice.py), as
+    steered by a tensor, the stencil has negative weights. Clip what must not become negative.
+
     References
     ----------
     J. Weickert, "Theoretical foundations of anisotropic diffusion in image processing", Computing
@@ -221,6 +249,11 @@ def weickert_1994(image: npt.ArrayLike, *, contrast: float | None = None, sigma:
     {sigma}
 
     {filtered}
+
+    Notes
+    -----
+    Grey levels may leave the range of the image, by up to 6 % of it (benchmarks/choice.py), as
+    steered by a tensor, the stencil has negative weights. Clip what must not become negative.
 
     References
     ----------
@@ -260,6 +293,11 @@ def multiscale(image: npt.ArrayLike, *, contrast: float | None = None,
         What the structure tensor J becomes in the flux: g(J), g(tr J), or g of its diagonal.
 
     {filtered}
+
+    Notes
+    -----
+    Grey levels may leave the range of the image, by up to 13 % of it (benchmarks/choice.py), as
+    steered by a tensor, the stencil has negative weights. Clip what must not become negative.
 
     References
     ----------

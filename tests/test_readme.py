@@ -126,7 +126,7 @@ def test_equations_are_cited_in_one_spelling():
 def test_commands_and_pictures_are_there():
     assert "python -m pip install '.[plot]' && pdenet filter eed example:camera" in README
     assert "python -m pip install '.[test]' && python -m pytest" in README
-    assert len(README.splitlines()) <= 170
+    assert len(README.splitlines()) <= 190
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
     assert len(pictures) == 3
     for picture in pictures:

@@ -19,20 +19,25 @@ SWEPT = {"contrast": float, "time": float, "sigma": float, "coupling": str, "dif
 PARTS = ("sigma", "sigmas", "weights", "coupling")  # which some of the models have
 
 HELP = f"""\
-models:
-  perona-malik            isotropic, eq. (7)
-  you-kaveh               fourth order, Laplacian, eq. (11)
-  lysaker-lundervold-tai  fourth order, Hessian, eq. (13)
-  gerig                   isotropic, all channels coupled, eq. (21)
-  weickert-brox           anisotropic, all channels coupled, eq. (26)
-  eed                     edge-enhancing diffusion, eq. (2)
-  weickert-1994           all orientations integrated, eq. (1)
-  multiscale              eq. (32) with --coupling isotropic, eq. (34) anisotropic
+models and what they suit; how long they take beside perona-malik, and by how
+much of it grey levels may leave the range of the image:
+  perona-malik            1     0  eq. (7): sharp edges; some speckles stay
+  gerig                   1     0  eq. (21): the same with coupled channels
+  weickert-brox         1.5   1 %  eq. (26): sharp edges, also in colour
+  eed                     3  10 %  eq. (2): much noise, also along edges; text
+  weickert-1994          20   6 %  eq. (1): between the two
+  multiscale             14  13 %  eq. (32) with --coupling isotropic, eq. (34)
+                                   anisotropic: large structures
+  you-kaveh               6   7 %  eq. (11): ramps, smooth surfaces
+  lysaker-lundervold-tai 19   7 %  eq. (13): ramps, smooth surfaces, better
+White noise alone is removed better by pdenet denoise. Of images with speckle
+filter the logarithm, of counts u 2 sqrt(u + 3/8). Correlated noise is taken
+for structure: give contrast and time, see --sweep.
 
-The contrast is in the grey levels of the file, which are never rescaled. Where
-contrast or time are not given, they are estimated for each image and each
-page. The channels of a colour image steer the diffusion together; transparency
-is kept as it is.
+The contrast is in the grey levels of the file. Where contrast or time are not
+given, they are those of the least estimated error, for each image and page.
+The channels of a colour image steer the diffusion together; transparency is
+kept as it is.
 
 {inputs.FILES_HELP}
 
@@ -109,17 +114,18 @@ def _sweep(options):
     """Write the contact sheet of an image."""
     from ..sweeping import sweep
 
-    inputs.check(options)
+    inputs.check_options(options)
     if len(options.inputs) > 1:
         raise UsageError("--sweep is for a single image")
     images.check_target(options.output, options.overwrite)
     image = images.read(options.input, options.max_pixels)
     filled = excluded.find(options.input, image.straight(), options.nodata).filled()
+    swept = dict(map(_values, options.sweep))
     given = {name: getattr(options, name) for name in (*PARTS, *SWEPT)
-             if getattr(options, name) is not None}
+             if name not in swept and getattr(options, name) is not None}
     found = sweep(options.model.replace("-", "_"), filled.pixels,
                   channel_axis=filled.channel_axis, workers=options.workers,
-                  **given | dict(map(_values, options.sweep)))
+                  **given, **swept)
     images.write(options.output, images.Image(found.sheet, -1), options.overwrite)
     if not options.quiet:
         print(f"{options.output}: {len(found.images)} results of {options.model}")

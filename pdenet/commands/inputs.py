@@ -79,7 +79,7 @@ def run(options, process, settings, alone=None):
     settings: names of the options on which the pixels depend; alone: an option that was given and
     is for a single image.
     """
-    check(options)
+    check_options(options)
     array = zarr_arrays.is_big(*options.inputs, options.output)
     folder = os.path.isdir(options.input) and not array
     several = len(options.inputs) > 1 or not folder and not array and (
@@ -103,7 +103,7 @@ def run(options, process, settings, alone=None):
         return 1 if failed else 0
 
 
-def check(options):
+def check_options(options):
     """Raise unless the options can be meant; workers and max_pixels get their values."""
     options.workers = check_workers(options.workers)
     options.max_pixels = (images.MAX_PIXELS if options.max_pixels is None

@@ -1,14 +1,16 @@
 """pdenet filter by itself: which option is for which model, and what becomes of the pixels."""
 
 import inspect
+import os
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 
 import pdenet
 from pdenet.commands import filter as command
 from pdenet.commands import inputs
-from pdenet.commands.main import build_parser
+from pdenet.commands.main import build_parser, main
 from pdenet.files.images import UsageError
 
 GREY = np.random.default_rng(0).normal(100, 30, (20, 26)).astype(np.float32)
@@ -48,7 +50,7 @@ def test_every_option_on_which_pixels_depend_is_a_setting(monkeypatch):
     monkeypatch.setattr(inputs, "run", lambda options, process, settings: settings)
     options = parse("eed")
     others = {"command", "input", "inputs", "output", "run", "dtype", "rescale", "nodata", "report",
-              "workers", "scheduler", "max_pixels", "overwrite", "quiet"}
+              "workers", "scheduler", "max_pixels", "overwrite", "quiet", "sweep"}
     assert sorted(command.run(options)) == sorted(set(vars(options)) - others)
 
 
@@ -90,3 +92,30 @@ def test_what_was_estimated_is_reported_and_cycles_are_counted():
 def test_bad_numbers(options, message):
     with pytest.raises(ValueError, match=message):
         command.filter_pixels(GREY, None, parse("eed", *options), None)
+
+
+def test_a_contact_sheet(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    iio.imwrite("scan.png", GREY.astype(np.uint8))
+    words = ["filter", "eed", "scan.png", "sheet.png", "--sigma", "0.5", "--sweep",
+             "contrast=2,4.5", "diffusivity=rational"]
+    assert main(words) == 0
+    assert capsys.readouterr().out == "sheet.png: 2 results of eed\n"
+    found = pdenet.sweep("eed", GREY.astype(np.uint8), sigma=0.5, contrast=[2.0, 4.5],
+                         diffusivity=["rational"])
+    np.testing.assert_array_equal(iio.imread("sheet.png"), found.sheet)
+    assert main([*words, "--overwrite", "--quiet"]) == 0 and capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("words, message", [
+    (["s.png", "o.png", "--sweep", "contrst=2"], "--sweep contrst=2: the name must be one of contr"),
+    (["s.png", "o.png", "--sweep", "time=1,"], "--sweep time=1,: give at least one value"),
+    (["s.png", "o.png", "--sweep", "time=a"], "--sweep time=a: the values of time must be numbers"),
+    (["s.png", "s.png", "o.png", "--sweep", "time=1"], "--sweep is for a single image"),
+    (["s.png", "s.png", "--sweep", "time=1"], "s.png: exists already; --overwrite replaces it"),
+    (["s.png", "o.png", "--sweep", "coupling=isotropic"], "eed has no parameter 'coupling'")])
+def test_contact_sheets_that_cannot_be_meant(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    iio.imwrite("s.png", GREY.astype(np.uint8))
+    assert main(["filter", "eed", *words]) == 2
+    assert message in capsys.readouterr().err and os.listdir() == ["s.png"]

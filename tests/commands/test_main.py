@@ -60,7 +60,7 @@ def fails(capsys, status, message, *arguments):
 def test_first_contact(here):
     done = run("filter", "eed", "example:camera", "eed.png")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("eed.png: eed, contrast 1.373, time ")
+    assert done.stdout.startswith("eed.png: eed, contrast 0.1092, time ")
     image = data.camera()
     result = iio.imread("eed.png")
     assert result.dtype == np.uint8
@@ -154,8 +154,6 @@ def test_bad_inputs(here, capsys):
     bad(1, "two.png: holds several images; split it first", "two.png")
     tifffile.imwrite("palette.tif", GREY, photometric="palette", colormap=np.zeros((3, 256), "u2"))
     bad(1, "palette.tif: holds palette indices, which cannot be filtered", "palette.tif")
-    tifffile.imwrite("large.tif", np.array([[1.0, 1e300]]))
-    bad(2, "large.tif: image values must be at most", "large.tif")
     tifffile.imwrite("complex.tif", np.array([[1j, 2]]))
     bad(2, "complex.tif: image must hold real numbers (bool, integer or float); got dtype complex1",
         "complex.tif")

@@ -102,15 +102,49 @@ def test_a_noisy_channel_costs_the_others_nothing(sigmas):
             assert psnr(clean[..., k], found[..., k]) > psnr(clean[..., k], alone) - 0.5
 
 
-def test_every_tenth_of_thirty_channels_is_noisy():
-    mix = np.random.default_rng(3).dirichlet(np.ones(3), 30)
-    clean = data.coffee()[:128, :128] @ mix.T
+def thirty_channels(kind):
+    """A scene in thirty channels: mixtures of three, of one with another response, or of nothing in
+    common."""
+    grey = data.camera()[::4, ::4].astype(float)
+    rng = np.random.default_rng(3)
+    if kind == "mixed":
+        return data.coffee()[:128, :128] @ rng.dirichlet(np.ones(3), 30).T
+    if kind == "response":
+        return np.stack([grey * np.exp(-((k - 15) / 20)**2) * (0.6 + 0.4 * np.sin(k) * np.sin(
+            grey / 40)) for k in range(30)], axis=-1)
+    return np.stack([np.roll(grey, 4 * k, axis=1) for k in range(30)], axis=-1)
+
+
+@pytest.mark.parametrize("kind, gain", [("mixed", 4), ("response", 4), ("shifted", -0.1)])
+def test_every_tenth_of_thirty_channels_is_noisy(kind, gain):
+    clean = thirty_channels(kind)
     sigmas = np.where(np.arange(30) % 10 == 0, 30.0, 5.0)
     image = clean + np.random.default_rng(0).normal(0, 1, clean.shape) * sigmas
-    found = pdenet.denoise(image, channel_axis=-1)
-    for k in range(30):
-        alone = pdenet.denoise(image[..., k], sigmas[k])
-        assert psnr(clean[..., k], found[..., k]) > psnr(clean[..., k], alone) - 0.5
+    found = pdenet.denoise(image, sigmas, channel_axis=-1)
+    gains = [psnr(clean[..., k], found[..., k])
+             - psnr(clean[..., k], pdenet.denoise(image[..., k], sigmas[k])) for k in range(30)]
+    assert min(gains) > -0.5 and np.mean(gains) > gain
+
+
+def test_channels_with_nothing_in_common_stay_apart():
+    clean = np.stack([np.asarray(image, float)[:128, :128] for image in (
+        data.camera(), data.coins(), data.brick(), data.page())])
+    image = noisy(clean, 20)
+    axes = denoising.principal_axes(image, 20)
+    np.testing.assert_array_equal(np.sort(np.abs(axes).ravel()), [0] * 12 + [1] * 4)
+    found = pdenet.denoise(image, 20, channel_axis=0)
+    for one, alone in zip(found, image, strict=True):
+        np.testing.assert_allclose(one, pdenet.denoise(alone, 20), rtol=0, atol=0.02)
+
+
+def test_axes_are_those_of_the_gradients_without_noise():
+    clean = np.moveaxis(data.astronaut().astype(float), -1, 0)
+    axes = denoising.principal_axes(noisy(clean, 30), 30)
+    np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-12)
+    steps = np.hstack([np.diff(clean, axis=axis).reshape(3, -1) for axis in (1, 2)])
+    expected = np.linalg.eigh(steps @ steps.T)[1].T
+    np.testing.assert_allclose(np.abs(np.sum(axes * expected, axis=1)), 1, atol=0.02)
+    assert np.ptp(axes[2]) < 0.25  # the strongest is the luminance
 
 
 def test_a_channel_without_noise_stays_as_it_is():

@@ -108,7 +108,7 @@ def test_a_contact_sheet(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("words, message", [
-    (["s.png", "o.png", "--sweep", "contrst=2"], "--sweep contrst=2: the name must be one of contr"),
+    (["s.png", "o.png", "--sweep", "contrst=2"], "--sweep contrst=2: the name must be one of "),
     (["s.png", "o.png", "--sweep", "time=1,"], "--sweep time=1,: give at least one value"),
     (["s.png", "o.png", "--sweep", "time=a"], "--sweep time=a: the values of time must be numbers"),
     (["s.png", "s.png", "o.png", "--sweep", "time=1"], "--sweep is for a single image"),

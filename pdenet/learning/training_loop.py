@@ -10,6 +10,8 @@ from ..progress import Progress
 from .checkpoints import Checkpoint
 from .optimizers import Evaluation
 
+LEAP = 25  # times as long as the coordinate, an update is no step any more
+
 
 def train(coordinates, loss, *, epochs, batch_size, optimizer, rng, validation=None,
           patience=math.inf, team, checkpoint=None, callback=None, progress=False):
@@ -77,6 +79,9 @@ class Training:
         x, self.memory, self.stopped = self.optimizer.update(
             Evaluation(self.x, loss / self.unit, gradient / self.unit, progress,
                        self.coordinates.bounds), self.memory)
+        if not self.optimizer.full_batch and np.any(
+                np.abs(x - self.x) > LEAP * np.maximum(np.abs(self.x), 1)):
+            raise FloatingPointError("an update is as long as no loss can ask for")
         self.x = np.clip(x, *self.coordinates.bounds)
         return loss
 

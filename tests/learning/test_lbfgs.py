@@ -1,6 +1,7 @@
 """Training by L-BFGS: fewer evaluations to a lower loss, at bounds too, with every bit kept."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pdenet
 from pdenet import denoising
 from pdenet.execution.workers import Workers
 from pdenet.experiments import figure4
+from pdenet.learning import unconstrained
 from pdenet.learning.losses import Levels
 from pdenet.learning.training_loop import train
 from pdenet.learning.unconstrained import Coordinates
@@ -130,3 +132,28 @@ def test_it_learns_without_clean_images():
     assert history[-1]["stopped"] == "converged" and len(history) < 60
     errors = [net.loss_and_gradient(noisy, clean)[0] for net in (network(), fitted)]
     assert errors[1] < errors[0]
+
+
+@pytest.mark.parametrize("part, end", [("contrast", 1e12), ("contrast", 1e-12), ("beta", 1e12)])
+def test_a_trial_far_beyond_all_reason_is_evaluated_and_not_an_error(part, end):
+    """Where the loss hardly depends on the contrast, a step of a quasi-Newton method is long."""
+    start = pdenet.models.multiscale(20.0, sigmas=[0.5, 1.0], steps=2)
+    coordinates = unconstrained.Coordinates(start)
+    low, high = coordinates.bounds
+    for x in (low, high):
+        network = coordinates.at(x)
+        assert np.isfinite(network(np.eye(9))).all()
+    x = coordinates.start.copy()
+    parts = unconstrained.split(start.parameters, x)
+    parts[part][...] = math.log(end) if part == "contrast" else end
+    assert ((low <= x) & (x <= high)).all()
+    assert np.isfinite(coordinates.at(x)(np.eye(9))).all()
+
+
+def test_learning_from_noise_where_nothing_is_to_be_kept():
+    """The best contrast is infinite: training ends, and says why."""
+    noisy = np.random.default_rng(0).normal(100, 40, (1, 48, 48))
+    start = pdenet.denoiser(40.0, shared=True)
+    fitted, history = pdenet.fit_noisy(start, noisy, 40.0, epochs=40)
+    assert history[-1]["loss"] < history[0]["loss"] and history[-1]["stopped"]
+    assert np.isfinite(fitted(noisy[0])).all()

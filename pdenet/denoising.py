@@ -24,6 +24,7 @@ from .estimates import range_of
 from .files.document import FormatError, check_header, check_keys
 from .images import from_planes, sample, to_units
 from .kernels.workspace import Workspace
+from .learning.fit import fit_noisy
 from .learning.unconstrained import (bounds, from_coordinates, gradient_in_coordinates, split,
                                      to_coordinates)
 from .network import adjoint, catalogue, saved
@@ -38,6 +39,8 @@ RANGE = 255.0  # grey levels, of the images for which the polynomials are
 FORMAT = "pdenet denoiser"
 LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
 NOTHING = 1e-9  # of the range; so little noise is none
+ADAPTED, EVALUATIONS = 384, 20  # adapt learns from 3 x 3 tiles of images larger than 384 x 384
+CHANCE = 180.0  # the number of parameters of all steps
 CORRELATED = 0.3  # gradients of channels, if they are to be mixed
 SMOOTHED = 1.0  # pixels, the standard deviation of the Gaussian before these gradients
 
@@ -219,7 +222,8 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
 
 def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, *,
             data_range: float | None = None, channel_axis: int | None = None,
-            shared: bool = False, workers: int | None = None) -> np.ndarray:
+            shared: bool = False, adapt: bool = False, progress: bool = False,
+            workers: int | None = None) -> np.ndarray:
     """Remove white noise from an image by a diffusion network trained for it.
 
     u <- u - tau_k sum_l w_l G_l K' g(J) K G_l u for ten steps k, eq. (36) with eq. (40), with
@@ -246,6 +250,13 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
         The axis of the channels.
     shared : bool, optional
         The same 18 parameters for all steps, instead of 18 for each.
+    adapt : bool, optional
+        Whether the parameters learn from the image itself first, by 20 evaluations of Stein's
+        estimate of the error on up to nine tiles of 128 x 128 pixels, see `fit_noisy`. It takes
+        seconds, and on images with repeated structure gains up to 1.5 dB (benchmarks/adapting.py).
+        What chance alone may give is not taken, so that hardly any image is worse for it.
+    progress : bool, optional
+        Show the progress of adapt with tqdm.
     workers : int, optional
         Threads, which share the image; by default PDENET_NUM_THREADS or all processors.
         The result does not depend on it.
@@ -277,7 +288,7 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
     levels = levels_of(planes) if sigma is None else check_levels(sigma, len(planes)) / unit
     if data_range is not None:
         data_range = check_number("data_range", data_range, above=0.0) / unit
-    planes = denoise_planes(planes, levels, data_range, shared, workers)
+    planes = denoise_planes(planes, levels, data_range, shared, workers, adapt, progress)
     return from_planes(planes if unit == 1 else planes * planes.dtype.type(unit), channel_axis)
 
 
@@ -291,14 +302,15 @@ def check_levels(sigma, channels):
     return np.array([check_number("sigma", level, least=0.0) for level in sigma])
 
 
-def denoise_planes(planes, levels, data_range, shared, workers):
+def denoise_planes(planes, levels, data_range, shared, workers, adapt=False, progress=False):
     """`denoise` for planes (M, H, W) with noise of M levels.
 
     Channels that have noise are brought to one level and turned to their principal axes, in which
     white noise stays white; each axis is denoised by itself, and all are turned back.
     """
+    options = shared, workers, adapt, progress
     if len(planes) == 1:
-        return _denoise_plane(planes, levels[0], data_range, shared, workers)
+        return _denoise_plane(planes, levels[0], data_range, *options)
     chosen = np.flatnonzero(levels)
     if chosen.size == 0:
         return planes.copy()
@@ -311,7 +323,7 @@ def denoise_planes(planes, levels, data_range, shared, workers):
         # The largest difference along the axis of channels that have the range.
         most = max(axis[axis > 0].sum(), -axis[axis < 0].sum())
         clean.append(_denoise_plane(_mixed(alike, axis), sigma,
-                                    data_range and data_range * most, shared, workers))
+                                    data_range and data_range * most, *options))
     alike = np.concatenate([_mixed(np.concatenate(clean), column) for column in axes.T]) / factors
     found = iter(alike)
     return np.stack([next(found) if level > 0 else plane
@@ -360,7 +372,7 @@ def _mixed(planes, weights):
     return total
 
 
-def _denoise_plane(plane, sigma, data_range, shared, workers):
+def _denoise_plane(plane, sigma, data_range, shared, workers, adapt, progress):
     """A plane (1, H, W) without its noise."""
     data_range = range_of(plane) if data_range is None else data_range
     if data_range == 0 or sigma <= NOTHING * data_range:
@@ -370,5 +382,19 @@ def _denoise_plane(plane, sigma, data_range, shared, workers):
     offset = float(np.mean([part.mean(dtype=np.float64) for part in sample(plane)]))
     network = denoiser(sigma / unit, shared=shared)
     values = ((plane - number(offset)) / number(unit)).astype(np.float32)
+    if adapt:
+        network = _adapted(network, values, sigma / unit, workers, progress)
     values = network.run(values, workers).astype(plane.dtype)
     return values * number(unit) + number(offset)
+
+
+def _adapted(network, plane, sigma, workers, progress):
+    """The network after learning from a plane (1, H, W), or itself, if it gains less than chance
+    may give: the estimated squared error, summed over the pixels, falls by about sigma^2 for each
+    parameter that only fits the noise."""
+    tiles = [part[0] for part in sample(plane, ADAPTED, 3)]
+    fitted, history = fit_noisy(network, np.stack(tiles), sigma, epochs=EVALUATIONS,
+                                workers=workers, progress=progress)
+    losses = [entry["loss"] for entry in history]
+    gained = (losses[0] - min(losses)) * sum(tile.size for tile in tiles) / sigma**2
+    return fitted if gained > CHANCE else network

@@ -295,3 +295,30 @@ def test_the_range_counts_little_noise_and_no_single_pixels():
     assert estimates.range_of(image[np.newaxis]) == pytest.approx(200, rel=1e-6)
     image[20, 20] = 1e5
     assert estimates.range_of(noisy(image, 10)[np.newaxis]) < 260
+
+
+def test_adapting_learns_from_the_image_itself():
+    clean = data.cell()[:160, :160].astype(float)
+    image = noisy(clean, 10)
+    plain, adapted = (pdenet.denoise(image, 10, adapt=adapt) for adapt in (False, True))
+    assert psnr(clean, adapted) > psnr(clean, plain) + 0.5
+    np.testing.assert_array_equal(pdenet.denoise(image, 10, adapt=True, workers=3), adapted)
+
+
+def test_adapting_takes_nothing_that_chance_may_give():
+    image = noisy(CLEAN[:40, :40], 40)
+    np.testing.assert_array_equal(pdenet.denoise(image, 40, adapt=True), pdenet.denoise(image, 40))
+
+
+def test_adapting_in_colour_and_of_a_large_image(monkeypatch):
+    monkeypatch.setattr(denoising, "ADAPTED", 48)
+    monkeypatch.setattr(denoising, "EVALUATIONS", 2)
+    monkeypatch.setattr(denoising, "CHANCE", -1.0)
+    seen = []
+    original = denoising.fit_noisy
+    monkeypatch.setattr(denoising, "fit_noisy", lambda network, tiles, *arguments, **options: (
+        seen.append(tiles.shape), original(network, tiles, *arguments, **options))[1])
+    image = noisy(COLOUR, 20)
+    found = pdenet.denoise(image, 20, channel_axis=-1, adapt=True)
+    assert seen == [(9, 16, 16)] * 3 and np.isfinite(found).all()
+    assert np.abs(found - pdenet.denoise(image, 20, channel_axis=-1)).max() > 0.01

@@ -1,6 +1,7 @@
 """The command pdenet denoise: an image, a stack of pages, or a folder of them."""
 
 import argparse
+import sys
 
 import numpy as np
 
@@ -42,6 +43,8 @@ def add_command(commands):
                          help="seed of the noise that is added (default: %(default)s)")
     command.add_argument("--shared", action="store_true",
                          help="the network with the same 18 parameters in all steps")
+    command.add_argument("--adapt", action="store_true",
+                         help="learn from each image first, which takes seconds")
     command.add_argument("--parameters", metavar="FILE",
                          help="a network of your own, as written by pdenet train")
     inputs.add_options(command)
@@ -53,7 +56,7 @@ def run(options):
         if getattr(options, name) is not None:
             check_number(f"--{name}", getattr(options, name), above=0.0)
     check_count("--seed", options.seed, least=0)
-    for name in ("sigma", "shared"):
+    for name in ("sigma", "shared", "adapt"):
         if options.parameters and getattr(options, name):
             raise UsageError(f"--{name} does not apply with --parameters, which holds the network")
     options.network = None
@@ -61,7 +64,7 @@ def run(options):
         from ..network.saved import load
 
         options.network = load(options.parameters)
-    return inputs.run(options, denoise_pixels, ("sigma", "shared", "parameters"),
+    return inputs.run(options, denoise_pixels, ("sigma", "shared", "adapt", "parameters"),
                       alone=options.noise is not None and "--noise")
 
 
@@ -88,7 +91,8 @@ def _denoise(pixels, channel_axis, options, mask=None):
         levels, how = levels_of(planes, mask), "estimated noise"
     else:
         levels = np.full(len(planes) if channel_axis is not None else 1, sigma / unit)
-    planes = denoise_planes(planes, levels, None, options.shared, options.workers)
+    planes = denoise_planes(planes, levels, None, options.shared, options.workers, options.adapt,
+                            not options.quiet and sys.stderr.isatty())
     told = np.unique(levels * unit) if sigma is not None else levels * unit
     return (from_planes(planes * planes.dtype.type(unit), channel_axis),
             f"{how} {', '.join(f'{level:.4g}' for level in told)}",

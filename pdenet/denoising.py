@@ -253,7 +253,7 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
     adapt : bool, optional
         Whether the parameters learn from the image itself first, by 20 evaluations of Stein's
         estimate of the error on up to nine tiles of 128 x 128 pixels, see `fit_noisy`. It takes
-        seconds, and on images with repeated structure gains up to 1.5 dB (benchmarks/adapting.py).
+        seconds and gained 0.4 dB on average, and 1.7 dB at most (benchmarks/adapting.py).
         What chance alone may give is not taken, so that hardly any image is worse for it.
     progress : bool, optional
         Show the progress of adapt with tqdm.

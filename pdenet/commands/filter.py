@@ -23,13 +23,13 @@ models and what they suit; how long they take beside perona-malik, and by how
 much of it grey levels may leave the range of the image:
   perona-malik            1     0  eq. (7): sharp edges; some speckles stay
   gerig                   1     0  eq. (21): the same with coupled channels
-  weickert-brox         1.5   1 %  eq. (26): sharp edges, also in colour
-  eed                     3  10 %  eq. (2): much noise, also along edges; text
-  weickert-1994          20   6 %  eq. (1): between the two
-  multiscale             14  13 %  eq. (32) with --coupling isotropic, eq. (34)
+  weickert-brox         1.3   1 %  eq. (26): sharp edges, also in colour
+  eed                     2  10 %  eq. (2): much noise, also along edges; text
+  weickert-1994          18   6 %  eq. (1): between the two
+  multiscale             13  13 %  eq. (32) with --coupling isotropic, eq. (34)
                                    anisotropic: large structures
-  you-kaveh               6   7 %  eq. (11): ramps, smooth surfaces
-  lysaker-lundervold-tai 19   7 %  eq. (13): ramps, smooth surfaces, better
+  you-kaveh               5   7 %  eq. (11): ramps, smooth surfaces
+  lysaker-lundervold-tai 16   7 %  eq. (13): ramps, smooth surfaces, better
 White noise alone is removed better by pdenet denoise. Of images with speckle
 filter the logarithm, of counts u 2 sqrt(u + 3/8). Correlated noise is taken
 for structure: give contrast and time, see --sweep.

@@ -149,8 +149,8 @@ def _beside(value, up, dtype):
         value = dtype.type(value)
         with np.errstate(over="ignore"):  # beside the largest value of all
             beside = [np.nextafter(value, dtype.type(end)) for end in (np.inf, -np.inf)]
-        limits = np.finfo(dtype)
-        return np.where(up, *np.clip(beside, limits.min, limits.max))
+        largest = np.finfo(dtype).max
+        return np.where(up, *np.clip(beside, -largest, largest))
     limits = np.iinfo(dtype)
     up = (up | (value == limits.min)) & (value != limits.max)
     return np.where(up, min(value + 1, limits.max), max(value - 1, limits.min)).astype(dtype)

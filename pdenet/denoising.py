@@ -153,7 +153,7 @@ class Polynomials:
             gradient += np.outer(denoiser.powers(sigma), by_coordinate)
         return total, gradient.ravel()
 
-    bounds = -np.inf, np.inf  # tau is cut where a network is made
+    bounds = limits = -np.inf, np.inf  # tau is cut where a network is made
 
     def describe(self):
         return self.at(self.start).describe()

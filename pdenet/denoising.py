@@ -22,8 +22,8 @@ import numpy.typing as npt
 from .checks import check_count, check_number, check_workers
 from .estimates import range_of
 from .files.document import FormatError, check_header, check_keys
-from .images import from_planes, sample, to_units
-from .kernels.workspace import Workspace
+from .images import from_planes, from_units, sample, to_units
+from .learning.channels import mixed, principal_axes
 from .learning.fit import fit_noisy
 from .learning.unconstrained import (bounds, from_coordinates, gradient_in_coordinates, split,
                                      to_coordinates)
@@ -31,7 +31,6 @@ from .network import adjoint, catalogue, saved
 from .network.network import DiffusionNetwork
 from .network.parameters import of_each_step
 from .noise import levels_of
-from .scheme.scales import ScaleSpace
 
 __all__ = ["denoise", "denoiser"]
 
@@ -41,8 +40,6 @@ LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
 NOTHING = 1e-9  # of the range or of the noise; so little of the other is none
 ADAPTED, EVALUATIONS = 384, 20  # adapt learns from 3 x 3 tiles of images larger than 384 x 384
 CHANCE = 180.0  # the number of parameters of all steps
-CORRELATED = 0.3  # gradients of channels, if they are to be mixed
-SMOOTHED = 1.0  # pixels, the standard deviation of the Gaussian before these gradients
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,16 +280,34 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
     >>> bool(np.mean((smooth - clean)**2) < 0.3 * np.mean((noisy - clean)**2))
     True
     """
-    workers = check_workers(workers)
-    planes, unit = to_units(image, channel_axis)
-    levels = levels_of(planes) if sigma is None else check_levels(sigma, len(planes)) / unit
     if data_range is not None:
-        data_range = check_number("data_range", data_range, above=0.0) / unit
-    planes = denoise_planes(planes, levels, data_range, shared, workers, adapt, progress)
-    return from_planes(planes if unit == 1 else planes * planes.dtype.type(unit), channel_axis)
+        data_range = check_number("data_range", data_range, above=0.0)
+    planes, unit = to_units(image, channel_axis)
+    planes, _ = denoise_planes(planes, unit, sigma, data_range, shared, check_workers(workers),
+                               adapt, progress)
+    return from_planes(planes, channel_axis)
 
 
-def check_levels(sigma, channels):
+def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, progress, mask=None):
+    """Planes (M, H, W), which are in a unit, without their noise, in units of one; and its level in
+    each, which is estimated from the pixels of a mask (H, W) where sigma is None.
+
+    Channels that have noise are brought to one level and turned to their principal axes, in which
+    white noise stays white; each axis is denoised by itself, and all are turned back.
+    """
+    levels = levels_of(planes, mask) if sigma is None else _check_levels(sigma, len(planes)) / unit
+    data_range = data_range and data_range / unit
+    options = shared, workers, adapt, progress
+    if len(planes) == 1:
+        planes = _denoise_plane(planes, levels[0], data_range, *options)
+    elif levels.any():
+        planes = _denoise_axes(planes, levels, data_range, options)
+    else:
+        planes = planes.copy()
+    return from_units(planes, unit), levels * unit
+
+
+def _check_levels(sigma, channels):
     """Noise levels, one for each channel, from one for all or a sequence."""
     if np.ndim(sigma) == 0:
         return np.full(channels, check_number("sigma", sigma, least=0.0))
@@ -302,74 +317,23 @@ def check_levels(sigma, channels):
     return np.array([check_number("sigma", level, least=0.0) for level in sigma])
 
 
-def denoise_planes(planes, levels, data_range, shared, workers, adapt=False, progress=False):
-    """`denoise` for planes (M, H, W) with noise of M levels.
-
-    Channels that have noise are brought to one level and turned to their principal axes, in which
-    white noise stays white; each axis is denoised by itself, and all are turned back.
-    """
-    options = shared, workers, adapt, progress
-    if len(planes) == 1:
-        return _denoise_plane(planes, levels[0], data_range, *options)
-    chosen = np.flatnonzero(levels)
-    if chosen.size == 0:
-        return planes.copy()
-    sigma = levels[chosen].min()
-    factors = (sigma / levels[chosen]).astype(planes.dtype)[:, np.newaxis, np.newaxis]
-    alike = planes[chosen] * factors
+def _denoise_axes(planes, levels, data_range, options):
+    """The planes of several channels, of which at least one has noise, without it."""
+    noisy = np.flatnonzero(levels)
+    sigma = levels[noisy].min()
+    factors = (sigma / levels[noisy]).astype(planes.dtype)[:, np.newaxis, np.newaxis]
+    alike = planes[noisy] * factors
     axes = principal_axes(alike, sigma)
     clean = []
     for axis in axes:
         # The largest difference along the axis of channels that have the range.
         most = max(axis[axis > 0].sum(), -axis[axis < 0].sum())
-        clean.append(_denoise_plane(_mixed(alike, axis), sigma,
+        clean.append(_denoise_plane(mixed(alike, axis), sigma,
                                     data_range and data_range * most, *options))
-    alike = np.concatenate([_mixed(np.concatenate(clean), column) for column in axes.T]) / factors
+    alike = np.concatenate([mixed(np.concatenate(clean), column) for column in axes.T]) / factors
     found = iter(alike)
     return np.stack([next(found) if level > 0 else plane
                      for plane, level in zip(planes, levels, strict=True)])
-
-
-def principal_axes(planes, sigma):
-    """Orthonormal axes (M, M), in rows, of channels with noise of one level: the eigenvectors of
-    the covariance of their gradients at the scale SMOOTHED, less that of the noise.
-
-    Correlations below 0.3, and such as noise has by chance, count as none, so that channels which
-    have nothing in common stay apart: mixed, they would be worse than alone.
-    """
-    covariance, count = np.zeros((len(planes), len(planes))), 0
-    for part in sample(planes):
-        steps = _gradients(part)
-        covariance += np.einsum("mk,nk->mn", steps, steps)
-        count += steps.shape[1]
-    impulse = np.zeros((1, 33, 33))
-    impulse[0, 16, 16] = 1
-    noise = sigma**2 / 2 * np.sum(_gradients(impulse)**2)  # of one difference in each direction
-    covariance /= max(count, 1)
-    independent = count / (4 * np.pi * SMOOTHED**2)
-    variances = np.diag(covariance)
-    chance = np.sqrt(np.outer(variances, variances) / max(independent, 1))
-    covariance = covariance - noise * np.eye(len(planes))
-    variances = np.diag(covariance)
-    variances = np.maximum(variances, max(1e-3 * variances.max(), np.finfo(float).tiny))
-    least = np.maximum(CORRELATED * np.sqrt(np.outer(variances, variances)), 4 * chance)
-    covariance = np.where(np.abs(covariance) >= least, covariance, 0)
-    np.fill_diagonal(covariance, variances)
-    return np.linalg.eigh(covariance)[1].T
-
-
-def _gradients(planes):
-    """All differences of smoothed planes (M, H, W) along their rows and columns, (M, number)."""
-    smooth = ScaleSpace([SMOOTHED]).smooth(planes, Workspace()).astype(np.float64)
-    return np.hstack([np.diff(smooth, axis=axis).reshape(len(planes), -1) for axis in (1, 2)])
-
-
-def _mixed(planes, weights):
-    """The sum of weighted planes, as one plane, in a fixed order."""
-    total = planes[:1] * planes.dtype.type(weights[0])
-    for plane, weight in zip(planes[1:], weights[1:], strict=True):
-        total = total + plane * planes.dtype.type(weight)
-    return total
 
 
 def _denoise_plane(plane, sigma, data_range, shared, workers, adapt, progress):

@@ -22,7 +22,7 @@ from . import models
 from .checks import check_choice, check_number, check_workers
 from .docstrings import fill
 from .execution.workers import Workers
-from .images import sample, to_units
+from .images import sample, sample_with, to_units
 from .kernels.workspace import Workspace
 from .network.network import DiffusionNetwork, check_network
 from .noise import levels_of
@@ -168,9 +168,14 @@ class Search:
     def __init__(self, model, planes, workers=None, mask=None):
         self.model, self.workers = model, check_workers(workers)
         self.levels = _with_details(levels_of(planes, mask), range_of(planes))
-        self.image = np.concatenate(list(sample(planes, SIDE, ACROSS)), axis=2)
-        self.mask = (1 if mask is None else
-                     np.concatenate(list(sample(mask[np.newaxis], SIDE, ACROSS)), axis=2))
+        tiles, masks = zip(*sample_with(planes, mask, SIDE, ACROSS))
+        self.image = np.concatenate(tiles, axis=2)
+        self.mask = 1 if mask is None else np.concatenate(masks, axis=1)
+        one = self.image.dtype.type
+        levels = self.levels.astype(self.image.dtype)[:, np.newaxis, np.newaxis]
+        self.probe = levels * np.random.default_rng(0).choice(
+            np.array([-1, 1], self.image.dtype), self.image.shape)
+        self.moved = self.image + one(PROBE) * self.probe
         self._known: dict = {}
 
     def contrast(self, time):
@@ -204,19 +209,22 @@ class Search:
             self._known[contrast, None] = self._best(contrast, None)
         return self._known[contrast, None][1]
 
+    @functools.cached_property
+    def times(self):
+        """The times that are tried; no contrast has an influence on them."""
+        return _times(self.model(1.0))
+
     def _best(self, contrast, time):
         """The least error of a contrast, and its time."""
-        network, image, one = self.model(contrast), self.image, self.image.dtype.type
-        levels = self.levels.astype(image.dtype)[:, np.newaxis, np.newaxis]
-        probe = np.random.default_rng(0).choice(np.array([-1, 1], image.dtype), image.shape)
-        plain, moved, before = image, image + one(PROBE) * levels * probe, 0.0
-        times, cycles = (_times(network), 1) if time is None else ([time], None)
+        network, plain, moved, before = self.model(contrast), self.image, self.moved, 0.0
+        times, cycles = (self.times, 1) if time is None else ([time], None)
         found: list[tuple[float, float]] = []
         for time in times:
             plain, moved = (network.evolve_planes(planes, time - before, cycles=cycles, workers=1)
                             for planes in (plain, moved))
             before = time
-            error = (plain - image)**2 + one(2 / PROBE) * levels * probe * (moved - plain)
+            error = (plain - self.image)**2 + plain.dtype.type(2 / PROBE) * self.probe * (
+                moved - plain)
             found.append((float(np.sum(error * self.mask, dtype=np.float64)), time))
             if len(found) > 2 and found[-3][0] < found[-2][0] < found[-1][0]:
                 break

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from . import estimates, models
 from .checks import by_keyword, check_number
 from .docstrings import fill
-from .images import from_planes, to_planes, to_units
+from .images import from_planes, from_units, to_planes, to_units
 from .scheme.diffusivities import Diffusivity
 
 __all__ = ["perona_malik", "you_kaveh", "lysaker_lundervold_tai", "gerig", "weickert_brox", "eed",
@@ -336,4 +336,4 @@ def filter_planes(planes, unit, model, contrast, time, diffusivity, scheme, work
     network, time = estimates.prepare(planes, model, contrast, time, diffusivity, workers, mask)
     planes = network.evolve_planes(planes, time, scheme, workers=workers, progress=progress)
     contrast = network.parameters.get("contrast", 1.0) * unit
-    return planes if unit == 1 else planes * planes.dtype.type(unit), contrast, time
+    return from_units(planes, unit), contrast, time

@@ -15,14 +15,40 @@ from .execution import chunks
 SAMPLE = 1024  # an image larger than the square of this is estimated on a sample of it
 
 
-def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str = "image",
-              any_size: bool = False):
+def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str = "image"):
     """The image as C-contiguous planes (M, H, W) of float32 or float64, never rescaled.
 
     float32 stays float32, every other real type becomes float64. The planes may share
     memory with the image, so they are read, never written. Arrays of dask and zarr become one of
     dask, which checks its values when it is computed.
     """
+    planes, check = _to_unchecked(image, channel_axis, name)
+    if chunks.is_lazy(planes):
+        return chunks.check_values(planes, check)
+    check(planes)
+    return planes
+
+
+def to_units(image: npt.ArrayLike, channel_axis: int | None = None):
+    """`to_planes` of an image of any size of values, in units of a power of two in which squares of
+    the structure tensor are finite; returns planes and unit. Those of dask have the unit 1."""
+    planes, check = _to_unchecked(image, channel_axis, "image")
+    if chunks.is_lazy(planes):
+        return chunks.check_values(planes, check), 1.0
+    largest = check(planes, any_size=True)
+    if largest == 0 or 2.0**-16 < largest < 2.0**20:
+        return planes, 1.0
+    exponent = int(np.frexp(largest)[1])
+    return np.ldexp(planes, -exponent), math.ldexp(1.0, exponent)
+
+
+def from_units(planes: np.ndarray, unit: float) -> np.ndarray:
+    """Planes that are in a unit, in units of one."""
+    return planes if unit == 1 else planes * planes.dtype.type(unit)
+
+
+def _to_unchecked(image, channel_axis, name):
+    """`to_planes` without its look at the values, and the function that checks them."""
     array = to_array(image, name)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} must hold real numbers (bool, integer or float); "
@@ -31,24 +57,10 @@ def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str =
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
     array = (array[np.newaxis] if channel_axis is None else
              np.moveaxis(array, channel_axis, 0))
-    check = functools.partial(_check_values, channel_axis=channel_axis, name=name,
-                              any_size=any_size)
+    check = functools.partial(_check_values, channel_axis=channel_axis, name=name)
     if chunks.is_lazy(array):
-        return chunks.check_values(array.astype(dtype), check)
-    planes = np.ascontiguousarray(array, dtype=dtype)
-    check(planes)
-    return planes
-
-
-def to_units(image: npt.ArrayLike, channel_axis: int | None = None):
-    """`to_planes` of an image of any size of values, in units of a power of two in which squares of
-    the structure tensor are finite; returns planes and unit."""
-    planes = to_planes(image, channel_axis, any_size=not chunks.is_lazy(image))
-    largest = 0.0 if chunks.is_lazy(planes) else float(max(planes.max(), -planes.min()))
-    if largest == 0 or 2.0**-16 < largest < 2.0**20:
-        return planes, 1.0
-    exponent = int(np.frexp(largest)[1])
-    return np.ldexp(planes, -exponent), math.ldexp(1.0, exponent)
+        return array.astype(dtype), check
+    return np.ascontiguousarray(array, dtype=dtype), check
 
 
 def to_array(image, name):
@@ -161,6 +173,16 @@ def sample(planes: Any, size: int | None = None, across: int = 4) -> Iterator[np
             yield np.ascontiguousarray(planes[:, top:top + height, left:left + width])
 
 
+def sample_with(planes: Any, mask: np.ndarray | None, size: int | None = None,
+                across: int = 4) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """The `sample` of planes, each tile with its part of a mask (H, W), or None."""
+    tiles = sample(planes, size, across)
+    if mask is None:
+        return ((tile, None) for tile in tiles)
+    return ((tile, part[0]) for tile, part in zip(
+        tiles, sample(mask[np.newaxis], size, across), strict=True))
+
+
 def _evenly(last, count):
     """So many numbers from 0 to the last, or fewer if there are not so many."""
     return np.unique(np.linspace(0, last, count).astype(int))
@@ -187,7 +209,8 @@ def _check_shape(image, channel_axis, name):
 
 
 def _check_values(planes, first=(0, 0, 0), *, channel_axis, name, any_size=False):
-    """Raise unless planes are finite and not too large; first: where they are in the image."""
+    """The largest magnitude; raise unless planes are finite and not too large, or of any size.
+    first: where they are in the image."""
     largest = max(-planes.min(), planes.max())
     if not np.isfinite(largest):
         # Point at the pixel in the caller's own axes.
@@ -203,3 +226,4 @@ def _check_values(planes, first=(0, 0, 0), *, channel_axis, name, any_size=False
     if largest > limit and not any_size:
         raise ValueError(f"{name} values must be at most {limit:.1g} in {planes.dtype}, so that "
                          f"squares of the structure tensor are finite; got {largest:.3g}")
+    return float(largest)

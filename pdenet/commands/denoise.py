@@ -80,21 +80,16 @@ def denoise_pixels(pixels, channel_axis, options, progress, mask=None):
 
 def _denoise(pixels, channel_axis, options, mask=None):
     from ..denoising import denoise_planes
-    from ..noise import levels_of
 
     if options.network is not None:
         result = options.network(pixels, channel_axis=channel_axis, workers=options.workers)
         return result, f"by {options.parameters}", {}
     planes, unit = to_units(pixels, channel_axis)
-    sigma, how = options.sigma or options.noise, "noise"
-    if sigma is None:
-        levels, how = levels_of(planes, mask), "estimated noise"
-    else:
-        levels = np.full(len(planes) if channel_axis is not None else 1, sigma / unit)
-    planes = denoise_planes(planes, levels, None, options.shared, options.workers, options.adapt,
-                            not options.quiet and sys.stderr.isatty())
-    told = np.unique(levels * unit) if sigma is not None else levels * unit
-    return (from_planes(planes * planes.dtype.type(unit), channel_axis),
+    sigma = options.sigma or options.noise
+    planes, levels = denoise_planes(planes, unit, sigma, None, options.shared, options.workers,
+                                    options.adapt, not options.quiet and sys.stderr.isatty(), mask)
+    told, how = (levels, "estimated noise") if sigma is None else (levels[:1], "noise")
+    return (from_planes(planes, channel_axis),
             f"{how} {', '.join(f'{level:.4g}' for level in told)}",
             {"sigma": told if told.size > 1 else float(told[0])})
 

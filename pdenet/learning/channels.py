@@ -1,0 +1,52 @@
+"""What the channels of an image have in common: the principal axes of their gradients."""
+
+import numpy as np
+
+from ..images import sample
+from ..kernels.workspace import Workspace
+from ..scheme.scales import ScaleSpace
+
+CORRELATED = 0.3  # gradients of channels, if they are to be mixed
+SMOOTHED = 1.0  # pixels, the standard deviation of the Gaussian before these gradients
+
+
+def principal_axes(planes, sigma):
+    """Orthonormal axes (M, M), in rows, of channels with noise of one level: the eigenvectors of
+    the covariance of their gradients at the scale SMOOTHED, less that of the noise.
+
+    Correlations below 0.3, and such as noise has by chance, count as none, so that channels which
+    have nothing in common stay apart: mixed, they would be worse than alone.
+    """
+    covariance, count = np.zeros((len(planes), len(planes))), 0
+    for part in sample(planes):
+        steps = _gradients(part)
+        covariance += np.einsum("mk,nk->mn", steps, steps)
+        count += steps.shape[1]
+    impulse = np.zeros((1, 33, 33))
+    impulse[0, 16, 16] = 1
+    noise = sigma**2 / 2 * np.sum(_gradients(impulse)**2)  # of one difference in each direction
+    covariance /= max(count, 1)
+    independent = count / (4 * np.pi * SMOOTHED**2)
+    variances = np.diag(covariance)
+    chance = np.sqrt(np.outer(variances, variances) / max(independent, 1))
+    covariance = covariance - noise * np.eye(len(planes))
+    variances = np.diag(covariance)
+    variances = np.maximum(variances, max(1e-3 * variances.max(), np.finfo(float).tiny))
+    least = np.maximum(CORRELATED * np.sqrt(np.outer(variances, variances)), 4 * chance)
+    covariance = np.where(np.abs(covariance) >= least, covariance, 0)
+    np.fill_diagonal(covariance, variances)
+    return np.linalg.eigh(covariance)[1].T
+
+
+def _gradients(planes):
+    """All differences of smoothed planes (M, H, W) along their rows and columns, (M, number)."""
+    smooth = ScaleSpace([SMOOTHED]).smooth(planes, Workspace()).astype(np.float64)
+    return np.hstack([np.diff(smooth, axis=axis).reshape(len(planes), -1) for axis in (1, 2)])
+
+
+def mixed(planes, weights):
+    """The sum of weighted planes, as one plane, in a fixed order."""
+    total = planes[:1] * planes.dtype.type(weights[0])
+    for plane, weight in zip(planes[1:], weights[1:], strict=True):
+        total = total + plane * planes.dtype.type(weight)
+    return total

@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .checks import check_count, check_number, check_workers
+from .docstrings import fill
 from .estimates import range_of
 from .files.document import FormatError, check_header, check_keys
-from .images import from_planes, sample, to_units
-from .kernels.workspace import Workspace
+from .images import in_units, sample, to_measured
+from .learning.channels import mixed, principal_axes, samples
 from .learning.fit import fit_noisy
 from .learning.unconstrained import (bounds, from_coordinates, gradient_in_coordinates, split,
                                      to_coordinates)
@@ -31,7 +32,6 @@ from .network import adjoint, catalogue, saved
 from .network.network import DiffusionNetwork
 from .network.parameters import of_each_step
 from .noise import levels_of
-from .scheme.scales import ScaleSpace
 
 __all__ = ["denoise", "denoiser"]
 
@@ -41,8 +41,6 @@ LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
 NOTHING = 1e-9  # of the range; so little noise is none
 ADAPTED, EVALUATIONS = 384, 20  # adapt learns from 3 x 3 tiles of images larger than 384 x 384
 CHANCE = 180.0  # the number of parameters of all steps
-CORRELATED = 0.3  # gradients of channels, if they are to be mixed
-SMOOTHED = 1.0  # pixels, the standard deviation of the Gaussian before these gradients
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,8 +218,10 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     return _with_contrast_times(factor, family.at(sigma * RANGE / data_range))
 
 
+@fill
 def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, *,
             data_range: float | None = None, channel_axis: int | None = None,
+            mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
             shared: bool = False, adapt: bool = False, progress: bool = False,
             workers: int | None = None) -> np.ndarray:
     """Remove white noise from an image by a diffusion network trained for it.
@@ -248,6 +248,7 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
         adding a constant, does the same to the result.
     channel_axis : int, optional
         The axis of the channels.
+    {mask}
     shared : bool, optional
         The same 18 parameters for all steps, instead of 18 for each.
     adapt : bool, optional
@@ -284,12 +285,15 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
     True
     """
     workers = check_workers(workers)
-    planes, unit = to_units(image, channel_axis)
-    levels = levels_of(planes) if sigma is None else check_levels(sigma, len(planes)) / unit
+    given = to_measured(image, channel_axis, mask, nan_policy, any_size=True)
+    planes, unit = in_units(given.planes)
+    levels = (levels_of(planes, given.mask) if sigma is None
+              else check_levels(sigma, len(planes)) / unit)
     if data_range is not None:
         data_range = check_number("data_range", data_range, above=0.0) / unit
-    planes = denoise_planes(planes, levels, data_range, shared, workers, adapt, progress)
-    return from_planes(planes if unit == 1 else planes * planes.dtype.type(unit), channel_axis)
+    planes = denoise_planes(planes, levels, data_range, shared, workers, adapt, progress,
+                            given.mask)
+    return given.finish(planes if unit == 1 else planes * planes.dtype.type(unit))
 
 
 def check_levels(sigma, channels):
@@ -302,13 +306,15 @@ def check_levels(sigma, channels):
     return np.array([check_number("sigma", level, least=0.0) for level in sigma])
 
 
-def denoise_planes(planes, levels, data_range, shared, workers, adapt=False, progress=False):
-    """`denoise` for planes (M, H, W) with noise of M levels.
+def denoise_planes(planes, levels, data_range, shared, workers, adapt=False, progress=False,
+                   measured=None):
+    """`denoise` for planes (M, H, W) with noise of M levels; measured: None, or a mask (H, W)
+    outside which the planes are 0.
 
     Channels that have noise are brought to one level and turned to their principal axes, in which
     white noise stays white; each axis is denoised by itself, and all are turned back.
     """
-    options = shared, workers, adapt, progress
+    options = shared, workers, adapt, progress, measured
     if len(planes) == 1:
         return _denoise_plane(planes, levels[0], data_range, *options)
     chosen = np.flatnonzero(levels)
@@ -317,84 +323,58 @@ def denoise_planes(planes, levels, data_range, shared, workers, adapt=False, pro
     sigma = levels[chosen].min()
     factors = (sigma / levels[chosen]).astype(planes.dtype)[:, np.newaxis, np.newaxis]
     alike = planes[chosen] * factors
-    axes = principal_axes(alike, sigma)
+    axes = principal_axes(alike, sigma, measured)
     clean = []
     for axis in axes:
         # The largest difference along the axis of channels that have the range.
         most = max(axis[axis > 0].sum(), -axis[axis < 0].sum())
-        clean.append(_denoise_plane(_mixed(alike, axis), sigma,
+        clean.append(_denoise_plane(mixed(alike, axis), sigma,
                                     data_range and data_range * most, *options))
-    alike = np.concatenate([_mixed(np.concatenate(clean), column) for column in axes.T]) / factors
+    alike = np.concatenate([mixed(np.concatenate(clean), column) for column in axes.T]) / factors
     found = iter(alike)
     return np.stack([next(found) if level > 0 else plane
                      for plane, level in zip(planes, levels, strict=True)])
 
 
-def principal_axes(planes, sigma):
-    """Orthonormal axes (M, M), in rows, of channels with noise of one level: the eigenvectors of
-    the covariance of their gradients at the scale SMOOTHED, less that of the noise.
-
-    Correlations below 0.3, and such as noise has by chance, count as none, so that channels which
-    have nothing in common stay apart: mixed, they would be worse than alone.
-    """
-    covariance, count = np.zeros((len(planes), len(planes))), 0
-    for part in sample(planes):
-        steps = _gradients(part)
-        covariance += np.einsum("mk,nk->mn", steps, steps)
-        count += steps.shape[1]
-    impulse = np.zeros((1, 33, 33))
-    impulse[0, 16, 16] = 1
-    noise = sigma**2 / 2 * np.sum(_gradients(impulse)**2)  # of one difference in each direction
-    covariance /= max(count, 1)
-    independent = count / (4 * np.pi * SMOOTHED**2)
-    variances = np.diag(covariance)
-    chance = np.sqrt(np.outer(variances, variances) / max(independent, 1))
-    covariance = covariance - noise * np.eye(len(planes))
-    variances = np.diag(covariance)
-    variances = np.maximum(variances, max(1e-3 * variances.max(), np.finfo(float).tiny))
-    least = np.maximum(CORRELATED * np.sqrt(np.outer(variances, variances)), 4 * chance)
-    covariance = np.where(np.abs(covariance) >= least, covariance, 0)
-    np.fill_diagonal(covariance, variances)
-    return np.linalg.eigh(covariance)[1].T
-
-
-def _gradients(planes):
-    """All differences of smoothed planes (M, H, W) along their rows and columns, (M, number)."""
-    smooth = ScaleSpace([SMOOTHED]).smooth(planes, Workspace()).astype(np.float64)
-    return np.hstack([np.diff(smooth, axis=axis).reshape(len(planes), -1) for axis in (1, 2)])
-
-
-def _mixed(planes, weights):
-    """The sum of weighted planes, as one plane, in a fixed order."""
-    total = planes[:1] * planes.dtype.type(weights[0])
-    for plane, weight in zip(planes[1:], weights[1:], strict=True):
-        total = total + plane * planes.dtype.type(weight)
-    return total
-
-
-def _denoise_plane(plane, sigma, data_range, shared, workers, adapt, progress):
+def _denoise_plane(plane, sigma, data_range, shared, workers, adapt, progress, measured):
     """A plane (1, H, W) without its noise."""
-    data_range = range_of(plane) if data_range is None else data_range
+    data_range = range_of(plane, measured) if data_range is None else data_range
     if data_range == 0 or sigma <= NOTHING * data_range:
         return plane.copy()
     # Around 0 and with a range of 255, so that float32 holds any image.
     number, unit = plane.dtype.type, data_range / RANGE
-    offset = float(np.mean([part.mean(dtype=np.float64) for part in sample(plane)]))
+    offset = _mean(plane, measured)
     network = denoiser(sigma / unit, shared=shared)
     values = ((plane - number(offset)) / number(unit)).astype(np.float32)
+    mask = network.mask_of(measured, values.dtype, workers)
+    if mask is not None:
+        values = values * mask.plane
     if adapt:
-        network = _adapted(network, values, sigma / unit, workers, progress)
-    values = network.run(values, workers).astype(plane.dtype)
+        network = _adapted(network, values, sigma / unit, workers, progress, measured)
+    values = network.run(values, workers, mask).astype(plane.dtype)
     return values * number(unit) + number(offset)
 
 
-def _adapted(network, plane, sigma, workers, progress):
+def _mean(plane, measured):
+    """The mean of the sample of a plane, or of what is measured of it."""
+    if measured is None:
+        return float(np.mean([part.mean(dtype=np.float64) for part in sample(plane)]))
+    values = [part[known] for part, known in samples(plane, measured)]
+    return float(np.mean(np.concatenate(values), dtype=np.float64))
+
+
+def _adapted(network, plane, sigma, workers, progress, measured):
     """The network after learning from a plane (1, H, W), or itself, if it gains less than chance
     may give: the estimated squared error, summed over the pixels, falls by about sigma^2 for each
     parameter that only fits the noise."""
-    tiles = [part[0] for part in sample(plane, ADAPTED, 3)]
-    fitted, history = fit_noisy(network, np.stack(tiles), sigma, epochs=EVALUATIONS,
+    tiles = np.concatenate(list(sample(plane, ADAPTED, 3)))
+    known = np.ones(tiles.shape, bool) if measured is None else np.concatenate(
+        list(sample(measured[np.newaxis], ADAPTED, 3)))
+    tiles, known = (array[known.any(axis=(1, 2))] for array in (tiles, known))
+    if len(tiles) == 0:
+        return network
+    fitted, history = fit_noisy(network, tiles, sigma, epochs=EVALUATIONS, mask=known,
                                 workers=workers, progress=progress)
     losses = [entry["loss"] for entry in history]
-    gained = (losses[0] - min(losses)) * sum(tile.size for tile in tiles) / sigma**2
+    gained = (losses[0] - min(losses)) * np.count_nonzero(known) / sigma**2
     return fitted if gained > CHANCE else network

@@ -22,7 +22,7 @@ from . import models
 from .checks import check_choice, check_number, check_workers
 from .docstrings import fill
 from .execution.workers import Workers
-from .images import sample, to_units
+from .images import in_units, sample, to_measured
 from .kernels.workspace import Workspace
 from .network.network import DiffusionNetwork, check_network
 from .noise import levels_of
@@ -41,7 +41,8 @@ USUAL = 0.125            # the share where there is nothing to estimate from
 
 @fill
 def estimate_contrast(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
-                      channel_axis: int | None = None) -> float:
+                      channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
+                      nan_policy: str = "raise") -> float:
     """The contrast with which a filter comes closest to the image without noise.
 
     It is a multiple 2^(i/2) of the root mean square of sqrt(tr J) for white noise of the image's
@@ -76,13 +77,15 @@ def estimate_contrast(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
     True
     """
     model, _ = _model_of(network)
-    planes, unit = to_units(image, channel_axis)
-    return unit * Search(model, planes).contrast(None)
+    given = to_measured(image, channel_axis, mask, nan_policy, any_size=True)
+    planes, unit = in_units(given.planes)
+    return unit * Search(model, planes, measured=given.mask).contrast(None)
 
 
 @fill
 def estimate_time(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
-                  channel_axis: int | None = None) -> float:
+                  channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
+                  nan_policy: str = "raise") -> float:
     """The diffusion time at which a filter comes closest to the image without noise.
 
     Of eleven times, at which linear diffusion leaves from 85 % to 3 % of white noise, it is the one
@@ -114,8 +117,9 @@ def estimate_time(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
     True
     """
     model, contrast = _model_of(network)
-    planes, unit = to_units(image, channel_axis)
-    search = Search(model, planes)
+    given = to_measured(image, channel_axis, mask, nan_policy, any_size=True)
+    planes, unit = in_units(given.planes)
+    search = Search(model, planes, measured=given.mask)
     return search.time(search.contrast(None) if contrast is None else contrast / unit)
 
 
@@ -134,8 +138,9 @@ def _model_of(network):
 
 def prepare(planes: np.ndarray, model: Callable[..., DiffusionNetwork], contrast: float | None,
             time: float | None, diffusivity: str | Diffusivity, workers: int | None = None,
-            mask: np.ndarray | None = None) -> tuple[DiffusionNetwork, float]:
-    """The network of a model function and the time, both estimated where they are None."""
+            measured: np.ndarray | None = None) -> tuple[DiffusionNetwork, float]:
+    """The network of a model function and the time, both estimated where they are None; measured:
+    None, or a mask (H, W) outside which the planes are 0."""
     model = functools.partial(model, diffusivity=diffusivity)
     if time is not None:
         time = check_number("time", time, least=0.0)
@@ -143,7 +148,7 @@ def prepare(planes: np.ndarray, model: Callable[..., DiffusionNetwork], contrast
     network = model(contrast) if own or contrast is not None else None
     if network is None or time is None:
         search = Search(model if network is None else lambda contrast: network, planes, workers,
-                        mask)
+                        measured)
         if network is None:
             network = model(search.contrast(time))
         time = search.time(network.parameters["contrast"]) if time is None else time
@@ -161,17 +166,23 @@ class Search:
         Of NumPy or dask.
     workers : int, optional
         Threads that try contrasts; the result does not depend on it.
-    mask : ndarray of shape (H, W), optional
-        The pixels that are measured.
+    measured : ndarray of shape (H, W), optional
+        True where a pixel is measured; the planes are 0 elsewhere.
     """
 
-    def __init__(self, model, planes, workers=None, mask=None):
+    def __init__(self, model, planes, workers=None, measured=None):
         self.model, self.workers = model, check_workers(workers)
-        self.levels = _with_details(levels_of(planes, mask), range_of(planes))
+        self.levels = _with_details(levels_of(planes, measured), range_of(planes, measured))
         self.image = np.concatenate(list(sample(planes, SIDE, ACROSS)), axis=2)
-        self.mask = (1 if mask is None else
-                     np.concatenate(list(sample(mask[np.newaxis], SIDE, ACROSS)), axis=2))
+        self.measured = measured
+        if measured is not None:
+            self.measured = np.concatenate(list(sample(measured[np.newaxis], SIDE, ACROSS)), 2)[0]
         self._known: dict = {}
+
+    @functools.cached_property
+    def mask(self):
+        """What the networks of the model, which differ in their contrast, need of the mask."""
+        return self.model(1.0).mask_of(self.measured, self.image.dtype, self.workers)
 
     def contrast(self, time):
         """The best contrast, at a given time or at the best one of each contrast."""
@@ -209,15 +220,19 @@ class Search:
         network, image, one = self.model(contrast), self.image, self.image.dtype.type
         levels = self.levels.astype(image.dtype)[:, np.newaxis, np.newaxis]
         probe = np.random.default_rng(0).choice(np.array([-1, 1], image.dtype), image.shape)
+        mask = self.mask
+        if mask is not None:
+            probe *= mask.plane
         plain, moved, before = image, image + one(PROBE) * levels * probe, 0.0
         times, cycles = (_times(network), 1) if time is None else ([time], None)
         found: list[tuple[float, float]] = []
         for time in times:
-            plain, moved = (network.evolve_planes(planes, time - before, cycles=cycles, workers=1)
+            plain, moved = (network.evolve_planes(planes, time - before, cycles=cycles, workers=1,
+                                                  mask=mask)
                             for planes in (plain, moved))
             before = time
             error = (plain - image)**2 + one(2 / PROBE) * levels * probe * (moved - plain)
-            found.append((float(np.sum(error * self.mask, dtype=np.float64)), time))
+            found.append((float(np.sum(error, dtype=np.float64)), time))
             if len(found) > 2 and found[-3][0] < found[-2][0] < found[-1][0]:
                 break
         return min(found)
@@ -252,9 +267,18 @@ def _times(network, shares=SHARES):
     return [float(time) for time in np.unique(found)]
 
 
-def range_of(planes: np.ndarray) -> float:
-    """Between the 0.1 % and the 99.9 % quantile of planes, smoothed so that noise counts little."""
-    smooth = np.concatenate([ScaleSpace([2.0]).smooth(part, Workspace()).ravel()
-                             for part in sample(planes)])
-    low, high = np.quantile(smooth, [0.001, 0.999])
+def range_of(planes: np.ndarray, measured: np.ndarray | None = None) -> float:
+    """Between the 0.1 % and the 99.9 % quantile of planes, smoothed so that noise counts little;
+    measured: None, or a mask (H, W) outside which the planes are 0."""
+    scales, work = ScaleSpace([2.0]), Workspace()
+    if measured is None:
+        smooth = [scales.smooth(part, work).ravel() for part in sample(planes)]
+    else:
+        smooth = []
+        offset = planes[:, measured][:, :1, np.newaxis]  # so that constants stay, bit for bit
+        for part, known in zip(sample(planes), sample(measured[np.newaxis]), strict=True):
+            near = scales.smooth(known.astype(part.dtype), work)[:, known[0]].copy()
+            found = scales.smooth((part - offset) * known, work)[:, known[0]] / near
+            smooth.append((found + offset[..., 0]).ravel())
+    low, high = np.quantile(np.concatenate(smooth), [0.001, 0.999])
     return float(high - low)

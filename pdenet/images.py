@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import math
 import operator
+from dataclasses import dataclass
 from typing import Any, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
+from .checks import check_choice
 from .execution import chunks
 
+NAN_POLICIES = ("raise", "omit")
 SAMPLE = 1024  # an image larger than the square of this is estimated on a sample of it
 
 
@@ -23,6 +26,26 @@ def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str =
     memory with the image, so they are read, never written. Arrays of dask and zarr become one of
     dask, which checks its values when it is computed.
     """
+    return _check_planes(_cast(image, channel_axis, name), channel_axis, name, any_size)
+
+
+def to_units(image: npt.ArrayLike, channel_axis: int | None = None):
+    """`to_planes` of an image of any size of values, `in_units`."""
+    return in_units(to_planes(image, channel_axis, any_size=not chunks.is_lazy(image)))
+
+
+def in_units(planes):
+    """Planes in units of a power of two in which squares of the structure tensor are finite;
+    returns planes and unit."""
+    largest = 0.0 if chunks.is_lazy(planes) else float(max(planes.max(), -planes.min()))
+    if largest == 0 or 2.0**-16 < largest < 2.0**20:
+        return planes, 1.0
+    exponent = int(np.frexp(largest)[1])
+    return np.ldexp(planes, -exponent), math.ldexp(1.0, exponent)
+
+
+def _cast(image, channel_axis, name):
+    """The image as planes (M, H, W), whatever their values."""
     array = to_array(image, name)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} must hold real numbers (bool, integer or float); "
@@ -31,24 +54,110 @@ def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str =
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
     array = (array[np.newaxis] if channel_axis is None else
              np.moveaxis(array, channel_axis, 0))
+    if chunks.is_lazy(array):
+        return array.astype(dtype)
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _check_planes(planes, channel_axis, name, any_size):
+    """The planes, if their values are allowed."""
     check = functools.partial(_check_values, channel_axis=channel_axis, name=name,
                               any_size=any_size)
-    if chunks.is_lazy(array):
-        return chunks.check_values(array.astype(dtype), check)
-    planes = np.ascontiguousarray(array, dtype=dtype)
+    if chunks.is_lazy(planes):
+        return chunks.check_values(planes, check)
     check(planes)
     return planes
 
 
-def to_units(image: npt.ArrayLike, channel_axis: int | None = None):
-    """`to_planes` of an image of any size of values, in units of a power of two in which squares of
-    the structure tensor are finite; returns planes and unit."""
-    planes = to_planes(image, channel_axis, any_size=not chunks.is_lazy(image))
-    largest = 0.0 if chunks.is_lazy(planes) else float(max(planes.max(), -planes.min()))
-    if largest == 0 or 2.0**-16 < largest < 2.0**20:
-        return planes, 1.0
-    exponent = int(np.frexp(largest)[1])
-    return np.ldexp(planes, -exponent), math.ldexp(1.0, exponent)
+@dataclass(frozen=True)
+class Measured:
+    """An image some of whose pixels may be no measurement.
+
+    Attributes
+    ----------
+    image : array_like
+        As it was given.
+    channel_axis : int or None
+    planes : array of shape (M, H, W)
+        As of `to_planes`, 0 in the pixels that are not measured.
+    mask : ndarray of shape (H, W) or None
+        True where a pixel is measured; None if all are.
+    """
+
+    image: Any
+    channel_axis: int | None
+    planes: Any
+    mask: np.ndarray | None
+
+    def like(self, image, name):
+        """The planes of another image of the same shape, 0 in the pixels that are not measured."""
+        if self.mask is None:
+            return to_planes_like(self.planes, image, self.channel_axis, name)
+        other = to_measured(image, self.channel_axis, self.mask, name=name).planes
+        return _check_like(self.planes, other, self.channel_axis, name)
+
+    def finish(self, planes):
+        """The image of planes (M, H, W), with the pixels that are not measured as they were."""
+        result = from_planes(planes, self.channel_axis)
+        if self.mask is None:
+            return result
+        mask = self.mask
+        if self.channel_axis is not None:
+            mask = np.expand_dims(mask, self.channel_axis)
+        image = to_array(self.image, "image")
+        if chunks.is_lazy(result):
+            return chunks.where(mask, result, image)
+        np.copyto(result, image, where=~mask)
+        return result
+
+
+def to_measured(image: npt.ArrayLike, channel_axis: int | None = None,
+                mask: npt.ArrayLike | None = None, nan_policy: str = "raise", name: str = "image",
+                any_size: bool = False) -> Measured:
+    """An image whose pixels are measured where the mask (H, W) is True, and, for nan_policy="omit",
+    finite in all channels."""
+    check_choice("nan_policy", nan_policy, NAN_POLICIES)
+    planes, measured = _cast(image, channel_axis, name), None
+    if mask is not None or nan_policy != "raise":
+        measured = _measured(mask, nan_policy, [planes], name)
+    planes = _check_planes(_zero_outside(planes, measured), channel_axis, name,
+                           any_size and not chunks.is_lazy(planes))
+    return Measured(image, channel_axis, planes, measured)
+
+
+def _measured(mask, nan_policy, images, name):
+    """The pixels that are measured in all of these planes, or None if that are all pixels."""
+    measured = np.ones(images[0].shape[1:], bool)
+    if mask is not None:
+        measured &= _check_mask(mask, measured.shape)
+    if nan_policy == "omit":
+        if any(map(chunks.is_lazy, images)):
+            raise ValueError(f'nan_policy="omit" needs {name} in memory; for an array of dask or '
+                             f'zarr give a mask instead')
+        for planes in images:
+            measured &= np.isfinite(planes).all(axis=0)
+    if not measured.any():
+        raise ValueError(f"{name} must have at least one pixel that is measured; mask and "
+                         f"nan_policy leave all of them out")
+    return None if measured.all() else measured
+
+
+def _zero_outside(planes, measured):
+    """The planes, 0 in the pixels that are not measured."""
+    if measured is None:
+        return planes
+    zero = planes.dtype.type(0)
+    return (chunks.where(measured, planes, zero) if chunks.is_lazy(planes) else
+            np.where(measured, planes, zero))
+
+
+def _check_mask(mask, shape):
+    """The mask as an array, if it is one of bool of an image's shape (H, W)."""
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.shape != shape:
+        raise ValueError(f"mask must be an array of bool of shape {shape}, True where a pixel is "
+                         f"measured; got {mask.dtype} of shape {mask.shape}")
+    return mask
 
 
 def to_array(image, name):
@@ -71,7 +180,11 @@ def to_array(image, name):
 
 def to_planes_like(planes: np.ndarray, image: npt.ArrayLike, channel_axis: int | None, name: str):
     """`to_planes` of an image that must have the shape of the one whose planes are given."""
-    other = to_planes(image, channel_axis, name)
+    return _check_like(planes, to_planes(image, channel_axis, name), channel_axis, name)
+
+
+def _check_like(planes, other, channel_axis, name):
+    """The other planes, if they have the shape of the first."""
     if other.shape != planes.shape:
         raise ValueError(f"{name} must have the shape of the image, "
                          f"{from_planes(planes, channel_axis).shape}; got "
@@ -79,10 +192,11 @@ def to_planes_like(planes: np.ndarray, image: npt.ArrayLike, channel_axis: int |
     return other
 
 
-def to_pairs(noisy, clean, channel_axis=None, prefix=""):
-    """Pairs of images and their targets, as planes (M, H, W) of one type."""
-    noisy = _to_stack(prefix + "noisy", noisy, channel_axis)
-    clean = _to_stack(prefix + "clean", clean, channel_axis)
+def to_pairs(noisy, clean, channel_axis=None, prefix="", convert=to_planes):
+    """Pairs of images and their targets, as planes (M, H, W) of one type; `convert` makes them, as
+    `to_planes` does."""
+    noisy = _to_stack(prefix + "noisy", noisy, channel_axis, convert)
+    clean = _to_stack(prefix + "clean", clean, channel_axis, convert)
     shapes = [(len(stack), *from_planes(stack[0], channel_axis).shape) for stack in (noisy, clean)]
     if shapes[0] != shapes[1]:
         raise ValueError(f"{prefix}noisy and clean must have the same shape; got {shapes[0]} and "
@@ -97,12 +211,42 @@ def to_pairs(noisy, clean, channel_axis=None, prefix=""):
             for pair in zip(noisy, clean, strict=True)]
 
 
+def to_measured_pairs(noisy, clean, channel_axis=None, mask=None, nan_policy="raise", prefix=""):
+    """`to_pairs`, and for each pair None or a mask (H, W) of the pixels that are measured in both
+    images, outside which both are 0."""
+    check_choice("nan_policy", nan_policy, NAN_POLICIES)
+    if mask is None and nan_policy == "raise":
+        pairs = to_pairs(noisy, clean, channel_axis, prefix)
+        return pairs, [None] * len(pairs)
+    pairs = to_pairs(noisy, clean, channel_axis, prefix, _cast)
+    if mask is None or isinstance(mask, (list, tuple)) or np.ndim(mask) != 2:
+        masks = [None] * len(pairs) if mask is None else list(mask)
+    else:
+        masks = [mask] * len(pairs)
+    if len(masks) != len(pairs):
+        raise ValueError(f"{prefix}mask must be one for all images or one for each of the "
+                         f"{len(pairs)}; got {len(masks)}")
+    found = []
+    for k, (pair, own) in enumerate(zip(pairs, masks, strict=True)):
+        names = f"{prefix}noisy[{k}]", f"{prefix}clean[{k}]"
+        measured = _measured(own, nan_policy, pair, names[0])
+        found.append(measured)
+        pairs[k] = tuple(_check_planes(_zero_outside(planes, measured), channel_axis, name, False)
+                         for planes, name in zip(pair, names, strict=True))
+    return pairs, found
+
+
+def count(planes, measured):
+    """How many values planes have in the pixels that are measured."""
+    return planes.size if measured is None else len(planes) * int(np.count_nonzero(measured))
+
+
 def in_memory(pairs):
     """The pairs with arrays of dask computed."""
     return [tuple(map(np.ascontiguousarray, pair)) for pair in pairs]
 
 
-def _to_stack(name, images, channel_axis):
+def _to_stack(name, images, channel_axis, convert):
     """Images (N, H, W) or one (H, W), with or without channels, as a list of planes; a list may
     hold images of different sizes.
     """
@@ -110,7 +254,7 @@ def _to_stack(name, images, channel_axis):
         images = [to_array(image, f"{name}[{k}]") for k, image in enumerate(images)]
         if (len({image.shape for image in images}) > 1 and min(image.ndim for image in images) > 1
                 or any(map(chunks.is_lazy, images))):
-            stack = [to_planes(image, channel_axis, f"{name}[{k}]")
+            stack = [convert(image, channel_axis, f"{name}[{k}]")
                      for k, image in enumerate(images)]
             if len({len(planes) for planes in stack}) > 1:
                 raise ValueError(f"{name} must have the same number of channels; got "
@@ -119,7 +263,7 @@ def _to_stack(name, images, channel_axis):
     images = to_array(images, name)
     dimensions = images.ndim - (channel_axis is not None)
     if dimensions == 2:
-        return [to_planes(images, channel_axis, name)]
+        return [convert(images, channel_axis, name)]
     if dimensions != 3 or len(images) == 0:
         raise ValueError(f"{name} must have shape (H, W) or (N, H, W), N >= 1, and with "
                          f"channel_axis one axis more; got shape {images.shape} and "
@@ -134,7 +278,7 @@ def _to_stack(name, images, channel_axis):
             raise ValueError(f"channel_axis must be another axis of {name} than the first, that of "
                              f"the images; got {channel_axis!r}")
         images, channel_axis = np.moveaxis(images, channel_axis, 1), 0
-    return [to_planes(image, channel_axis, f"{name}[{k}]") for k, image in enumerate(images)]
+    return [convert(image, channel_axis, f"{name}[{k}]") for k, image in enumerate(images)]
 
 
 def from_planes(planes: np.ndarray, channel_axis: int | None = None) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .docstrings import fill
-from .images import sample, to_units
+from .images import in_units, sample, to_measured
 from .kernels.patches import add_moments
 
 __all__ = ["estimate_noise"]
@@ -23,6 +23,7 @@ ROUNDS = 3
 
 @fill
 def estimate_noise(image: npt.ArrayLike, *, channel_axis: int | None = None,
+                   mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
                    per_channel: bool = False) -> Any:
     """The standard deviation of white noise, from the patches with the least texture.
 
@@ -76,8 +77,9 @@ def estimate_noise(image: npt.ArrayLike, *, channel_axis: int | None = None,
     >>> bool(abs(pdenet.estimate_noise(noisy) - 20) < 1)
     True
     """
-    planes, unit = to_units(image, channel_axis)
-    sigmas = levels_of(planes) * unit
+    given = to_measured(image, channel_axis, mask, nan_policy, any_size=True)
+    planes, unit = in_units(given.planes)
+    sigmas = levels_of(planes, given.mask) * unit
     return sigmas if per_channel else float(sigmas.mean())
 
 

@@ -119,7 +119,14 @@ class ScaleSpace:
             self._apply(scales, factor * self.strength, True, target[np.newaxis], work)
 
     def _apply(self, v, factors, add, out, work):
-        gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype), add,
+        """out_l = factor_l G_l v for one plane v, or its adjoint, out = sum_l factor_l G_l v_l;
+        added to out if add."""
+        self._smooth(v, slice(None), factors, add, out, work)
+
+    def _smooth(self, v, which, factors, add, out, work):
+        """`_apply` for some of the scales."""
+        gaussian.smooth(v, self._taps[which].astype(v.dtype), self._radii[which],
+                        factors[which].astype(v.dtype), add,
                         *gaussian.scratch_for(v, out, self.reach, work), out)
 
     @functools.cached_property

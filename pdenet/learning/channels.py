@@ -1,0 +1,68 @@
+"""What the channels of an image have in common: the principal axes of their gradients."""
+
+import itertools
+
+import numpy as np
+
+from ..images import sample
+from ..kernels.workspace import Workspace
+from ..scheme.scales import ScaleSpace
+
+CORRELATED = 0.3  # gradients of channels, if they are to be mixed
+SMOOTHED = 1.0  # pixels, the standard deviation of the Gaussian before these gradients
+
+
+def principal_axes(planes, sigma, measured=None):
+    """Orthonormal axes (M, M), in rows, of channels with noise of one level: the eigenvectors of
+    the covariance of their gradients at the scale SMOOTHED, less that of the noise; those between
+    `measured` pixels, where there is a mask (H, W).
+
+    Correlations below 0.3, and such as noise has by chance, count as none, so that channels which
+    have nothing in common stay apart: mixed, they would be worse than alone.
+    """
+    covariance, count = np.zeros((len(planes), len(planes))), 0
+    for part, known in samples(planes, measured):
+        steps = _gradients(part, known)
+        covariance += np.einsum("mk,nk->mn", steps, steps)
+        count += steps.shape[1]
+    impulse = np.zeros((1, 33, 33))
+    impulse[0, 16, 16] = 1
+    noise = sigma**2 / 2 * np.sum(_gradients(impulse)**2)  # of one difference in each direction
+    covariance /= max(count, 1)
+    independent = count / (4 * np.pi * SMOOTHED**2)
+    variances = np.diag(covariance)
+    chance = np.sqrt(np.outer(variances, variances) / max(independent, 1))
+    covariance = covariance - noise * np.eye(len(planes))
+    variances = np.diag(covariance)
+    variances = np.maximum(variances, max(1e-3 * variances.max(), np.finfo(float).tiny))
+    least = np.maximum(CORRELATED * np.sqrt(np.outer(variances, variances)), 4 * chance)
+    covariance = np.where(np.abs(covariance) >= least, covariance, 0)
+    np.fill_diagonal(covariance, variances)
+    return np.linalg.eigh(covariance)[1].T
+
+
+def samples(planes, measured):
+    """The sample of an image, with that of a mask (1, H, W) or None."""
+    masks = itertools.repeat(None) if measured is None else sample(measured[np.newaxis])
+    return zip(sample(planes), masks)
+
+
+def _gradients(planes, known=None):
+    """All differences of smoothed planes (M, H, W) along their rows and columns, (M, number); with
+    a mask (1, H, W) of what is known, outside which the planes are 0, those between such pixels."""
+    scales, work = ScaleSpace([SMOOTHED]), Workspace()
+    smooth = scales.smooth(planes, work).astype(np.float64)
+    if known is None:
+        return np.hstack([np.diff(smooth, axis=axis).reshape(len(planes), -1) for axis in (1, 2)])
+    near = scales.smooth(known.astype(planes.dtype), work)
+    smooth = np.divide(smooth, near, where=known, out=np.zeros_like(smooth))
+    down, right = known[0, 1:] & known[0, :-1], known[0, :, 1:] & known[0, :, :-1]
+    return np.hstack([np.diff(smooth, axis=1)[:, down], np.diff(smooth, axis=2)[:, right]])
+
+
+def mixed(planes, weights):
+    """The sum of weighted planes, as one plane, in a fixed order."""
+    total = planes[:1] * planes.dtype.type(weights[0])
+    for plane, weight in zip(planes[1:], weights[1:], strict=True):
+        total = total + plane * planes.dtype.type(weight)
+    return total

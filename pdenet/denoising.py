@@ -38,7 +38,7 @@ __all__ = ["denoise", "denoiser"]
 RANGE = 255.0  # grey levels, of the images for which the polynomials are
 FORMAT = "pdenet denoiser"
 LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
-NOTHING = 1e-9  # of the range; so little noise is none
+NOTHING = 1e-9  # of the range or of the noise; so little of the other is none
 ADAPTED, EVALUATIONS = 384, 20  # adapt learns from 3 x 3 tiles of images larger than 384 x 384
 CHANCE = 180.0  # the number of parameters of all steps
 
@@ -339,7 +339,7 @@ def denoise_planes(planes, levels, data_range, shared, workers, adapt=False, pro
 def _denoise_plane(plane, sigma, data_range, shared, workers, adapt, progress, measured):
     """A plane (1, H, W) without its noise."""
     data_range = range_of(plane, measured) if data_range is None else data_range
-    if data_range == 0 or sigma <= NOTHING * data_range:
+    if data_range <= NOTHING * sigma or sigma <= NOTHING * data_range:
         return plane.copy()
     # Around 0 and with a range of 255, so that float32 holds any image.
     number, unit = plane.dtype.type, data_range / RANGE

@@ -89,8 +89,8 @@ _PARTS = {
             steps, which take longer and follow the equation more closely.""",
     "channel_axis": """
         channel_axis : int, optional
-            The axis of the channels, which steer the diffusion together; None for a grey image
-            of shape (H, W).""",
+            The axis of the channels, which steer the diffusion together, so that they should have
+            about the same noise; None for a grey image of shape (H, W).""",
     "workers": """
         workers : int, optional
             Number of threads; by default that in the environment variable PDENET_NUM_THREADS, or

@@ -98,12 +98,17 @@ def _level(tiles):
     tiles = [(np.where(True if measured is None else measured,
                        np.subtract(tile, offset, dtype=np.float64), 0), measured)
              for tile, measured in tiles]
-    lively = _without_constants(tiles)
+    unflat = _without_constants(tiles)
+    lively = _without_clipped(tiles, unflat)
+    textured = Patches(tiles, unflat, SIZES[0])
+    filled = textured.count >= NEEDED * textured.pixels
     for size in SIZES:
         patches = Patches(tiles, lively, size)
-        enough = size == SIZES[0] or patches.share > 0.5
+        enough = filled or size == SIZES[0] or patches.share > 0.5
         if enough and patches.count >= NEEDED * patches.pixels:
             return patches.weakest()
+    if filled:  # but clipped nearly everywhere
+        return textured.weakest()
     for size in SIZES:
         patches = Patches(tiles, [measured for _, measured in tiles], size)
         if patches.count >= NEEDED * patches.pixels:
@@ -220,18 +225,29 @@ def _texture_of_noise(height, width):
 
 
 def _without_constants(tiles):
-    """For each tile the pixels that are measured, in no 3 x 3 of one value, and not clipped."""
-    ends = _clipped(tiles)
+    """For each tile the pixels that are measured, and in no 3 x 3 of one value; None for all."""
     allowed = []
     for tile, measured in tiles:
-        lively = np.ones(tile.shape, bool) if measured is None else measured.copy()
-        for end in ends:
-            lively &= tile != end
+        unflat = np.ones(tile.shape, bool) if measured is None else measured.copy()
         flat = _constant(tile)
         for i, j in np.ndindex(3, 3) if flat.any() else ():
-            lively[i:i + flat.shape[0], j:j + flat.shape[1]] &= ~flat
-        allowed.append(None if lively.all() else lively)
+            unflat[i:i + flat.shape[0], j:j + flat.shape[1]] &= ~flat
+        allowed.append(None if unflat.all() else unflat)
     return allowed
+
+
+def _without_clipped(tiles, allowed):
+    """The pixels of each tile that are allowed and not clipped; None for all."""
+    ends = _clipped(tiles)
+    if not ends:
+        return allowed
+    found = []
+    for (tile, _), before in zip(tiles, allowed, strict=True):
+        inside = np.ones(tile.shape, bool) if before is None else before.copy()
+        for end in ends:
+            inside &= tile != end
+        found.append(inside)
+    return found
 
 
 def _constant(tile):

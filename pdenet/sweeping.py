@@ -131,7 +131,7 @@ def _limits(image):
     """The grey levels that are black and white."""
     if image.dtype == np.uint8:
         return 0.0, 255.0
-    low, high = np.quantile(image, [0.001, 0.999])
+    low, high = np.quantile(image.astype(np.float64), [0.001, 0.999])
     return float(low), float(high) if high > low else float(low) + 1
 
 

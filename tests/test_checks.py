@@ -77,7 +77,8 @@ def test_choices(choices):
     for value in ("b", "", None, ["a"], 0):
         with pytest.raises(ValueError) as raised:
             checks.check_choice("x", value, choices)
-        assert str(raised.value) == f"x must be one of a, bc; got {value!r}"
+        hint = "; did you mean 'bc'?" if value == "b" else ""
+        assert str(raised.value) == f"x must be one of a, bc; got {value!r}{hint}"
 
 
 def test_members():

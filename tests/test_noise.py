@@ -48,6 +48,22 @@ def test_clipped_grey_values_do_not_decide(gain, offset, upper, lower):
     assert pdenet.estimate_noise(image) == pytest.approx(10, rel=0.12)
 
 
+@pytest.mark.parametrize("sigma, radius", [(40, 60), (30, 60), (20, 40)])
+def test_padding_and_clipping_of_colour_do_not_decide(sigma, radius):
+    inside = ((Y - 256)**2 + (X - 256)**2 < radius**2)[128:384, 128:384]
+    clean = data.coffee()[:256, :256].astype(float)
+    image = np.clip(np.rint(np.where(inside[..., None], noisy(clean, sigma), 0)), 0, 255)
+    found = pdenet.estimate_noise(image.astype(np.uint8), channel_axis=-1, per_channel=True)
+    np.testing.assert_allclose(found, (image - clean)[inside].std(axis=0), rtol=0.2)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.2])
+def test_noise_of_a_mask_that_is_clipped_at_both_ends(sigma):
+    clean = (~data.horse())[:256, :256].astype(float)
+    found = pdenet.estimate_noise(np.clip(noisy(clean, sigma), 0, 1))
+    assert 0.4 * sigma < found < sigma
+
+
 def test_bars_of_one_value_do_not_decide():
     image = noisy(CAMERA)
     image[:, :180], image[:, 400:], image[:90] = 0, 255, 128

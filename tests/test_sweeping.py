@@ -70,3 +70,9 @@ def test_names_and_choices_are_swept_too():
 def test_errors(name, parameters, error, match):
     with pytest.raises(error, match=match):
         pdenet.sweep(name, GREY, **parameters)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint16, np.int32, np.float32])
+def test_images_of_all_types(dtype):
+    found = pdenet.sweep("eed", (GREY > 100).astype(dtype), contrast=[0.1, 0.2], time=1)
+    assert found.sheet.dtype == np.uint8 and np.ptp(found.sheet) == 255

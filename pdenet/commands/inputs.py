@@ -110,6 +110,10 @@ def check_options(options):
     options.workers = check_workers(options.workers)
     options.max_pixels = (images.MAX_PIXELS if options.max_pixels is None
                           else check_count("--max-pixels", options.max_pixels, least=1))
+    if options.report is not None and os.path.abspath(options.report) in map(
+            os.path.abspath, (*options.inputs, options.output)):
+        raise UsageError(f"{options.report}: is an image of this command; choose another name for "
+                         f"the report")
     if options.rescale is not None:
         low, high = options.rescale
         if not -math.inf < low < high < math.inf:

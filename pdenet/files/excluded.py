@@ -148,8 +148,10 @@ def _beside(value, up, dtype):
     """The values of a type next to this one, above it where `up`, else below, if there are any."""
     if dtype.kind == "f":
         value = dtype.type(value)
-        return np.where(up, np.nextafter(value, dtype.type(np.inf)),
-                        np.nextafter(value, dtype.type(-np.inf)))
+        with np.errstate(over="ignore"):  # beside the largest value of all
+            beside = [np.nextafter(value, dtype.type(end)) for end in (np.inf, -np.inf)]
+        largest = np.finfo(dtype).max
+        return np.where(up, *np.clip(beside, -largest, largest))
     limits = np.iinfo(dtype)
     up = (up | (value == limits.min)) & (value != limits.max)
     return np.where(up, min(value + 1, limits.max), max(value - 1, limits.min)).astype(dtype)

@@ -135,6 +135,8 @@ def test_failures_in_a_folder(folder, capsys):
     ("grey.png: exists already", ["grey.png", "grey.png"]),
     ("out.gif: the name must end in one of", ["grey.png", "out.gif"]),
     ("--sigma must be a finite number > 0; got 0.0", ["grey.png", "out.png", "--sigma", 0]),
+    ("out.png: is an image of this command", ["grey.png", "out.png", "--report", "out.png"]),
+    ("grey.png: is an image of this command", ["grey.png", "out.png", "--report", "./grey.png"]),
     ("--noise must be a finite number > 0; got -3.0", ["grey.png", "out.png", "--noise", -3]),
     ("--shared does not apply with --parameters", ["grey.png", "out.png", "--shared",
                                                    "--parameters", "grey.png"]),

@@ -55,8 +55,8 @@ def check_count(name: str, value, *, least: int, most: float = 2**63 - 1) -> int
 def check_choice(name: str, value, choices) -> str:
     """The value if it is one of these names, or a ValueError with all of them."""
     if not isinstance(value, str) or value not in choices:
-        near = difflib.get_close_matches(value.replace("-", "_").lower(), choices, 1) if isinstance(
-            value, str) else []
+        near = difflib.get_close_matches(value.replace("-", "_").lower(), choices, 1,
+                                         0.76) if isinstance(value, str) else []
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}{hint}")
     return value

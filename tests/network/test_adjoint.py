@@ -271,10 +271,7 @@ MUTANTS += [
     ("kernels/masked_cells.py", "above(cell.whole, half, less, cell.left * y)",
      "above(cell.whole, half, less, cell.right * y)"),
     ("kernels/cell_rows.py", "part = part * weight_of(", "part = 1.01 * part * weight_of("),
-    ("scheme/masks.py", "np.multiply(part[1], d, out=part[1] if", "np.multiply(part[1], 1.001 * d, "
-     "out=part[1] if"),
-    ("scheme/masks.py", "self._divergence(flux, scale=-scale",
-     "self._divergence(flux, scale=-1.001 * scale"),
+    ("scheme/masks.py", "np.multiply(source, d, out=part[0])", "np.copyto(part[0], source)"),
     ("network/adjoint.py", "cotangent += kept", "cotangent += 0 * kept"),
 ]
 CODE = """

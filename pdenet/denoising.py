@@ -23,8 +23,8 @@ from .checks import check_count, check_number, check_workers
 from .docstrings import fill
 from .estimates import range_of
 from .files.document import FormatError, check_header, check_keys
-from .images import in_units, sample, to_measured
-from .learning.channels import mixed, principal_axes, samples
+from .images import count, from_units, sample_with, to_units
+from .learning.channels import mixed, principal_axes
 from .learning.fit import fit_noisy
 from .learning.unconstrained import (bounds, from_coordinates, gradient_in_coordinates, split,
                                      to_coordinates)
@@ -151,7 +151,7 @@ class Polynomials:
             gradient += np.outer(denoiser.powers(sigma), by_coordinate)
         return total, gradient.ravel()
 
-    bounds = -np.inf, np.inf  # tau is cut where a network is made
+    bounds = limits = -np.inf, np.inf  # tau is cut where a network is made
 
     def describe(self):
         return self.at(self.start).describe()
@@ -284,19 +284,37 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
     >>> bool(np.mean((smooth - clean)**2) < 0.3 * np.mean((noisy - clean)**2))
     True
     """
-    workers = check_workers(workers)
-    given = to_measured(image, channel_axis, mask, nan_policy, any_size=True)
-    planes, unit = in_units(given.planes)
-    levels = (levels_of(planes, given.mask) if sigma is None
-              else check_levels(sigma, len(planes)) / unit)
     if data_range is not None:
-        data_range = check_number("data_range", data_range, above=0.0) / unit
-    planes = denoise_planes(planes, levels, data_range, shared, workers, adapt, progress,
-                            given.mask)
-    return given.finish(planes if unit == 1 else planes * planes.dtype.type(unit))
+        data_range = check_number("data_range", data_range, above=0.0)
+    given = to_units(image, channel_axis, mask, nan_policy)
+    planes, _ = denoise_planes(given.planes, given.unit, sigma, data_range, shared,
+                               check_workers(workers), adapt, progress, given.mask)
+    return given.finish(planes)
 
 
-def check_levels(sigma, channels):
+def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, progress,
+                   measured=None):
+    """Planes (M, H, W), which are in a unit, without their noise, in units of one; and its level in
+    each, which is estimated where sigma is None. measured: None, or a mask (H, W) outside which the
+    planes are 0.
+
+    Channels that have noise are brought to one level and turned to their principal axes, in which
+    white noise stays white; each axis is denoised by itself, and all are turned back.
+    """
+    levels = (levels_of(planes, measured) if sigma is None
+              else _check_levels(sigma, len(planes)) / unit)
+    data_range = data_range and data_range / unit
+    options = shared, workers, adapt, progress, measured
+    if len(planes) == 1:
+        planes = _denoise_plane(planes, levels[0], data_range, *options)
+    elif levels.any():
+        planes = _denoise_axes(planes, levels, data_range, options)
+    else:
+        planes = planes.copy()
+    return from_units(planes, unit), levels * unit
+
+
+def _check_levels(sigma, channels):
     """Noise levels, one for each channel, from one for all or a sequence."""
     if np.ndim(sigma) == 0:
         return np.full(channels, check_number("sigma", sigma, least=0.0))
@@ -306,24 +324,13 @@ def check_levels(sigma, channels):
     return np.array([check_number("sigma", level, least=0.0) for level in sigma])
 
 
-def denoise_planes(planes, levels, data_range, shared, workers, adapt=False, progress=False,
-                   measured=None):
-    """`denoise` for planes (M, H, W) with noise of M levels; measured: None, or a mask (H, W)
-    outside which the planes are 0.
-
-    Channels that have noise are brought to one level and turned to their principal axes, in which
-    white noise stays white; each axis is denoised by itself, and all are turned back.
-    """
-    options = shared, workers, adapt, progress, measured
-    if len(planes) == 1:
-        return _denoise_plane(planes, levels[0], data_range, *options)
-    chosen = np.flatnonzero(levels)
-    if chosen.size == 0:
-        return planes.copy()
-    sigma = levels[chosen].min()
-    factors = (sigma / levels[chosen]).astype(planes.dtype)[:, np.newaxis, np.newaxis]
-    alike = planes[chosen] * factors
-    axes = principal_axes(alike, sigma, measured)
+def _denoise_axes(planes, levels, data_range, options):
+    """The planes of several channels, of which at least one has noise, without it."""
+    noisy = np.flatnonzero(levels)
+    sigma = levels[noisy].min()
+    factors = (sigma / levels[noisy]).astype(planes.dtype)[:, np.newaxis, np.newaxis]
+    alike = planes[noisy] * factors
+    axes = principal_axes(alike, sigma, options[-1])
     clean = []
     for axis in axes:
         # The largest difference along the axis of channels that have the range.
@@ -356,25 +363,19 @@ def _denoise_plane(plane, sigma, data_range, shared, workers, adapt, progress, m
 
 
 def _mean(plane, measured):
-    """The mean of the sample of a plane, or of what is measured of it."""
-    if measured is None:
-        return float(np.mean([part.mean(dtype=np.float64) for part in sample(plane)]))
-    values = [part[known] for part, known in samples(plane, measured)]
-    return float(np.mean(np.concatenate(values), dtype=np.float64))
+    """The mean of the means of the sample's tiles, of what is measured of them."""
+    return float(np.mean([part.mean(where=True if known is None else known, dtype=np.float64)
+                          for part, known in sample_with(plane, measured)]))
 
 
 def _adapted(network, plane, sigma, workers, progress, measured):
     """The network after learning from a plane (1, H, W), or itself, if it gains less than chance
     may give: the estimated squared error, summed over the pixels, falls by about sigma^2 for each
     parameter that only fits the noise."""
-    tiles = np.concatenate(list(sample(plane, ADAPTED, 3)))
-    known = np.ones(tiles.shape, bool) if measured is None else np.concatenate(
-        list(sample(measured[np.newaxis], ADAPTED, 3)))
-    tiles, known = (array[known.any(axis=(1, 2))] for array in (tiles, known))
-    if len(tiles) == 0:
-        return network
-    fitted, history = fit_noisy(network, tiles, sigma, epochs=EVALUATIONS, mask=known,
-                                workers=workers, progress=progress)
+    tiles, masks = zip(*sample_with(plane, measured, ADAPTED, 3), strict=True)
+    fitted, history = fit_noisy(network, np.concatenate(tiles), sigma, epochs=EVALUATIONS,
+                                mask=None if measured is None else masks, workers=workers,
+                                progress=progress)
     losses = [entry["loss"] for entry in history]
-    gained = (losses[0] - min(losses)) * np.count_nonzero(known) / sigma**2
+    gained = (losses[0] - min(losses)) * sum(map(count, tiles, masks)) / sigma**2
     return fitted if gained > CHANCE else network

@@ -22,7 +22,7 @@ from . import models
 from .checks import check_choice, check_number, check_workers
 from .docstrings import fill
 from .execution.workers import Workers
-from .images import in_units, sample, to_measured
+from .images import sample_with, to_units
 from .kernels.workspace import Workspace
 from .network.network import DiffusionNetwork, check_network
 from .noise import levels_of
@@ -77,9 +77,8 @@ def estimate_contrast(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
     True
     """
     model, _ = _model_of(network)
-    given = to_measured(image, channel_axis, mask, nan_policy, any_size=True)
-    planes, unit = in_units(given.planes)
-    return unit * Search(model, planes, measured=given.mask).contrast(None)
+    given = to_units(image, channel_axis, mask, nan_policy)
+    return given.unit * Search(model, given.planes, measured=given.mask).contrast(None)
 
 
 @fill
@@ -117,10 +116,9 @@ def estimate_time(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
     True
     """
     model, contrast = _model_of(network)
-    given = to_measured(image, channel_axis, mask, nan_policy, any_size=True)
-    planes, unit = in_units(given.planes)
-    search = Search(model, planes, measured=given.mask)
-    return search.time(search.contrast(None) if contrast is None else contrast / unit)
+    given = to_units(image, channel_axis, mask, nan_policy)
+    search = Search(model, given.planes, measured=given.mask)
+    return search.time(search.contrast(None) if contrast is None else contrast / given.unit)
 
 
 def _model_of(network):
@@ -173,16 +171,19 @@ class Search:
     def __init__(self, model, planes, workers=None, measured=None):
         self.model, self.workers = model, check_workers(workers)
         self.levels = _with_details(levels_of(planes, measured), range_of(planes, measured))
-        self.image = np.concatenate(list(sample(planes, SIDE, ACROSS)), axis=2)
-        self.measured = measured
+        tiles, masks = zip(*sample_with(planes, measured, SIDE, ACROSS), strict=True)
+        self.image = np.concatenate(tiles, axis=2)
+        measured = None if measured is None else np.concatenate(masks, axis=1)
+        one = self.image.dtype.type
+        levels = self.levels.astype(self.image.dtype)[:, np.newaxis, np.newaxis]
+        self.probe = levels * np.random.default_rng(0).choice(
+            np.array([-1, 1], self.image.dtype), self.image.shape)
         if measured is not None:
-            self.measured = np.concatenate(list(sample(measured[np.newaxis], SIDE, ACROSS)), 2)[0]
+            self.probe *= measured
+        self.moved = self.image + one(PROBE) * self.probe
+        # For all networks of the model, which differ in their contrast alone.
+        self.mask = model(1.0).mask_of(measured, self.image.dtype, self.workers)
         self._known: dict = {}
-
-    @functools.cached_property
-    def mask(self):
-        """What the networks of the model, which differ in their contrast, need of the mask."""
-        return self.model(1.0).mask_of(self.measured, self.image.dtype, self.workers)
 
     def contrast(self, time):
         """The best contrast, at a given time or at the best one of each contrast."""
@@ -215,23 +216,23 @@ class Search:
             self._known[contrast, None] = self._best(contrast, None)
         return self._known[contrast, None][1]
 
+    @functools.cached_property
+    def times(self):
+        """The times that are tried; no contrast has an influence on them."""
+        return _times(self.model(1.0))
+
     def _best(self, contrast, time):
         """The least error of a contrast, and its time."""
-        network, image, one = self.model(contrast), self.image, self.image.dtype.type
-        levels = self.levels.astype(image.dtype)[:, np.newaxis, np.newaxis]
-        probe = np.random.default_rng(0).choice(np.array([-1, 1], image.dtype), image.shape)
-        mask = self.mask
-        if mask is not None:
-            probe *= mask.plane
-        plain, moved, before = image, image + one(PROBE) * levels * probe, 0.0
-        times, cycles = (_times(network), 1) if time is None else ([time], None)
+        network, plain, moved, before = self.model(contrast), self.image, self.moved, 0.0
+        times, cycles = (self.times, 1) if time is None else ([time], None)
         found: list[tuple[float, float]] = []
         for time in times:
             plain, moved = (network.evolve_planes(planes, time - before, cycles=cycles, workers=1,
-                                                  mask=mask)
+                                                  mask=self.mask)
                             for planes in (plain, moved))
             before = time
-            error = (plain - image)**2 + one(2 / PROBE) * levels * probe * (moved - plain)
+            error = (plain - self.image)**2 + plain.dtype.type(2 / PROBE) * self.probe * (
+                moved - plain)
             found.append((float(np.sum(error, dtype=np.float64)), time))
             if len(found) > 2 and found[-3][0] < found[-2][0] < found[-1][0]:
                 break
@@ -271,14 +272,14 @@ def range_of(planes: np.ndarray, measured: np.ndarray | None = None) -> float:
     """Between the 0.1 % and the 99.9 % quantile of planes, smoothed so that noise counts little;
     measured: None, or a mask (H, W) outside which the planes are 0."""
     scales, work = ScaleSpace([2.0]), Workspace()
-    if measured is None:
-        smooth = [scales.smooth(part, work).ravel() for part in sample(planes)]
-    else:
-        smooth = []
-        offset = planes[:, measured][:, :1, np.newaxis]  # so that constants stay, bit for bit
-        for part, known in zip(sample(planes), sample(measured[np.newaxis]), strict=True):
-            near = scales.smooth(known.astype(part.dtype), work)[:, known[0]].copy()
-            found = scales.smooth((part - offset) * known, work)[:, known[0]] / near
+    smooth = []
+    for part, known in sample_with(planes, measured):
+        if known is None:
+            smooth.append(scales.smooth(part, work).ravel())
+        else:
+            offset = part[:, known][:, :1, np.newaxis]  # so that constants stay, bit for bit
+            near = scales.smooth(known[np.newaxis].astype(part.dtype), work)[:, known].copy()
+            found = scales.smooth((part - offset) * known, work)[:, known] / near
             smooth.append((found + offset[..., 0]).ravel())
     low, high = np.quantile(np.concatenate(smooth), [0.001, 0.999])
     return float(high - low)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from . import estimates, models
 from .checks import by_keyword, check_number
 from .docstrings import fill
-from .images import in_units, to_measured
+from .images import from_units, to_measured
 from .scheme.diffusivities import Diffusivity
 
 __all__ = ["perona_malik", "you_kaveh", "lysaker_lundervold_tai", "gerig", "weickert_brox", "eed",
@@ -327,9 +327,8 @@ def _filter(image, model, contrast, time, diffusivity, scheme, channel_axis, mas
     """The image at the diffusion time, by the network of a model function."""
     scaled = isinstance(diffusivity, str)  # else it has a contrast of its own, in the image's units
     given = to_measured(image, channel_axis, mask, nan_policy, any_size=scaled)
-    planes, unit = in_units(given.planes) if scaled else (given.planes, 1.0)
-    planes, _, _ = filter_planes(planes, unit, model, contrast, time, diffusivity, scheme, workers,
-                                 measured=given.mask)
+    planes, _, _ = filter_planes(given.planes, given.unit, model, contrast, time, diffusivity,
+                                 scheme, workers, measured=given.mask)
     return given.finish(planes)
 
 
@@ -347,4 +346,4 @@ def filter_planes(planes, unit, model, contrast, time, diffusivity, scheme, work
     planes = network.evolve_planes(planes, time, scheme, workers=workers, progress=progress,
                                    mask=network.mask_of(measured, planes.dtype, workers))
     contrast = network.parameters.get("contrast", 1.0) * unit
-    return planes if unit == 1 else planes * planes.dtype.type(unit), contrast, time
+    return from_units(planes, unit), contrast, time

@@ -17,14 +17,14 @@ become longer while it falls and shorter when it grows; the image with the least
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from . import models
 from .checks import by_keyword, check_choice, check_number
-from .images import from_planes, in_memory, in_units, to_array, to_measured, to_planes
+from .images import from_units, to_array, to_planes, to_units
 from .kernels.workspace import Workspace
 from .scheme.block import DiffusionBlock
 from .scheme.data_terms import KnownPixels
@@ -114,18 +114,17 @@ def inpaint(image: npt.ArrayLike, *, mask: npt.ArrayLike, method: str = "eed",
     check_choice("method", method, METHODS)
     sigma = check_number("sigma", sigma, least=0.0)
     mask = np.asarray(mask)
-    shape = np.shape(to_array(image, "image"))
-    shape = shape if channel_axis is None else tuple(np.delete(shape, channel_axis))
+    image = np.asarray(to_array(image, "image"))
+    shape = image.shape if channel_axis is None else tuple(np.delete(image.shape, channel_axis))
     if mask.dtype != bool or mask.shape != shape:
         raise ValueError(f"mask must be an array of bool of shape {shape}, True where a pixel is "
                          f"to be filled; got {mask.dtype} of shape {mask.shape}")
     if mask.all():
         raise ValueError("mask must leave at least one pixel known")
-    given = to_measured(image, channel_axis, ~mask, any_size=True)
-    (planes, known), = in_memory([(given.planes, ~mask)])
-    if known.all():
-        return from_planes(planes.copy(), channel_axis)
-    planes, unit = in_units(planes)
+    given = to_units(image, channel_axis, ~mask)
+    if given.mask is None:
+        return given.finish(from_units(given.planes.copy(), given.unit))
+    planes, known, unit = given.planes, given.mask, given.unit
     if method == "homogeneous":
         for name, value in (("contrast", contrast), ("guide", guide)):
             if value is not None:
@@ -133,8 +132,7 @@ def inpaint(image: npt.ArrayLike, *, mask: npt.ArrayLike, method: str = "eed",
         found = _from_coarse_to_fine(_Homogeneous(), planes, known)
     else:
         found = _edge_enhancing(planes, known, unit, contrast, sigma, guide)
-    found = np.where(known, given.planes, found * planes.dtype.type(unit))
-    return from_planes(found, channel_axis)
+    return replace(given, mask=mask).finish(from_units(found, unit))
 
 
 def _edge_enhancing(planes, known, unit, contrast, sigma, guide):
@@ -142,7 +140,7 @@ def _edge_enhancing(planes, known, unit, contrast, sigma, guide):
     values = planes[:, known]
     offset, values_range = values.mean(), float(np.ptp(values))
     if values_range == 0:
-        return np.broadcast_to(values[:, :1, np.newaxis], planes.shape)
+        return np.broadcast_to(values[:, :1, np.newaxis], planes.shape).copy()
     number, scale = planes.dtype.type, 255 / values_range
     if contrast is not None:
         contrast = check_number("contrast", contrast, above=0.0)

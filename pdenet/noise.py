@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .docstrings import fill
-from .images import in_units, sample, to_measured
+from .images import sample_with, to_units
 from .kernels.patches import add_moments
 
 __all__ = ["estimate_noise"]
@@ -77,17 +77,15 @@ def estimate_noise(image: npt.ArrayLike, *, channel_axis: int | None = None,
     >>> bool(abs(pdenet.estimate_noise(noisy) - 20) < 1)
     True
     """
-    given = to_measured(image, channel_axis, mask, nan_policy, any_size=True)
-    planes, unit = in_units(given.planes)
-    sigmas = levels_of(planes, given.mask) * unit
+    given = to_units(image, channel_axis, mask, nan_policy)
+    sigmas = levels_of(given.planes, given.mask) * given.unit
     return sigmas if per_channel else float(sigmas.mean())
 
 
 def levels_of(planes: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     """The noise level of each of the planes (M, H, W), whose measured pixels are mask (H, W)."""
-    parts = list(sample(planes))
-    masks = [None] * len(parts) if mask is None else [part[0] for part in sample(mask[np.newaxis])]
-    return np.array([_level([(part[m], measured) for part, measured in zip(parts, masks)])
+    tiles = list(sample_with(planes, mask))
+    return np.array([_level([(tile[m], measured) for tile, measured in tiles])
                      for m in range(len(planes))])
 
 
@@ -100,18 +98,20 @@ def _level(tiles):
              for tile, measured in tiles]
     unflat = _without_constants(tiles)
     lively = _without_clipped(tiles, unflat)
-    textured = Patches(tiles, unflat, SIZES[0])
-    filled = textured.count >= NEEDED * textured.pixels
-    for size in SIZES:
+    largest, *smaller = SIZES
+    patches = Patches(tiles, lively, largest)
+    if patches.enough:
+        return patches.weakest()
+    textured = Patches(tiles, unflat, largest)
+    for size in smaller:
         patches = Patches(tiles, lively, size)
-        enough = filled or size == SIZES[0] or patches.share > 0.5
-        if enough and patches.count >= NEEDED * patches.pixels:
+        if patches.enough and (textured.enough or patches.share > 0.5):
             return patches.weakest()
-    if filled:  # but clipped nearly everywhere
+    if textured.enough:  # but clipped nearly everywhere
         return textured.weakest()
     for size in SIZES:
         patches = Patches(tiles, [measured for _, measured in tiles], size)
-        if patches.count >= NEEDED * patches.pixels:
+        if patches.enough:
             return patches.white()
     return _from_rows(tiles)
 
@@ -127,6 +127,7 @@ class Patches:
         self.places = [_whole(pixels, tile.shape, self.shape)
                        for tile, pixels in zip(self.tiles, allowed, strict=True)]
         self.count = sum(map(len, self.places))
+        self.enough = self.count >= NEEDED * self.pixels
         self.all = [np.ones(len(places), bool) for places in self.places]
         self.share = self.count / sum(
             (tile.shape[0] - self.shape[0] + 1) * (tile.shape[1] - self.shape[1] + 1)

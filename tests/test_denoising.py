@@ -8,6 +8,7 @@ from skimage import data, restoration
 
 import pdenet
 from pdenet import denoising, estimates
+from pdenet.learning import channels
 from pdenet.learning.losses import Levels
 from pdenet.execution.workers import Workers
 from pdenet.files.document import FormatError
@@ -130,21 +131,11 @@ def test_channels_with_nothing_in_common_stay_apart():
     clean = np.stack([np.asarray(image, float)[:128, :128] for image in (
         data.camera(), data.coins(), data.brick(), data.page())])
     image = noisy(clean, 20)
-    axes = denoising.principal_axes(image, 20)
+    axes = channels.principal_axes(image, 20)
     np.testing.assert_array_equal(np.sort(np.abs(axes).ravel()), [0] * 12 + [1] * 4)
     found = pdenet.denoise(image, 20, channel_axis=0)
     for one, alone in zip(found, image, strict=True):
         np.testing.assert_allclose(one, pdenet.denoise(alone, 20), rtol=0, atol=0.02)
-
-
-def test_axes_are_those_of_the_gradients_without_noise():
-    clean = np.moveaxis(data.astronaut().astype(float), -1, 0)
-    axes = denoising.principal_axes(noisy(clean, 30), 30)
-    np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-12)
-    steps = np.hstack([np.diff(clean, axis=axis).reshape(3, -1) for axis in (1, 2)])
-    expected = np.linalg.eigh(steps @ steps.T)[1].T
-    np.testing.assert_allclose(np.abs(np.sum(axes * expected, axis=1)), 1, atol=0.02)
-    assert np.ptp(axes[2]) < 0.25  # the strongest is the luminance
 
 
 def test_a_channel_without_noise_stays_as_it_is():

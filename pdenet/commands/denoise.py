@@ -8,7 +8,7 @@ import numpy as np
 from ..checks import check_count, check_number
 from ..experiments.rectangles import add_noise
 from ..files.images import UsageError
-from ..images import in_units, to_measured
+from ..images import to_units
 from . import inputs
 from .report import psnr
 
@@ -81,22 +81,17 @@ def denoise_pixels(pixels, channel_axis, options, progress, mask=None):
 
 def _denoise(pixels, channel_axis, options, mask=None):
     from ..denoising import denoise_planes
-    from ..noise import levels_of
 
     if options.network is not None:
         result = options.network(pixels, channel_axis=channel_axis, mask=mask,
                                  workers=options.workers)
         return result, f"by {options.parameters}", {}
-    given = to_measured(pixels, channel_axis, mask, any_size=True)
-    planes, unit = in_units(given.planes)
-    sigma, how = options.sigma or options.noise, "noise"
-    if sigma is None:
-        levels, how = levels_of(planes, given.mask), "estimated noise"
-    else:
-        levels = np.full(len(planes) if channel_axis is not None else 1, sigma / unit)
-    planes = denoise_planes(planes, levels, None, options.shared, options.workers, options.adapt,
-                            not options.quiet and sys.stderr.isatty(), given.mask)
-    told = np.unique(levels * unit) if sigma is not None else levels * unit
-    return (given.finish(planes * planes.dtype.type(unit)),
+    given = to_units(pixels, channel_axis, mask)
+    sigma = options.sigma or options.noise
+    planes, levels = denoise_planes(
+        given.planes, given.unit, sigma, None, options.shared, options.workers, options.adapt,
+        not options.quiet and sys.stderr.isatty(), given.mask)
+    told, how = (levels, "estimated noise") if sigma is None else (levels[:1], "noise")
+    return (given.finish(planes),
             f"{how} {', '.join(f'{level:.4g}' for level in told)}",
             {"sigma": told if told.size > 1 else float(told[0])})

@@ -7,7 +7,7 @@ import inspect
 from .. import NAMES
 from ..files import excluded, images
 from ..files.images import UsageError
-from ..images import in_units, to_measured
+from ..images import to_units
 from ..network.timesteps import SCHEMES
 from ..scheme.diffusivities import DIFFUSIVITIES
 from ..scheme.fluxes import COUPLINGS
@@ -104,12 +104,11 @@ def filter_pixels(pixels, channel_axis, options, progress, mask=None):
 
     if options.model == WITHOUT_MASK:
         mask = None  # and the pixels hold the nearest measured values
-    given = to_measured(pixels, channel_axis, mask, any_size=True)
-    planes, unit = in_units(given.planes)
+    given = to_units(pixels, channel_axis, mask)
     parts = {name: getattr(options, name) for name in PARTS if getattr(options, name) is not None}
     planes, contrast, time = filter_planes(
-        planes, unit, functools.partial(_model(options), **parts), options.contrast, options.time,
-        options.diffusivity, options.scheme, options.workers, progress, given.mask)
+        given.planes, given.unit, functools.partial(_model(options), **parts), options.contrast,
+        options.time, options.diffusivity, options.scheme, options.workers, progress, given.mask)
     return (given.finish(planes), f"{options.model}, contrast {contrast:.4g}, time "
             f"{time:.4g}", {"contrast": float(contrast), "time": time})
 

@@ -1,10 +1,8 @@
 """What the channels of an image have in common: the principal axes of their gradients."""
 
-import itertools
-
 import numpy as np
 
-from ..images import sample
+from ..images import sample_with
 from ..kernels.workspace import Workspace
 from ..scheme.scales import ScaleSpace
 
@@ -12,17 +10,17 @@ CORRELATED = 0.3  # gradients of channels, if they are to be mixed
 SMOOTHED = 1.0  # pixels, the standard deviation of the Gaussian before these gradients
 
 
-def principal_axes(planes, sigma, measured=None):
+def principal_axes(planes, sigma, mask=None):
     """Orthonormal axes (M, M), in rows, of channels with noise of one level: the eigenvectors of
-    the covariance of their gradients at the scale SMOOTHED, less that of the noise; those between
-    `measured` pixels, where there is a mask (H, W).
+    the covariance of their gradients at the scale SMOOTHED, less that of the noise; of those
+    between measured pixels, where there is a mask (H, W) outside which the planes are 0.
 
     Correlations below 0.3, and such as noise has by chance, count as none, so that channels which
     have nothing in common stay apart: mixed, they would be worse than alone.
     """
     covariance, count = np.zeros((len(planes), len(planes))), 0
-    for part, known in samples(planes, measured):
-        steps = _gradients(part, known)
+    for part, measured in sample_with(planes, mask):
+        steps = _gradients(part, measured)
         covariance += np.einsum("mk,nk->mn", steps, steps)
         count += steps.shape[1]
     impulse = np.zeros((1, 33, 33))
@@ -41,22 +39,16 @@ def principal_axes(planes, sigma, measured=None):
     return np.linalg.eigh(covariance)[1].T
 
 
-def samples(planes, measured):
-    """The sample of an image, with that of a mask (1, H, W) or None."""
-    masks = itertools.repeat(None) if measured is None else sample(measured[np.newaxis])
-    return zip(sample(planes), masks)
-
-
-def _gradients(planes, known=None):
+def _gradients(planes, mask=None):
     """All differences of smoothed planes (M, H, W) along their rows and columns, (M, number); with
-    a mask (1, H, W) of what is known, outside which the planes are 0, those between such pixels."""
+    a mask (H, W), outside which the planes are 0, those between measured pixels."""
     scales, work = ScaleSpace([SMOOTHED]), Workspace()
     smooth = scales.smooth(planes, work).astype(np.float64)
-    if known is None:
+    if mask is None:
         return np.hstack([np.diff(smooth, axis=axis).reshape(len(planes), -1) for axis in (1, 2)])
-    near = scales.smooth(known.astype(planes.dtype), work)
-    smooth = np.divide(smooth, near, where=known, out=np.zeros_like(smooth))
-    down, right = known[0, 1:] & known[0, :-1], known[0, :, 1:] & known[0, :, :-1]
+    near = scales.smooth(mask[np.newaxis].astype(planes.dtype), work)
+    smooth = np.divide(smooth, near, where=mask, out=np.zeros_like(smooth))
+    down, right = mask[1:] & mask[:-1], mask[:, 1:] & mask[:, :-1]
     return np.hstack([np.diff(smooth, axis=1)[:, down], np.diff(smooth, axis=2)[:, right]])
 
 

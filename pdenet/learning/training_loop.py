@@ -10,8 +10,6 @@ from ..progress import Progress
 from .checkpoints import Checkpoint
 from .optimizers import Evaluation
 
-LEAP = 25  # times as long as the coordinate, an update is no step any more
-
 
 def train(coordinates, loss, *, epochs, batch_size, optimizer, rng, validation=None,
           patience=math.inf, team, checkpoint=None, callback=None, progress=False):
@@ -78,10 +76,7 @@ class Training:
                                      f"{self.coordinates.at(self.x).parameters}")
         x, self.memory, self.stopped = self.optimizer.update(
             Evaluation(self.x, loss / self.unit, gradient / self.unit, progress,
-                       self.coordinates.bounds), self.memory)
-        if not self.optimizer.full_batch and np.any(
-                np.abs(x - self.x) > LEAP * np.maximum(np.abs(self.x), 1)):
-            raise FloatingPointError("an update is as long as no loss can ask for")
+                       self.coordinates.limits), self.memory)
         self.x = np.clip(x, *self.coordinates.bounds)
         return loss
 

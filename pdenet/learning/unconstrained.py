@@ -4,9 +4,8 @@ The contrast is replaced by its logarithm, which keeps it positive, and tau by l
 all others stay as they are. In these coordinates a learning rate of 0.001 is a small step whatever
 the grey levels are. beta may cross 0, as the strength depends on its square alone; if it were cut
 off at 0, its derivative would vanish and it would stay there. The reaction and log(tau / tau_max)
-are cut at 0, the former from below, the latter from above; weights and contrast far beyond what
-they may be. Where tau is at its bound, the derivative with respect to beta still includes how the
-bound changes with beta.
+are cut at 0, the former from below, the latter from above. Where tau is at its bound, the
+derivative with respect to beta still includes how the bound changes with beta.
 """
 
 import dataclasses
@@ -20,7 +19,7 @@ from ..network.parameters import of_each_step, slot
 from ..scheme import data_terms
 
 
-FARTHEST = 1e12  # of weights and contrast, or its inverse
+FARTHEST = 1e12  # a weight, a contrast or its inverse
 
 
 def to_coordinates(network):
@@ -65,17 +64,23 @@ def gradient_in_coordinates(network, gradient):
 
 
 def bounds(network):
-    """The least and the largest vector that are allowed: tau <= tau_max, unless the network may be
-    unstable, a reaction >= 0, and what no parameter is worth, but an optimiser may try on its
-    way."""
+    """The least and the largest vector for which tau <= tau_max and the reaction is >= 0."""
+    low, high = (np.full(to_coordinates(network).size, value) for value in (-np.inf, np.inf))
+    split(network.parameters, high)["tau"][...] = 0
+    for name, least in data_terms.PARAMETERS.items():
+        if name in network.parameters:
+            split(network.parameters, low)[name][...] = least
+    return low, high
+
+
+def limits(network):
+    """The least and the largest vector of which a network can be made, although no optimum is as
+    far."""
     low, high = (np.full(to_coordinates(network).size, sign * FARTHEST) for sign in (-1, 1))
-    below, above = (split(network.parameters, x) for x in (low, high))
+    below, above = split(network.parameters, low), split(network.parameters, high)
+    below["tau"][...], above["tau"][...] = -500, 500
     if "contrast" in below:
         below["contrast"][...], above["contrast"][...] = -math.log(FARTHEST), math.log(FARTHEST)
-    below["tau"][...], above["tau"][...] = -500, np.inf if network.allow_unstable else 0
-    for name, least in data_terms.PARAMETERS.items():
-        if name in below and not network.allow_unstable:
-            below[name][...] = least
     return low, high
 
 
@@ -113,8 +118,17 @@ class Coordinates:
 
     @functools.cached_property
     def bounds(self):
-        """The least and the largest vector that are allowed."""
+        """The least and the largest vector that are allowed; any is, if the network may be
+        unstable."""
+        if self.network.allow_unstable:
+            return -np.inf, np.inf
         return bounds(self.network)
+
+    @functools.cached_property
+    def limits(self):
+        """The least and the largest vector that a search may try."""
+        (least, most), (low, high) = self.bounds, limits(self.network)
+        return np.maximum(low, least), np.minimum(high, most)
 
     def describe(self):
         """The network at the start, as a checkpoint must agree with it."""

@@ -264,7 +264,7 @@ def test_a_callback_cannot_change_the_history():
     assert history[0]["epoch"] == 1
 
 
-@pytest.mark.parametrize("rate", [300.0, 1000.0])
+@pytest.mark.parametrize("rate", [50.0, 1000.0])
 def test_divergence_says_where(rate):
     with pytest.raises(FloatingPointError, match="diverges in epoch [1-9], batch [1-9]: .*lower"):
         pdenet.fit(network(), *data(4), epochs=30, batch_size=2, optimizer=pdenet.Adam(rate))

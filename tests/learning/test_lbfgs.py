@@ -139,7 +139,7 @@ def test_a_trial_far_beyond_all_reason_is_evaluated_and_not_an_error(part, end):
     """Where the loss hardly depends on the contrast, a step of a quasi-Newton method is long."""
     start = pdenet.models.multiscale(20.0, sigmas=[0.5, 1.0], steps=2)
     coordinates = unconstrained.Coordinates(start)
-    low, high = coordinates.bounds
+    low, high = coordinates.limits
     for x in (low, high):
         network = coordinates.at(x)
         assert np.isfinite(network(np.eye(9))).all()

@@ -29,7 +29,7 @@ class Line:
         difference = x[0] - np.array(tasks)
         return np.mean(difference**2), np.array([2 * np.mean(difference)])
 
-    bounds = np.array([-np.inf]), np.array([3.0])
+    bounds = limits = np.array([-np.inf]), np.array([3.0])
 
     def describe(self):
         return {"name": "line"}
@@ -121,7 +121,7 @@ def test_a_loss_without_a_unit_counts_as_it_is():
 
 
 def test_vectors_are_projected_after_every_update():
-    network, history = run(optimizer=Downhill(2.0), batch_size=5, epochs=1)
+    network, history = run(optimizer=Downhill(50.0), batch_size=5, epochs=1)
     assert network.x == 3 and history[0]["parameters"] == {"x": [3]}
 
 

@@ -49,7 +49,36 @@ def test_homogeneous_inpainting_is_the_solution_of_the_linear_equations():
     expected = np.linalg.solve(matrix[np.ix_(fill, fill)],
                                -matrix[np.ix_(fill, known)] @ image.ravel()[known])
     found = pdenet.inpaint(image, mask=mask, method="homogeneous")
-    np.testing.assert_allclose(found.ravel()[fill], expected, atol=1e-4)
+    np.testing.assert_allclose(found.ravel()[fill], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (13, 9)])
+def test_the_multigrid_cycle_is_symmetric_and_nearly_the_inverse(shape):
+    known = np.zeros(shape, bool)
+    known[0, 1:4] = known[-1, 2] = True
+    grid = inpainting._Multigrid.of(known)
+    fill = np.flatnonzero(~known.ravel())
+    forms, cycles = (np.array([apply(one.reshape(shape)).ravel()[fill].copy()
+                               for one in np.eye(known.size, dtype=np.float32)[fill]])
+                     for apply in (grid.form, grid.cycle))
+    np.testing.assert_allclose(cycles, cycles.T, atol=1e-5)
+    values = np.linalg.eigvals(cycles.astype(float) @ forms).real
+    assert 0.15 < values.min() and values.max() < 2.5
+    assert np.linalg.cond(forms) > 100  # without it
+
+
+@pytest.mark.parametrize("size", [48, 192])
+def test_large_holes_take_no_more_steps_than_small_ones(size, monkeypatch):
+    """Where homogeneous diffusion has a plane as its steady state."""
+    steps, form = [], inpainting._Multigrid.form
+    monkeypatch.setattr(inpainting._Multigrid, "form",
+                        lambda grid, u: (steps.append(1), form(grid, u))[1])
+    plane = np.add.outer(2.0 * np.arange(size), np.arange(size))
+    mask = np.zeros((size, size), bool)
+    mask[2:-2, 3:-2] = True
+    found = pdenet.inpaint(np.where(mask, 0, plane), mask=mask, method="homogeneous")
+    np.testing.assert_allclose(found, plane, atol=1e-5 * size)
+    assert len(steps) <= 2 * 16
 
 
 def test_edge_enhancing_inpainting_is_a_steady_state():

@@ -59,7 +59,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import integration, stability
+from . import integration, masks, stability
 from ..checks import check_members
 from ..kernels.planes import Source
 from ..kernels.several_steps import explicit_steps
@@ -236,8 +236,9 @@ class DiffusionBlock:
                         self._law(u.dtype))
         mixed = None if self.flux.mixed is None else number(self.flux.mixed)
         scales = (-self.scales.strength[0] * np.array(taus)).astype(u.dtype)
-        stencil = cast(FusedOperator, self.operator).stencil(u.dtype)
-        explicit_steps(u, source, mixed, stencil, scales, tile, inner, out)
+        operator = cast(FusedOperator, self.operator)
+        explicit_steps(u, operator.mask, source, mixed, operator.stencil(u.dtype), scales, tile,
+                       inner, out)
 
     # What it is made of ---------------------------------------------------------------------------
 
@@ -332,6 +333,14 @@ class DiffusionBlock:
                     flux if dataclasses.is_dataclass(flux) else type(flux),
                     type(block.flux.diffusivity), block.data_term.active)
         return kind(self) == kind(other)
+
+    def masked(self, mask: masks.Mask) -> DiffusionBlock:
+        """This block for the measured pixels alone: others, which must hold 0, keep it."""
+        parity = masks.parity_of(self.operator)
+        return dataclasses.replace(
+            self, operator=masks.masked_operator(self.operator, mask.plane),
+            scales=mask.of(self.scales), steering=self.steering and mask.of(self.steering),
+            integration=self.integration and mask.of(self.integration, parity))
 
     # What is known of it --------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from .network.network import DiffusionNetwork as DiffusionNetwork
 from .network.saved import load as load, pretrained as pretrained
 from .noise import estimate_noise as estimate_noise
 from .scheme.block import DiffusionBlock as DiffusionBlock
+from .scheme.dictionary import Dictionary as Dictionary
 from .scheme.diffusivities import (
     Charbonnier as Charbonnier, Exponential as Exponential, Rational as Rational,
     Weickert as Weickert)

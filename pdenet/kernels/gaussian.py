@@ -5,7 +5,7 @@ Planes (H, W) of float32 or float64, C-contiguous; the image continues half-samp
 
 from .compiler import kernel
 from .formulas import formula
-from .row_memory import pitch_of
+from .row_memory import mirrored, pitch_of
 from .vectors import BYTES, fma, load, store, transpose
 
 
@@ -17,13 +17,6 @@ def scratch_for(v, out, reach, work):
     return (work.scratch("turned", (-(-columns // 4) * 4, pitch_of(rows, v)), v.dtype),
             work.scratch("upright", (strips + 1, max(rows, columns) + 2 * reach + 8, lanes),
                          v.dtype))
-
-
-@formula
-def _mirrored(i, size):
-    """Index of pixel i of the image continued half-sample symmetrically, period 2 size."""
-    i %= 2 * size
-    return i if i < size else 2 * size - 1 - i
 
 
 @formula
@@ -48,9 +41,9 @@ def _stand_upright(v, top, rows, columns, margin, radius, upright):
                     for n in range(j, min(j + block, columns)):
                         upright[margin + n, k] = v[top + k, n]
     for k in range(1, radius + 1):
-        store(upright[margin - k], 0, load(upright[margin + _mirrored(-k, columns)], 0))
+        store(upright[margin - k], 0, load(upright[margin + mirrored(-k, columns)], 0))
         end = columns - 1 + k
-        store(upright[margin + end], 0, load(upright[margin + _mirrored(end, columns)], 0))
+        store(upright[margin + end], 0, load(upright[margin + mirrored(end, columns)], 0))
 
 
 @formula

@@ -5,14 +5,19 @@
      "flux": {"name": "Anisotropic", "diffusivity": {"name": "Exponential", "contrast": 20.0}},
      "tau": 0.1, "reaction": null, "steps": 10, "allow_unstable": false}
 
-scales, steering, flux, tau and reaction are lists of one for each step, where the steps differ.
+A network with a dictionary has it as {"rates": [...], "sensitivities": [...], "smoothing": 1.0,
+"amplification": 0.0} beside them. All but the operator, steps and allow_unstable are lists of one
+for each step, where the steps differ.
 Only parts that stand here can be written to a file and read from one.
 """
 
 from dataclasses import fields
 
+import numpy as np
+
 from . import per_step
 from ..files.document import FormatError, check_keys, number, short
+from ..scheme.dictionary import Dictionary
 from ..scheme.diffusivities import DIFFUSIVITIES
 from ..scheme.fluxes import Anisotropic, Isotropic, Orientations, Uncoupled
 from ..scheme.operators import Gradient, Hessian, Laplacian
@@ -21,6 +26,7 @@ from ..scheme.scales import ScaleSpace
 FORMAT, VERSION = "pdenet network", 1
 LATER = ("structure_twist",)  # fields that files of earlier versions do not have
 KEYS = ("operator", "scales", "steering", "flux", "tau", "reaction", "steps", "allow_unstable")
+OPTIONAL = ("dictionary",)  # keys without which a file may be: there is none
 PARTS = {"operator": (Gradient, Laplacian, Hessian),
          "flux": (Isotropic, Anisotropic, Uncoupled, Orientations),
          "diffusivity": tuple(DIFFUSIVITIES.values())}
@@ -37,12 +43,14 @@ def describe(network):
     TypeError
         If it has parts that do not stand in the catalogue.
     """
+    later = {name: per_step.convert(getattr(network, name), _describe_values) for name in OPTIONAL}
     return {"operator": _describe_part("operator", network.operator),
             "scales": per_step.convert(network.scales, _describe_scales),
             "steering": per_step.convert(network.steering, _describe_scales),
             "flux": per_step.convert(network.flux, lambda flux: _describe_part("flux", flux)),
             "tau": per_step.convert(network.tau, float), "reaction": network.reaction,
-            "steps": network.steps, "allow_unstable": network.allow_unstable}
+            "steps": network.steps, "allow_unstable": network.allow_unstable,
+            **{name: value for name, value in later.items() if value is not None}}
 
 
 def _describe_part(kind, value):
@@ -55,6 +63,12 @@ def _describe_part(kind, value):
                for name, own in inner.items()}}
 
 
+def _describe_values(part):
+    """The numbers of a part, of one kind only, by the names of its fields."""
+    return part and {field.name: np.asarray(getattr(part, field.name)).tolist()
+                     for field in fields(part)}
+
+
 def _describe_scales(value):
     return value and {"sigmas": value.sigmas.tolist(), "weights": value.weights.tolist()}
 
@@ -63,7 +77,8 @@ def _describe_scales(value):
 
 
 def arguments(document):
-    """The arguments of `DiffusionNetwork` for a parsed document with these KEYS.
+    """The arguments of `DiffusionNetwork` for a parsed document with these KEYS and some of the
+    OPTIONAL ones.
 
     Raises
     ------
@@ -77,7 +92,8 @@ def arguments(document):
             "steps": document["steps"], "allow_unstable": document["allow_unstable"],
             **{name: _each(name, document[name], read) for name, read in (
                 ("scales", _scales), ("steering", _optional(_scales)), ("flux", _part),
-                ("tau", number), ("reaction", _optional(number)))}}
+                ("tau", number), ("reaction", _optional(number)))},
+            **{name: _each(name, document.get(name), _optional(_dictionary)) for name in OPTIONAL}}
 
 
 def _each(name, value, read):
@@ -109,11 +125,17 @@ def _part(kind, document):
 
 def _scales(name, document):
     check_keys(name, document, ("sigmas", "weights"))
-    lists = []
-    for key in ("sigmas", "weights"):
-        values = document[key]
-        if not isinstance(values, list) or not 1 <= len(values) <= 100:
-            raise FormatError(f"{name}.{key} must be a list of 1 to 100 numbers; got "
-                              f"{short(values)}")
-        lists.append([number(f"{name}.{key}", value) for value in values])
-    return ScaleSpace(*lists)
+    return ScaleSpace(*(_numbers(f"{name}.{key}", document[key]) for key in ("sigmas", "weights")))
+
+
+def _dictionary(name, document):
+    check_keys(name, document, [field.name for field in fields(Dictionary)])
+    lists = ("rates", "sensitivities")
+    return Dictionary(**{key: (_numbers if key in lists else number)(f"{name}.{key}", value)
+                         for key, value in document.items()})
+
+
+def _numbers(name, values):
+    if not isinstance(values, list) or not 1 <= len(values) <= 100:
+        raise FormatError(f"{name} must be a list of 1 to 100 numbers; got {short(values)}")
+    return [number(name, value) for value in values]

@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from . import adjoint, catalogue, parameters, per_step
 from ..checks import check_workers
+from ..docstrings import fill
 from ..execution.passes import run_cycles
 from ..execution.workers import Workers
 from ..files import document
 from ..images import from_planes, in_memory, to_pairs, to_planes, to_planes_like
 from ..kernels.workspace import Workspace
 from ..scheme.block import DiffusionBlock
+from ..scheme.dictionary import Dictionary
 from ..scheme.fluxes import Flux
 from ..scheme.operators import Gradient, Operator
 from ..scheme.scales import ScaleSpace
@@ -32,8 +34,8 @@ class DiffusionNetwork:
     """Diffusion blocks in a row: u <- u - tau sum_l w_l G_l K' Phi(K G_l u), `steps` times.
 
     Every model of Table 1 is one of these; `pdenet.models` builds them by name. All steps have the
-    same parts; scales, steering, flux, tau and reaction may also be a list of one for each step, of
-    the same kind and with the same sigmas. `blocks` holds the block, or one for each step.
+    same parts; all but the operator may also be a list of one for each step, of the same kind and with
+    the same sigmas. `blocks` holds the block, or one for each step.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ class DiffusionNetwork:
     reaction : float, optional
         A rate >= 0 per unit of time: each step adds tau reaction (f - u), which pulls back to the
         image f that the network is given.
+    dictionary : Dictionary, optional
+        Further operators beside `operator`, which need a flux with a contrast.
     steps : int, optional
         Number of blocks.
     allow_unstable : bool, optional
@@ -63,7 +67,7 @@ class DiffusionNetwork:
     ValueError
         If tau is not positive or above `tau_max`, the reaction < 0, steps not a whole number
         >= 0, a list has another length, the steps other sigmas, or the flux does not go with the
-        operator.
+        operator or the dictionary.
 
     Examples
     --------
@@ -84,6 +88,7 @@ class DiffusionNetwork:
     steering: ScaleSpace | Sequence[ScaleSpace] | None = None
     tau: float | Sequence[float] | np.ndarray | None = None
     reaction: float | Sequence[float] | np.ndarray | None = None
+    dictionary: Dictionary | Sequence[Dictionary] | None = None
     steps: int = 10
     allow_unstable: bool = False
     blocks: tuple[DiffusionBlock, ...] = field(init=False, repr=False)
@@ -110,8 +115,8 @@ class DiffusionNetwork:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The trainable parameters: beta (L,), contrast, tau; steering (L,) where separate, and
-        reaction where there is one. With an axis of steps in front where each step has its own."""
+        """The trainable parameters: beta (L,), contrast, tau; steering (L,) where separate, rates
+        and sensitivities (8,) of a dictionary, and reaction where there is one. With an axis of steps in front where each step has its own."""
         return parameters.read(self)
 
     def with_parameters(self, values: dict[str, Any]) -> "DiffusionNetwork":
@@ -192,6 +197,7 @@ class DiffusionNetwork:
         """A call of the network for planes (M, H, W) that have passed `images.to_planes`."""
         return run_cycles(planes, [(block, (tau,)) for block, tau in self.each_step()], workers)
 
+    @fill
     def evolve(self, image: npt.ArrayLike, time: float, *, scheme: str = "fed",
                cycles: int | None = None, channel_axis: int | None = None,
                workers: int | None = None,
@@ -226,13 +232,7 @@ class DiffusionNetwork:
             If the image is not a finite real array of that shape, an option is not allowed, or the
             steps have parameters of their own, so that there is no common time.
 
-        Notes
-        -----
-        Beyond the image and the result it takes one array of their size. Each thread works on
-        tiles of 512 x 512 pixels, or 8 halos where that is more, and their halo. It needs
-        3 M + 2 M L + M S + T planes of a tile's size for M channels, L scales that diffuse and S
-        others that steer (a single sigma = 0 counts as none), T = 1 or 3 for the tensor, and one or
-        two to smooth with. Explicit steps of a single scale sigma = 0 that steers itself need none.
+        {memory of steps}
 
         References
         ----------
@@ -261,6 +261,7 @@ class DiffusionNetwork:
         sizes = schedule(time, self.tau_max, scheme, cycles)
         return run_cycles(planes, [(self.block, taus) for taus in sizes], workers, progress)
 
+    @fill
     def vjp(self, image: npt.ArrayLike, *, channel_axis: int | None = None
             ) -> tuple[np.ndarray, Callable[[npt.ArrayLike], tuple[np.ndarray, dict[str, Any]]]]:
         """The network's result and its adjoint, by the formulas of `pdenet.scheme.block`.
@@ -285,14 +286,7 @@ class DiffusionNetwork:
             If the image is not a finite real array of that shape; from pullback, if the cotangent
             is not one of the image's shape.
 
-        Notes
-        -----
-        With M channels, L scales that diffuse and S others that steer (a single sigma = 0 counts as
-        none) the peak of memory is steps (M L + M S + M) + M L + M S + 5 M planes of the image's
-        size and type, and one or two to smooth with. A flux that the kernels do not know keeps up
-        to 3 planes more for each step, and NumPy's intermediate arrays take up to 55. If all that
-        is kept of the steps is more than 256 MiB, only M planes of each are, and the rest is
-        computed again.
+        {memory of the adjoint}
 
         Examples
         --------
@@ -359,8 +353,9 @@ class DiffusionNetwork:
                channel_axis: int | None = None) -> float:
         """The energy that the steps descend, for tied steering and gamma = 0.
 
-        The sum over the cells of the flux's density, and reaction |u - f|^2 where the network has a
-        reaction that pulls the image u back to f, the image given at first.
+        The sum over the cells of the flux's density, reaction |u - f|^2 where the network has a
+        reaction that pulls the image u back to f, the image given at first, and the sum over the
+        pixels of sum_g c_g / f_g log(1 + f_g |F_g u|^2), f_g = e_g / contrast^2, of a dictionary.
 
         Parameters
         ----------

@@ -34,8 +34,8 @@ class DiffusionNetwork:
     """Diffusion blocks in a row: u <- u - tau sum_l w_l G_l K' Phi(K G_l u), `steps` times.
 
     Every model of Table 1 is one of these; `pdenet.models` builds them by name. All steps have the
-    same parts; all but the operator may also be a list of one for each step, of the same kind and with
-    the same sigmas. `blocks` holds the block, or one for each step.
+    same parts; all but the operator may also be a list of one for each step, of the same kind and
+    with the same sigmas. `blocks` holds the block, or one for each step.
 
     Parameters
     ----------
@@ -116,7 +116,8 @@ class DiffusionNetwork:
     @property
     def parameters(self) -> dict[str, Any]:
         """The trainable parameters: beta (L,), contrast, tau; steering (L,) where separate, rates
-        and sensitivities (8,) of a dictionary, and reaction where there is one. With an axis of steps in front where each step has its own."""
+        and sensitivities (8,) of a dictionary, and reaction where there is one. With an axis of
+        steps in front where each step has its own."""
         return parameters.read(self)
 
     def with_parameters(self, values: dict[str, Any]) -> "DiffusionNetwork":

@@ -65,7 +65,8 @@ def change(network, values):
     """The network with other values of some parameters, for all steps or for each."""
     if not isinstance(values, dict):
         raise TypeError(f"values must be a dict of parameters by name; got {values!r}")
-    known, changed = read(network), {}
+    known: dict[str, Any] = read(network)
+    changed: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
             raise ValueError(f"parameters of this network are {', '.join(known)}; got {name!r}")

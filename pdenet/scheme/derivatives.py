@@ -4,9 +4,9 @@ The part (order N, spin m) has the filters Re and Im of
 
     F = (e / N)^(N / 2) Lap^((N - m) / 2) (d_x + i d_y)^m G,        G a Gaussian of sigma = 1,
 
-where spin 0 has the real one alone. Turning the image by an angle multiplies F u by a complex number
-of modulus 1, so that |F u| turns with the image. In frequencies |F| = (e / N)^(N / 2) r^N exp(-r^2 /
-2) depends on their modulus r alone, and its maximum is 1, at r = sqrt(N).
+where spin 0 has the real one alone. Turning the image by an angle multiplies F u by a complex
+number of modulus 1, so that |F u| turns with the image. In frequencies |F| is (e / N)^(N / 2) r^N
+exp(-r^2 / 2), which depends on their modulus r alone and has its maximum 1 at r = sqrt(N).
 
 A filter of 9 pixels has that symbol as closely as it can, in least squares over all frequencies,
 while its moments are exactly those of a derivative: polynomials of lower degree have derivative 0,
@@ -54,9 +54,7 @@ def taps():
 @functools.cache
 def _combinations():
     """The 14 filters as combinations of the 14 derivatives, shape (14, 14)."""
-    unit = np.eye(FILTERS)
-    ends = np.cumsum([0, 2, 3, 4, 5])
-    return np.array(combine(*(unit[a:b] for a, b in itertools.pairwise(ends)), float))
+    return np.array(combine(np.eye(FILTERS), float))
 
 
 @functools.cache

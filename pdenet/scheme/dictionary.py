@@ -26,6 +26,7 @@ E_g), and those with respect to e_g are tau c_g / e_g sum P E_g / (1 + E_g)^2, o
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +36,12 @@ from . import derivatives, stability
 from ..checks import check_number
 from ..kernels import dictionary as kernels
 from ..kernels.derivative_rows import RADIUS
-from .scales import ScaleSpace
+from .scales import ScaleSpace, sampled_gaussian
 
 __all__ = ["Dictionary"]
 
 LARGEST = 1e12  # of rates and sensitivities
-MOST_SMOOTHING = 2.0  # pixels
+MOST_SMOOTHING = 1.0  # pixels; its Gaussian ends where the filters end
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -59,7 +60,7 @@ class Dictionary:
     sensitivities : sequence of float, of shape (8,), optional
         e_g, > 0. All one by default.
     smoothing : float, optional
-        Standard deviation of G in pixels, from 0 to 2. Without it, for 0, the step has an energy.
+        Standard deviation of G in pixels, from 0 to 1. Without it, for 0, the step has an energy.
     amplification : float, optional
         How far a step may let the norm of an image without its mean grow, >= 0: by the factor 1 +
         amplification at most, whatever the image. For 0 no rate may be negative.
@@ -87,20 +88,20 @@ class Dictionary:
 
     def __init__(self, rates: npt.ArrayLike, sensitivities: npt.ArrayLike | None = None,
                  smoothing: float = 1.0, amplification: float = 0.0):
-        rates = _eight("rates", rates)
-        sensitivities = _eight("sensitivities", np.ones(len(derivatives.PARTS))
-                               if sensitivities is None else sensitivities)
-        if (sensitivities < 1 / LARGEST).any():
-            raise ValueError(f"sensitivities must be at least {1 / LARGEST:g}; got "
-                             f"{sensitivities.tolist()}")
-        smoothing = check_number("smoothing", smoothing, least=0.0, most=MOST_SMOOTHING)
-        amplification = check_number("amplification", amplification, least=0.0)
-        if amplification == 0 and (rates < 0).any():
-            raise ValueError("rates must be >= 0 unless an amplification is allowed; got "
-                             f"{rates.tolist()}")
-        for name, value in (("rates", rates), ("sensitivities", sensitivities),
-                            ("smoothing", smoothing), ("amplification", amplification)):
+        values = {
+            "rates": _eight("rates", rates),
+            "sensitivities": _eight("sensitivities", np.ones(len(derivatives.PARTS))
+                                    if sensitivities is None else sensitivities),
+            "smoothing": check_number("smoothing", smoothing, least=0.0, most=MOST_SMOOTHING),
+            "amplification": check_number("amplification", amplification, least=0.0)}
+        for name, value in values.items():
             object.__setattr__(self, name, value)
+        if (self.sensitivities < 1 / LARGEST).any():
+            raise ValueError(f"sensitivities must be at least {1 / LARGEST:g}; got "
+                             f"{self.sensitivities.tolist()}")
+        if self.amplification == 0 and (self.rates < 0).any():
+            raise ValueError("rates must be >= 0 unless an amplification is allowed; got "
+                             f"{self.rates.tolist()}")
 
     def with_values(self, **values) -> Dictionary:
         """The dictionary with other rates or sensitivities."""
@@ -113,7 +114,7 @@ class Dictionary:
         """Add to `out` what the step of size tau adds to u, planes (M, H, W), with the weights of
         u itself or those `held`."""
         kernels.add_step(u, *self._arguments(u.dtype, contrast), held, u.dtype.type(-tau),
-                         kernels.scratch_for(u, self._scale.reach, work), out)
+                         kernels.scratch_for(u, False, work), out)
 
     def hold(self, u, contrast, work):
         """The weights c_g / (1 + E_g) of an image u, planes (8, H, W), for `add_step`."""
@@ -126,7 +127,7 @@ class Dictionary:
     def squares(self, u, work):
         """|F_g u|^2 without the factors that make the maxima of the symbols 1: (8, H, W)."""
         out = work.array("squares", (len(derivatives.PARTS), *u.shape[1:]), u.dtype)
-        kernels.squares(u, derivatives.taps().astype(u.dtype), kernels.scratch_for(u, 0, work), out)
+        kernels.squares(u, derivatives.taps().astype(u.dtype), kernels.scratch_for(u, False, work), out)
         return out
 
     def add_adjoint(self, u, contrast, tau, cotangent, out, work):
@@ -135,7 +136,7 @@ class Dictionary:
         sums = np.empty((2, len(derivatives.PARTS)))
         taps, smoothing, factors = self._arguments(u.dtype, contrast)
         kernels.add_adjoint(u, cotangent, taps, smoothing, factors, u.dtype.type(-tau), sums,
-                            kernels.scratch_for(u, self._scale.reach, work), out)
+                            kernels.scratch_for(u, True, work), out)
         by_rate = derivatives.FACTORS * sums[0]
         by_sensitivity = tau * self.rates * (derivatives.FACTORS / contrast)**2 * sums[1]
         return {"tau": -float(self.rates @ by_rate), "rates": -tau * by_rate,
@@ -146,12 +147,18 @@ class Dictionary:
         """Filters, the Gaussian, and rates and sensitivities as the kernels take them."""
         factors = derivatives.FACTORS * [self.rates, np.minimum(self.sensitivities / contrast**2,
                                                                 1e30)]
-        return (derivatives.taps().astype(dtype), self._scale.half(0).astype(dtype),
+        return (derivatives.taps().astype(dtype), self._gaussian.astype(dtype),
                 factors.astype(dtype))
 
     @functools.cached_property
     def _scale(self):
         return ScaleSpace([self.smoothing])
+
+    @functools.cached_property
+    def _gaussian(self):
+        """The sampled Gaussian from its centre to one side, with zeros as far as filters reach."""
+        half = sampled_gaussian(self.smoothing)[self._scale.reach:]
+        return np.pad(half, (0, RADIUS + 1 - half.size))
 
     # What is known of it --------------------------------------------------------------------------
 
@@ -183,7 +190,7 @@ class Dictionary:
     def tau_max(self) -> float:
         """The largest step size that amplifies by no more than is allowed."""
         most, _ = self.sharpening
-        return np.inf if most == 0 else self.amplification / most
+        return math.inf if most == 0 else self.amplification / most
 
     def saturated(self, tau):
         """Rates with which a step amplifies by less than is allowed: negative ones divided by 1 + a
@@ -214,10 +221,10 @@ class Dictionary:
     @functools.cached_property
     def reach(self):
         """Pixels on which the weights depend, and those on which the rest of a step depends."""
-        return RADIUS + self._scale.reach, 2 * RADIUS
+        return 2 * RADIUS, 2 * RADIUS
 
 
-def _eight(name, values):
+def _eight(name, values) -> np.ndarray:
     try:
         found = np.array(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):

@@ -122,10 +122,6 @@ class ScaleSpace:
         gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype), add,
                         *gaussian.scratch_for(v, out, self.reach, work), out)
 
-    def half(self, scale):
-        """The sampled Gaussian of a scale from its centre to one side."""
-        return self._taps[scale, :self._radii[scale] + 1]
-
     @functools.cached_property
     def _radii(self):
         return np.array([_radius(sigma) for sigma in self.sigmas])

@@ -60,10 +60,9 @@ def write(document, path):
         file.write(content)
 
 
-def check_header(document, kind, version, keys, optional=()):
-    """Raise unless a parsed document is of this format and version and has these keys; `optional`
-    are those that it may have."""
-    check_keys("the file", document, ("format", "version", *keys, "provenance"), optional)
+def check_header(document, kind, version, keys, later=()):
+    """Raise unless a parsed document is of this format and version and has these keys."""
+    check_keys("the file", document, ("format", "version", *keys, "provenance"), later)
     if document["format"] != kind:
         raise FormatError(f"format must be {kind!r}; got {short(document['format'])}")
     if document["version"] != version:
@@ -73,8 +72,8 @@ def check_header(document, kind, version, keys, optional=()):
         raise FormatError(f"provenance must be an object; got {short(document['provenance'])}")
 
 
-def check_keys(name, document, keys, optional=()):
-    """Raise unless it is an object with these keys and no others but for the `optional` ones."""
+def check_keys(name, document, keys, later=()):
+    """Raise unless it is an object with these keys, `later` ones perhaps, and no others."""
     if not isinstance(document, dict):
         raise FormatError(f"{name} must be an object with {', '.join(keys)}; got "
                           f"{short(document)}")
@@ -82,7 +81,7 @@ def check_keys(name, document, keys, optional=()):
         if key not in document:
             raise FormatError(f"{name} has no {key!r}")
     for key in document:
-        if key not in keys and key not in optional:
+        if key not in (*keys, *later):
             raise FormatError(f"{name} has an unknown key {short(key)}")
 
 

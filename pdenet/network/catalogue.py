@@ -3,12 +3,12 @@
     {"operator": {"name": "Gradient", "alpha": 0.41, "gamma": 0.0, "structure_twist": 1.0},
      "scales": {"sigmas": [...], "weights": [...]}, "steering": null or in the form of scales,
      "flux": {"name": "Anisotropic", "diffusivity": {"name": "Exponential", "contrast": 20.0}},
-     "tau": 0.1, "reaction": null, "steps": 10, "allow_unstable": false}
+     "tau": 0.1, "reaction": null, "integration": null or in the form of scales,
+     "dictionary": null, "steps": 10, "allow_unstable": false}
 
-A network with a dictionary has it as {"rates": [...], "sensitivities": [...], "smoothing": 1.0,
-"amplification": 0.0} beside them. All but the operator, steps and allow_unstable are lists of one
-for each step, where the steps differ.
-Only parts that stand here can be written to a file and read from one.
+All but the operator, steps and allow_unstable are lists of one for each step, where the steps
+differ. A dictionary is {"rates": [...], "sensitivities": [...], "smoothing": 1.0, "amplification":
+0.0}. Only parts that stand here can be written to a file and read from one.
 """
 
 from dataclasses import fields
@@ -24,9 +24,9 @@ from ..scheme.operators import Gradient, Hessian, Laplacian
 from ..scheme.scales import ScaleSpace
 
 FORMAT, VERSION = "pdenet network", 1
-LATER = ("structure_twist",)  # fields that files of earlier versions do not have
+# Fields of parts, and keys, that files of earlier versions do not have.
+LATER, LATER_KEYS = ("structure_twist",), ("integration", "dictionary")
 KEYS = ("operator", "scales", "steering", "flux", "tau", "reaction", "steps", "allow_unstable")
-OPTIONAL = ("dictionary",)  # keys without which a file may be: there is none
 PARTS = {"operator": (Gradient, Laplacian, Hessian),
          "flux": (Isotropic, Anisotropic, Uncoupled, Orientations),
          "diffusivity": tuple(DIFFUSIVITIES.values())}
@@ -43,14 +43,14 @@ def describe(network):
     TypeError
         If it has parts that do not stand in the catalogue.
     """
-    later = {name: per_step.convert(getattr(network, name), _describe_values) for name in OPTIONAL}
     return {"operator": _describe_part("operator", network.operator),
             "scales": per_step.convert(network.scales, _describe_scales),
             "steering": per_step.convert(network.steering, _describe_scales),
             "flux": per_step.convert(network.flux, lambda flux: _describe_part("flux", flux)),
+            "integration": per_step.convert(network.integration, _describe_scales),
+            "dictionary": per_step.convert(network.dictionary, _describe_values),
             "tau": per_step.convert(network.tau, float), "reaction": network.reaction,
-            "steps": network.steps, "allow_unstable": network.allow_unstable,
-            **{name: value for name, value in later.items() if value is not None}}
+            "steps": network.steps, "allow_unstable": network.allow_unstable}
 
 
 def _describe_part(kind, value):
@@ -77,8 +77,8 @@ def _describe_scales(value):
 
 
 def arguments(document):
-    """The arguments of `DiffusionNetwork` for a parsed document with these KEYS and some of the
-    OPTIONAL ones.
+    """The arguments of `DiffusionNetwork` for a parsed document with these KEYS and perhaps some of the
+    LATER_KEYS.
 
     Raises
     ------
@@ -90,10 +90,10 @@ def arguments(document):
                           f"{short(document['allow_unstable'])}")
     return {"operator": _part("operator", document["operator"]),
             "steps": document["steps"], "allow_unstable": document["allow_unstable"],
-            **{name: _each(name, document[name], read) for name, read in (
+            **{name: _each(name, document.get(name), read) for name, read in (
                 ("scales", _scales), ("steering", _optional(_scales)), ("flux", _part),
-                ("tau", number), ("reaction", _optional(number)))},
-            **{name: _each(name, document.get(name), _optional(_dictionary)) for name in OPTIONAL}}
+                ("tau", number), ("reaction", _optional(number)),
+                ("integration", _optional(_scales)), ("dictionary", _optional(_dictionary)))}}
 
 
 def _each(name, value, read):

@@ -53,6 +53,8 @@ class DiffusionNetwork:
     reaction : float, optional
         A rate >= 0 per unit of time: each step adds tau reaction (f - u), which pulls back to the
         image f that the network is given.
+    integration : ScaleSpace, optional
+        The scales over which the structure tensor is averaged before it steers.
     dictionary : Dictionary, optional
         Further operators beside `operator`, which need a flux with a contrast.
     steps : int, optional
@@ -88,6 +90,7 @@ class DiffusionNetwork:
     steering: ScaleSpace | Sequence[ScaleSpace] | None = None
     tau: float | Sequence[float] | np.ndarray | None = None
     reaction: float | Sequence[float] | np.ndarray | None = None
+    integration: ScaleSpace | Sequence[ScaleSpace] | None = None
     dictionary: Dictionary | Sequence[Dictionary] | None = None
     steps: int = 10
     allow_unstable: bool = False
@@ -115,8 +118,8 @@ class DiffusionNetwork:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The trainable parameters: beta (L,), contrast, tau; steering (L,) where separate, rates
-        and sensitivities (8,) of a dictionary, and reaction where there is one. With an axis of
+        """The trainable parameters: beta (L,), contrast, tau; and where there are such parts,
+        steering (S,), integration (K,), rates and sensitivities (8,), and reaction. With an axis of
         steps in front where each step has its own."""
         return parameters.read(self)
 

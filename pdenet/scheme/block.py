@@ -32,6 +32,10 @@ the second term is theirs, and so is its part of the derivatives with respect to
 
     d/dw_n = -tau sum over cells of [(K z_n)' M(D) K v_n + 1/2 (K v_n)' M(C) K v_n].
 
+Where J is averaged, D = g(sum_k w_k G_k J), C is averaged as well, see `integration`, and
+
+    d/dw_k = -tau / 2 sum over cells of tr(C G_k J)     with C before it is averaged.
+
 The derivative with respect to tau is -sum_n w_n of the first sum; as g is a function of J /
 contrast^2, that with respect to the contrast is 2 tau / contrast sum_n w_n of the second.
 Multiplying the contrast and all weights, beta_l and those that steer, by a factor and dividing tau
@@ -57,7 +61,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import stability
+from . import integration
 from ..checks import check_members
 from ..kernels.planes import Source
 from ..kernels.several_steps import explicit_steps
@@ -66,6 +70,7 @@ from .data_terms import DataTerm, build_data_term
 from .dictionary import Dictionary
 from .diffusivities import CompiledDiffusivity
 from .fluxes import FLUX_MEMBERS, Flux, with_diffusivity
+from .limits import Limits
 from .operators import OPERATOR_MEMBERS, DeferredTensor, FusedOperator, Operator
 from .scales import ScaleSpace
 
@@ -75,7 +80,7 @@ Box = tuple[int, int, int, int]  # part of an image: top, bottom, left, right
 
 
 @dataclass(frozen=True, eq=False)
-class DiffusionBlock:
+class DiffusionBlock(Limits):
     """One residual block: the explicit step with operator K, scales G, and flux Phi.
 
     As the residual block of eq. (5) it has the identification of eq. (18), W_1 = K,
@@ -94,6 +99,9 @@ class DiffusionBlock:
         The scales whose structure steers the diffusion; those that diffuse by default.
     reaction : float, optional
         How strongly the step pulls back to the image given at first, per time, >= 0.
+    integration : ScaleSpace, optional
+        The scales over which the structure tensor is averaged, J <- sum_k w_k G_k J; it is not, by
+        default.
     dictionary : Dictionary, optional
         Further operators beside K.
 
@@ -119,6 +127,7 @@ class DiffusionBlock:
     flux: Flux
     steering: ScaleSpace | None = None
     reaction: float | None = None
+    integration: ScaleSpace | None = None
     dictionary: Dictionary | None = None
     data_term: DataTerm = field(init=False, repr=False)
 
@@ -130,6 +139,9 @@ class DiffusionBlock:
                       "Isotropic, Anisotropic, Uncoupled, Orientations or another Flux")
         check_members("scales", self.scales, ("strength",), "ScaleSpace")
         check_members("steering", self._steering, ("strength",), "ScaleSpace or None")
+        if self.integration is not None:
+            check_members("integration", self.integration, ("strength",), "ScaleSpace or None")
+            check_members("operator", self.operator, ("parities",), "an Operator with parities")
         if self.flux.mixed is not None and not self.operator.directional:
             raise ValueError(f"flux must be Isotropic with operator {self.operator}; "
                              f"got {self.flux}")
@@ -168,10 +180,14 @@ class DiffusionBlock:
         """
         v, steers, tensor = layers
         z = self.scales.smooth(cotangent, work.part("cotangent"))
-        strength, change = self._strength(v, self.scales), None
+        strength, change, by_average = self._strength(v, self.scales), None, None
         if not isinstance(tensor, DeferredTensor):
-            change = self.flux.derivative(self.structure(steers, work), self.operator.correlation(
+            J = self.local_structure(steers, work)
+            change = self.flux.derivative(self._average(J, work), self.operator.correlation(
                 v, z, 2 * strength, tensor, work))
+            if self.integration is not None:
+                change, by_average = integration.average_adjoint(
+                    self.integration, J, change, self.operator, work)
         steered = v[:0]
         if self.steering is not None:
             steers = steers[:]  # a new view: operators take `steers is v` for steering by v itself
@@ -187,7 +203,10 @@ class DiffusionBlock:
         else:
             self.steering.add_adjoint(steered, -tau, out, work)
             by_strength = {"beta": flux_sums, "steering": structure_sums}
-        for name, scales in (("beta", self.scales), ("steering", self._steering)):
+        if self.integration is not None:
+            by_strength["integration"] = by_average / 2
+        for name, scales in (("beta", self.scales), ("steering", self._steering),
+                             ("integration", self.integration)):
             if name in by_strength:
                 gradient[name] = -2 * tau * scales.omega * scales.weights * by_strength[name]
         if hasattr(self.flux.diffusivity, "contrast"):
@@ -254,10 +273,18 @@ class DiffusionBlock:
             return v
         return self._steering.smooth(u, work.part("steering"))
 
-    def structure(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
+    def local_structure(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """J = sum_n w_n J(v_n) of the layers that steer."""
         return self.operator.structure(steers, self._strength(steers, self._steering),
                                        self.flux.mixed, work)
+
+    def structure(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
+        """J of the layers that steer, averaged over the scales of integration."""
+        return self._average(self.local_structure(steers, work), work)
+
+    def _average(self, J, work):
+        return J if self.integration is None else integration.average(
+            self.integration, J, self.operator.parities, work)
 
     def trace(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """tr J."""
@@ -278,7 +305,8 @@ class DiffusionBlock:
     @functools.cached_property
     def _fused(self):
         """Whether kernels compute D = g(J) while they compute the flux."""
-        return (getattr(self.operator, "fused", False) and getattr(self.flux, "compiled", False))
+        return (self.integration is None and getattr(self.operator, "fused", False)
+                and getattr(self.flux, "compiled", False))
 
     def _law(self, dtype):
         """g as the kernels take it, where they know it."""
@@ -321,13 +349,14 @@ class DiffusionBlock:
             flux = block.flux
             if dataclasses.is_dataclass(flux):
                 flux = with_diffusivity(flux, self.flux.diffusivity)
-            return (*[part and tuple(part.sigmas) for part in (block.scales, block.steering)],
+            return (*[part and tuple(part.sigmas)
+                      for part in (block.scales, block.steering, block.integration)],
                     flux if dataclasses.is_dataclass(flux) else type(flux),
                     type(block.flux.diffusivity), block.data_term.active,
                     block.dictionary and block.dictionary.smoothing)
         return kind(self) == kind(other)
 
-    # What is known of it --------------------------------------------------------------------------
+    # What is known of it; and what `Limits` says --------------------------------------------------
 
     def energy(self, u: np.ndarray, f: np.ndarray | None = None) -> float:
         """The energy of planes u that the step descends, its gradient is -2/tau (step - u): the sum
@@ -340,56 +369,12 @@ class DiffusionBlock:
             raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
         if getattr(self.operator, "structure_twist", 1.0) != 1:
             raise ValueError(f"an energy needs structure_twist = 1; got {self.operator}")
+        if self.integration is not None:
+            raise ValueError("this network has no energy, because its structure tensor is averaged "
+                             "over scales of integration")
         work = Workspace()
         data = self.data_term.energy(u, f)
         if self.dictionary is not None:
             data += self.dictionary.energy(u, self._contrast, work)
         structure = self.structure(self.steering_layers(u, work), work)
         return self.operator.integrate(self.flux.density(structure)) + data
-
-    def symbol(self, xi: np.ndarray, eta: np.ndarray) -> np.ndarray:
-        """sum_l w_l G_l^2 K' K + sum_g c_g |F_g|^2 on frequencies xi by eta (rad per pixel): the
-        step for g = 1 and E = 0."""
-        found = stability.symbol(self.operator, self.scales, xi, eta)
-        return found if self.dictionary is None else found + self.dictionary.symbol(xi, eta)
-
-    @functools.cached_property
-    def tau_max(self) -> float:
-        """The largest stable step size: `tau_limit`, or less where the dictionary sharpens.
-
-        With it ||u - mean|| never grows by more than the factor 1 + amplification that the
-        dictionary allows, whatever the image, but for what the data term brings back.
-        """
-        return min(self.tau_limit, np.inf if self.dictionary is None else self.dictionary.tau_max)
-
-    @functools.cached_property
-    def tau_limit(self) -> float:
-        """2 / (rho + bound), with the maximum rho of the symbol without negative rates, and the
-        bound of the data term: up to there what diffuses amplifies nothing."""
-        rho, _, _ = stability.spectral_radius(self.operator, self.scales, self.dictionary)
-        return 2 / (rho + self.data_term.bound)
-
-    @functools.cached_property
-    def tau_limit_slopes(self) -> dict[str, Any]:
-        """The derivatives of log(tau_limit) with respect to beta, and to what the dictionary and
-        the data term learn."""
-        return stability.slopes(self.operator, self.scales, self.dictionary, self.tau_limit) | {
-            name: -self.tau_limit / 2 * slope
-            for name, slope in self.data_term.bound_slopes.items()}
-
-    def reach(self, steps: int) -> int:
-        """Pixels on which a pixel depends after a cycle of this many steps."""
-        a_step, steering = self._reach
-        return steps * a_step + steering
-
-    @functools.cached_property
-    def _reach(self):
-        """The pixels on which a step depends, and those on which a cycle depends beyond its steps,
-        because what steers is smoothed more."""
-        smoothing = self.scales.reach
-        a_step = 2 * smoothing + self.operator.reach
-        steering = a_step + max(0, self._steering.reach - smoothing)
-        if self.dictionary is not None:
-            weights, filters = self.dictionary.reach
-            a_step, steering = max(a_step, filters), max(steering, filters // 2 + weights)
-        return a_step, max(0, steering - a_step)

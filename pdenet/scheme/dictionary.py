@@ -127,7 +127,8 @@ class Dictionary:
     def squares(self, u, work):
         """|F_g u|^2 without the factors that make the maxima of the symbols 1: (8, H, W)."""
         out = work.array("squares", (len(derivatives.PARTS), *u.shape[1:]), u.dtype)
-        kernels.squares(u, derivatives.taps().astype(u.dtype), kernels.scratch_for(u, False, work), out)
+        kernels.squares(u, derivatives.taps().astype(u.dtype),
+                        kernels.scratch_for(u, False, work), out)
         return out
 
     def add_adjoint(self, u, contrast, tau, cotangent, out, work):

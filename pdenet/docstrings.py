@@ -178,8 +178,8 @@ _PARTS = {
         3 M + 2 M L + M S + T planes of a tile's size for M channels, L scales that diffuse and S
         others that steer (a single sigma = 0 counts as none), T = 1 or 3 for the tensor, and one or
         two to smooth with. Explicit steps of a single scale sigma = 0 that steers itself need none.
-        A dictionary takes 250 + 387 M rows of a tile's width more, in cycles of several steps also
-        27 planes of a tile's size.""",
+        A dictionary takes 98 + 216 M rows of a tile's width more, in cycles of several steps also
+        17 planes of a tile's size.""",
     "memory of the adjoint": """
         Notes
         -----
@@ -187,9 +187,8 @@ _PARTS = {
         none) the peak of memory is steps (M L + M S + M) + M L + M S + 5 M planes of the image's
         size and type, and one or two to smooth with. A flux that the kernels do not know keeps up
         to 3 planes more for each step, an integration up to 6, and NumPy's intermediate arrays take
-        up to 55. If all that
-        is kept of the steps is more than 256 MiB, only M planes of each are, and the rest is
-        computed again. A dictionary takes 250 + 387 M rows of the image's width more, twice.""",
+        up to 55. If all that is kept of the steps is more than 256 MiB, only M planes of each are,
+        and the rest is computed again. A dictionary takes 412 + 603 M rows of the image's width more.""",
     "network": """
         Returns
         -------

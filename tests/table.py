@@ -62,7 +62,7 @@ def _with_dictionary(build, rates, **fixed):
     return lambda contrast, **options: build(contrast, dictionary=dictionary, **options)
 
 
-RATES = [0.3, 0.5, 0.0, 0.7, 0.35, 0.25, 0.2, 0.6]
+RATES = [0.3, 0.5, 0.1, 0.7, 0.35, 0.25, 0.2, 0.6]
 ALL_MODELS = {
     "perona_malik": Case(models.perona_malik),
     "perona_malik-rational": Case(_named("rational")),

@@ -194,6 +194,8 @@ class DiffusionBlock(Limits):
             steered = work.array("steered", steers.shape, steers.dtype)
         np.copyto(out, cotangent)  # before, as z may be the cotangent itself
         gradient = self.data_term.add_adjoint(u, f, tau, cotangent, out, given)
+        others = {} if self.dictionary is None else self.dictionary.add_adjoint(
+            u, self._contrast, tau, cotangent, out, work)
         sums = self.operator.diffuse_adjoint(v, z, strength, steers, tensor, change, z, steered,
                                              work)
         flux_sums, structure_sums = (values.reshape(len(out), -1).sum(0) for values in sums)
@@ -213,10 +215,8 @@ class DiffusionBlock(Limits):
             gradient["contrast"] = float(2 * tau / self.flux.diffusivity.contrast
                                          * (self._steering.strength @ structure_sums))
         gradient["tau"] -= float(self.scales.strength @ flux_sums)
-        if self.dictionary is not None:
-            others = self.dictionary.add_adjoint(u, self._contrast, tau, cotangent, out, work)
-            for name, value in others.items():
-                gradient[name] = gradient.get(name, 0) + value
+        for name, value in others.items():
+            gradient[name] = gradient.get(name, 0) + value
         return gradient
 
     def cycle(self, u: np.ndarray, taus: tuple[float, ...], f: np.ndarray,

@@ -118,11 +118,13 @@ class Dictionary:
 
     def hold(self, u, contrast, work):
         """The weights c_g / (1 + E_g) of an image u, planes (8, H, W), for `add_step`."""
-        squares = self.squares(u, work)
-        _, _, (rates, sensitivities) = self._arguments(u.dtype, contrast)
-        mean = (squares + self._scale.smooth(squares, work.part("held"))) / u.dtype.type(2)
-        shape = np.newaxis, np.newaxis
-        return rates[:, *shape] / (1 + sensitivities[:, *shape] * mean)
+        found = self.squares(u, work)
+        found += self._scale.smooth(found, work.part("held"))
+        _, _, factors = self._arguments(u.dtype, contrast)
+        rates, sensitivities = factors[..., np.newaxis, np.newaxis]
+        found *= sensitivities / 2
+        found += 1
+        return np.divide(rates, found, out=found)
 
     def squares(self, u, work):
         """|F_g u|^2 without the factors that make the maxima of the symbols 1: (8, H, W)."""

@@ -196,14 +196,17 @@ def networks():
             (Dictionary(RATES, SENSITIVITIES, amplification=1.0),
              Dictionary(np.abs(RATES), SENSITIVITIES, smoothing=0.0)), (None, steering), (1, 3)):
         kind = "sharpening" if dictionary.amplification else "local"
-        yield f"dictionary-0.6-{kind}-{'separate' if steers else 'tied'}-{channels}", channels, \
-            DiffusionNetwork(flux=fluxes.Anisotropic(Exponential(20.0)), operator=Gradient(0.35, 0.6),
-                             scales=scales, steering=steers, dictionary=dictionary, tau=0.15,
-                             steps=2)
-    yield "dictionary-Laplacian-1", 1, DiffusionNetwork(
+        name = f"dictionary-{kind}-{'separate' if steers else 'tied'}-{channels}"
+        yield name, channels, DiffusionNetwork(
+            flux=fluxes.Anisotropic(Exponential(20.0)), operator=Gradient(0.35), scales=scales,
+            steering=steers, dictionary=dictionary, tau=0.15, steps=2)
+    yield "dictionary-0.6-1", 1, DiffusionNetwork(
+        flux=fluxes.Isotropic(Exponential(20.0)), operator=Gradient(0.35, 0.6), tau=0.15, steps=2,
+        dictionary=Dictionary(RATES, SENSITIVITIES, amplification=1.0))
+    yield "dictionary-of-second-order-1", 1, DiffusionNetwork(
         flux=fluxes.Isotropic(Exponential(20.0)), operator=Laplacian(), dictionary=dictionary,
         steps=2)
-    yield "dictionary-of-each-step-0.6-1", 1, _different_steps(DiffusionNetwork(
+    yield "dictionary-of-each-step-1", 1, _different_steps(DiffusionNetwork(
         flux=fluxes.Anisotropic(Exponential(20.0)), integration=average, reaction=0.2, steps=3,
         dictionary=Dictionary(RATES, SENSITIVITIES, amplification=1.0), tau=0.15).per_step())
     yield "reaction-0.6-1", 1, DiffusionNetwork(

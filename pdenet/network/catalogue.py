@@ -17,6 +17,7 @@ import numpy as np
 
 from . import per_step
 from ..files.document import FormatError, check_keys, number, short
+from ..scheme.coherence import CoherenceEnhancing
 from ..scheme.dictionary import Dictionary
 from ..scheme.diffusivities import DIFFUSIVITIES
 from ..scheme.fluxes import Anisotropic, Isotropic, Orientations, Uncoupled
@@ -28,7 +29,7 @@ FORMAT, VERSION = "pdenet network", 1
 LATER, LATER_KEYS = ("structure_twist",), ("integration", "dictionary")
 KEYS = ("operator", "scales", "steering", "flux", "tau", "reaction", "steps", "allow_unstable")
 PARTS = {"operator": (Gradient, Laplacian, Hessian),
-         "flux": (Isotropic, Anisotropic, Uncoupled, Orientations),
+         "flux": (Isotropic, Anisotropic, Uncoupled, Orientations, CoherenceEnhancing),
          "diffusivity": tuple(DIFFUSIVITIES.values())}
 
 
@@ -77,8 +78,8 @@ def _describe_scales(value):
 
 
 def arguments(document):
-    """The arguments of `DiffusionNetwork` for a parsed document with these KEYS and perhaps some of the
-    LATER_KEYS.
+    """The arguments of `DiffusionNetwork` for a parsed document with these KEYS and perhaps some of
+    the LATER_KEYS.
 
     Raises
     ------

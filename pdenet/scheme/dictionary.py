@@ -40,7 +40,7 @@ from .scales import ScaleSpace, sampled_gaussian
 
 __all__ = ["Dictionary"]
 
-LARGEST = 1e12  # of rates and sensitivities
+LARGEST = 1e13  # of rates and sensitivities
 MOST_SMOOTHING = 1.0  # pixels; its Gaussian ends where the filters end
 
 

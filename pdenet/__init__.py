@@ -14,6 +14,7 @@ NAMES = {module: tuple(names.split()) for module, names in {
     "filters": ("perona_malik you_kaveh lysaker_lundervold_tai gerig weickert_brox eed "
                 "weickert_1994 multiscale ced"),
     "denoising": "denoise denoiser",
+    "inpainting": "inpaint",
     "estimates": "estimate_contrast estimate_time",
     "noise": "estimate_noise",
     "sweeping": "sweep",

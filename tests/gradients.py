@@ -24,19 +24,21 @@ def _with(network, image, direction, parameters, moves, h):
     return network.with_parameters(changed), image + h * direction
 
 
-def check_gradient(network, image, channel_axis=None, seed=0):
-    """Raise AssertionError unless the adjoint is right for the image and every parameter."""
+def check_gradient(network, image, channel_axis=None, seed=0, mask=None):
+    """Raise AssertionError unless the adjoint is right for the image and every parameter, for the
+    pixels of a mask alone where there is one."""
     network = dataclasses.replace(network, allow_unstable=True)
     rng = np.random.default_rng(seed)
     cotangent = rng.normal(size=image.shape)
-    out, pullback = network.vjp(image, channel_axis=channel_axis)
-    np.testing.assert_allclose(out, network(image, channel_axis=channel_axis), rtol=0, atol=1e-10)
+    options = {"channel_axis": channel_axis, "mask": mask}
+    out, pullback = network.vjp(image, **options)
+    np.testing.assert_allclose(out, network(image, **options), rtol=0, atol=1e-10)
     image_cotangent, gradient = pullback(cotangent)
     parameters = network.parameters
     assert list(gradient) == list(parameters)
 
     def value(net, u):
-        return np.sum(cotangent * net(u, channel_axis=channel_axis))
+        return np.sum(cotangent * net(u, **options))
 
     # Taylor: what is left of f(x + h d) after f(x) + h f'(x) d falls with h squared.
     direction = rng.normal(size=image.shape)
@@ -105,7 +107,7 @@ def check_close_eigenvalues(diffusivity, dtype):
         block = make_rows(9, v.size, v)
         rows = block.memory.reshape(9, block.pitch)
         rows[0, 1:v.size + 1], rows[1, 1:v.size + 1], rows[2:5, :r.size] = v, z, structure
-        correlation_row(block, Pixels(0, 0), law, dtype(1), np.full(1, 0.125, dtype),
+        correlation_row(block, Pixels(0, 0), None, law, dtype(1), np.full(1, 0.125, dtype),
                         Stencil(dtype(0.36), dtype(0), dtype(0.36)), 2 * block.pitch,
                         6 * block.pitch)
         return rows[6:, :r.size].copy()

@@ -68,7 +68,7 @@ def _averaged(build):
 
 
 def _flowing(contrast, **options):
-    return models.ced(contrast / 3, rho=1.5, **options)
+    return models.ced(contrast / 6, rho=1.5, **options)
 
 
 def _with_dictionary(build, rates, **fixed):

@@ -139,3 +139,18 @@ def smooth(v, taps, radii, scales, add, parity, turned, upright, out):
                               target)
             source, target = turned, out[n if len(out) > 1 else 0]
             half, rows, columns = scales[n] * half, columns, rows
+
+
+@kernel
+def balancing_step(plane, d, smoothed, omega, before):
+    """before <- omega (d - 2/3 d (d G d - plane) - before) + before, for the smoothed plane G d: a
+    step of Chebyshev's iteration towards the factors d for which d G d = plane, which is one where
+    pixels are measured and zero elsewhere.
+
+    `omega` weighs the step, and `before` holds the factors of the step before. All are flat
+    arrays, so that the loop is vectorised.
+    """
+    rate = plane.dtype.type(2 / 3)
+    for j in range(plane.size):
+        error = d[j] * smoothed[j] - plane[j]
+        before[j] += omega * (d[j] - rate * error * d[j] - before[j])

@@ -15,11 +15,11 @@ from ..docstrings import fill
 from ..execution.passes import run_cycles
 from ..execution.workers import Workers
 from ..files import document
-from ..images import from_planes, in_memory, to_pairs, to_planes, to_planes_like
-from ..kernels.workspace import Workspace
+from ..images import count, in_memory, to_measured, to_measured_pairs
 from ..scheme.block import DiffusionBlock
 from ..scheme.dictionary import Dictionary
 from ..scheme.fluxes import Flux
+from ..scheme.masks import Mask, prepare
 from ..scheme.operators import Gradient, Operator
 from ..scheme.scales import ScaleSpace
 from .construction import settle
@@ -171,64 +171,65 @@ class DiffusionNetwork:
         document.write({"format": catalogue.FORMAT, "version": catalogue.VERSION,
                         **catalogue.describe(self), "provenance": provenance or {}}, path)
 
+    @fill
     def __call__(self, image: npt.ArrayLike, *, channel_axis: int | None = None,
+                 mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
                  workers: int | None = None) -> np.ndarray:
         """The image after all blocks.
 
         Parameters
         ----------
-        image : array_like of shape (H, W), or with channels along channel_axis
-            float32 stays float32, every other real type becomes float64; not rescaled.
-        channel_axis : int, optional
-            The axis of the channels, which are coupled.
-        workers : int, optional
-            Number of threads; by default that in the environment variable PDENET_NUM_THREADS, or
-            that of the processors. The result does not depend on it.
+        {image of a network}
+        {mask}
+        {workers}
 
-        Returns
-        -------
-        ndarray
-            The result, of the image's shape; float32 for float32, otherwise float64.
+        {result of a network}
 
         Raises
         ------
         TypeError, ValueError
             If the image is not a finite real array of that shape.
         """
-        return from_planes(self.run(to_planes(image, channel_axis), workers), channel_axis)
+        given = to_measured(image, channel_axis, mask, nan_policy)
+        own = self.mask_of(given.mask, given.planes.dtype, workers)
+        return given.finish(self.run(given.planes, workers, own))
 
-    def run(self, planes: np.ndarray, workers: int | None = None) -> np.ndarray:
-        """A call of the network for planes (M, H, W) that have passed `images.to_planes`."""
-        return run_cycles(planes, [(block, (tau,)) for block, tau in self.each_step()], workers)
+    def run(self, planes: np.ndarray, workers: int | None = None, mask: Mask | None = None
+            ) -> np.ndarray:
+        """A call of the network for planes (M, H, W) that have passed `images.to_planes`, and are 0
+        outside the mask."""
+        cycles = [(block, (tau,)) for block, tau in self.each_step()]
+        return run_cycles(planes, cycles, workers, mask=mask)
+
+    def mask_of(self, measured: np.ndarray | None, dtype: Any, workers: int | None = None
+                ) -> Mask | None:
+        """What the steps need of a mask (H, W), True where an image of this type is measured."""
+        return prepare(measured, self.blocks, dtype, workers)
 
     @fill
     def evolve(self, image: npt.ArrayLike, time: float, *, scheme: str = "fed",
                cycles: int | None = None, channel_axis: int | None = None,
+               mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
                workers: int | None = None,
                progress: Callable[[int, int], object] | None = None) -> np.ndarray:
         """The image at diffusion time `time`, whatever the network's own tau and steps.
 
         Parameters
         ----------
-        image, channel_axis, workers
-            As for a call of the network.
+        {image of a network}
+        {mask}
+        {workers}
         time : float
             Diffusion time, >= 0: pixels squared for the gradient, to the fourth power for
             second-order operators. Where g = 1 the gradient smooths like a Gaussian of
             standard deviation sqrt(2 time) pixels.
-        scheme : {"fed", "explicit"}, optional
-            Fast explicit diffusion reaches the time in O(sqrt(time)) steps; the explicit
-            scheme takes equal steps of at most tau_max / 2.
+        {scheme of a network}
         cycles : int, optional
             How many times fast explicit diffusion renews the diffusion tensor.
         progress : callable, optional
             Called as progress(done, total) with the numbers of cycles.
 
-        Returns
-        -------
-        ndarray
-            The result, of the image's shape; float32 for float32, otherwise float64; a copy for
-            time = 0.
+        {result of a network}
 
         Raises
         ------
@@ -238,10 +239,7 @@ class DiffusionNetwork:
 
         {memory of steps}
 
-        References
-        ----------
-        S. Grewenig, J. Weickert, A. Bruhn, "From box filtering to fast explicit diffusion", Pattern
-        Recognition, LNCS 6376, 533-542 (2010).
+        {references of fast explicit diffusion}
 
         Examples
         --------
@@ -251,29 +249,32 @@ class DiffusionNetwork:
         >>> bool(abs(spread.sum() - 9) < 1e-9 and spread.max() < 0.5)
         True
         """
-        planes = to_planes(image, channel_axis)
-        return from_planes(self.evolve_planes(planes, time, scheme, cycles, workers, progress),
-                           channel_axis)
+        given = to_measured(image, channel_axis, mask, nan_policy)
+        own = self.mask_of(given.mask, given.planes.dtype, workers)
+        return given.finish(self.evolve_planes(given.planes, time, scheme, cycles, workers,
+                                               progress, own))
 
     def evolve_planes(self, planes: np.ndarray, time: float, scheme: str = "fed",
                       cycles: int | None = None, workers: int | None = None,
-                      progress: Callable[[int, int], object] | None = None) -> np.ndarray:
-        """`evolve` for planes (M, H, W) that have passed `images.to_planes`."""
+                      progress: Callable[[int, int], object] | None = None,
+                      mask: Mask | None = None) -> np.ndarray:
+        """`evolve` for planes (M, H, W) as `run` takes them."""
         if len(self.blocks) > 1:
             raise ValueError("a diffusion time needs equal steps, but here each has parameters of "
                              "its own; call the network instead")
         sizes = schedule(time, self.tau_max, scheme, cycles)
-        return run_cycles(planes, [(self.block, taus) for taus in sizes], workers, progress)
+        return run_cycles(planes, [(self.block, taus) for taus in sizes], workers, progress, mask)
 
     @fill
-    def vjp(self, image: npt.ArrayLike, *, channel_axis: int | None = None
+    def vjp(self, image: npt.ArrayLike, *, channel_axis: int | None = None,
+            mask: npt.ArrayLike | None = None, nan_policy: str = "raise"
             ) -> tuple[np.ndarray, Callable[[npt.ArrayLike], tuple[np.ndarray, dict[str, Any]]]]:
         """The network's result and its adjoint, by the formulas of `pdenet.scheme.block`.
 
         Parameters
         ----------
-        image, channel_axis
-            As for a call of the network.
+        {image of a network}
+        {mask}
 
         Returns
         -------
@@ -302,32 +303,20 @@ class DiffusionNetwork:
         >>> np.allclose(cotangent, 1)  # the sum of the grey levels is kept
         True
         """
-        planes, work = to_planes(image, channel_axis).copy(), Workspace()  # may change meanwhile
-        states, result = adjoint.forward(self, planes, work)
+        given = to_measured(image, channel_axis, mask, nan_policy)
+        return adjoint.vjp(self, given, self.mask_of(given.mask, given.planes.dtype))
 
-        def pullback(cotangent):
-            cotangent = to_planes_like(planes, cotangent, channel_axis, "cotangent")
-            if planes.dtype == np.float32 and np.abs(cotangent).max() > 1e30:
-                raise ValueError("cotangent values must be at most 1e30 for an image in float32; "
-                                 f"got {np.abs(cotangent).max():.3g}")
-            cotangent = cotangent.astype(planes.dtype)
-            # Work arrays of its own, so that several threads may call it.
-            cotangent, gradient = adjoint.backward(self, states, cotangent, Workspace())
-            return from_planes(cotangent, channel_axis), gradient
-
-        return from_planes(result.copy(), channel_axis), pullback
-
+    @fill
     def loss_and_gradient(self, noisy: npt.ArrayLike, clean: npt.ArrayLike, *,
-                          channel_axis: int | None = None, workers: int | None = None
+                          channel_axis: int | None = None, mask: Any = None,
+                          nan_policy: str = "raise", workers: int | None = None
                           ) -> tuple[float, dict[str, Any]]:
         """Mean squared error and its gradient: mean over all values of (network(noisy) - clean)^2.
 
         Parameters
         ----------
-        noisy, clean : array_like of shape (N, H, W) or (H, W), or with channels
-            Images and what the network should make of them, grey levels.
-        channel_axis : int, optional
-            The axis of the channels; for (N, H, W, M) best -1.
+        {pairs}
+        {mask of pairs}
         workers : int, optional
             As for a call of the network. Each thread takes the memory that `vjp` takes.
 
@@ -343,8 +332,10 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the arrays are not finite real images of equal shape.
         """
-        pairs = in_memory(to_pairs(noisy, clean, channel_axis))
-        tasks = mean_square_tasks(pairs, sum(target.size for _, target in pairs))
+        pairs, measured = to_measured_pairs(noisy, clean, channel_axis, mask, nan_policy)
+        size = sum(count(pair[1], found) for pair, found in zip(pairs, measured, strict=True))
+        masks = [self.mask_of(found, pairs[0][0].dtype, workers) for found in measured]
+        tasks = mean_square_tasks(in_memory(pairs), size, masks)
         with Workers(check_workers(workers)) as team:
             return adjoint.batch_gradient(self, tasks, team)
 
@@ -353,8 +344,10 @@ class DiffusionNetwork:
         blocks = self.blocks if len(self.blocks) > 1 else self.blocks * self.steps
         return list(zip(blocks, self.each("tau"), strict=True))
 
+    @fill
     def energy(self, image: npt.ArrayLike, *, given: npt.ArrayLike | None = None,
-               channel_axis: int | None = None) -> float:
+               channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
+               nan_policy: str = "raise") -> float:
         """The energy that the steps descend, for tied steering and gamma = 0.
 
         The sum over the cells of the flux's density, reaction |u - f|^2 where the network has a
@@ -363,11 +356,10 @@ class DiffusionNetwork:
 
         Parameters
         ----------
-        image : array_like of shape (H, W), or with channels along channel_axis
+        {image of a network}
         given : array_like of the image's shape, optional
             f, for a network with a reaction.
-        channel_axis : int, optional
-            The axis of the channels.
+        {mask}
 
         Returns
         -------
@@ -387,9 +379,11 @@ class DiffusionNetwork:
         >>> network.energy(np.eye(8)) > network.energy(network(np.eye(8)))
         True
         """
-        planes = to_planes(image, channel_axis)
-        f = None if given is None else to_planes_like(planes, given, channel_axis, "given")
-        return self.block.energy(planes.astype(np.float64), f)
+        u = to_measured(image, channel_axis, mask, nan_policy)
+        f = None if given is None else u.like(given, "given")
+        own = self.mask_of(u.mask, np.float64)
+        block = self.block if own is None else self.block.masked(own)
+        return block.energy(u.planes.astype(np.float64), f)
 
 
 def check_network(network) -> DiffusionNetwork:

@@ -61,7 +61,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import integration
+from . import integration, masks
 from ..checks import check_members
 from ..kernels.planes import Source
 from ..kernels.several_steps import explicit_steps
@@ -257,8 +257,9 @@ class DiffusionBlock(Limits):
                         self._law(u.dtype))
         mixed = None if self.flux.mixed is None else number(self.flux.mixed)
         scales = (-self.scales.strength[0] * np.array(taus)).astype(u.dtype)
-        stencil = cast(FusedOperator, self.operator).stencil(u.dtype)
-        explicit_steps(u, source, mixed, stencil, scales, tile, inner, out)
+        operator = cast(FusedOperator, self.operator)
+        explicit_steps(u, operator.mask, source, mixed, operator.stencil(u.dtype), scales, tile,
+                       inner, out)
 
     # What it is made of ---------------------------------------------------------------------------
 
@@ -359,7 +360,16 @@ class DiffusionBlock(Limits):
                     block.dictionary and block.dictionary.smoothing)
         return kind(self) == kind(other)
 
-    # What is known of it; and what `Limits` says --------------------------------------------------
+    def masked(self, mask: masks.Mask) -> DiffusionBlock:
+        """This block for the measured pixels alone: others, which must hold 0, keep it."""
+        parity = masks.parity_of(self.operator)
+        return dataclasses.replace(
+            self, operator=masks.masked_operator(self.operator, mask.plane),
+            scales=mask.of(self.scales), steering=self.steering and mask.of(self.steering),
+            integration=self.integration and mask.of(self.integration, parity),
+            dictionary=self.dictionary and self.dictionary.masked(mask.plane))
+
+    # What is known of it --------------------------------------------------------------------------
 
     def energy(self, u: np.ndarray, f: np.ndarray | None = None) -> float:
         """The energy of planes u that the step descends, its gradient is -2/tau (step - u): the sum

@@ -119,10 +119,16 @@ class ScaleSpace:
             self.apply(scales, factor * self.strength, True, target[np.newaxis], work)
 
     def apply(self, v, factors, add, out, work, parity=gaussian.PIXELS):
-        """The Gaussians G_l times factors, shape (L,), on planes that continue with this parity,
-        see `pdenet.kernels.gaussian.smooth`."""
-        gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype), add,
-                        parity, *gaussian.scratch_for(v, out, self.reach, work), out)
+        """out_l = factor_l G_l v for one plane v, or its adjoint, out = sum_l factor_l G_l v_l, or,
+        if add, both sums for one plane each; added to out if add. The planes continue with this
+        parity, see `pdenet.kernels.gaussian.smooth`."""
+        self._smooth(v, slice(None), factors, add, out, work, parity)
+
+    def _smooth(self, v, which, factors, add, out, work, parity):
+        """`apply` for some of the scales."""
+        gaussian.smooth(v, self._taps[which].astype(v.dtype), self._radii[which],
+                        factors[which].astype(v.dtype), add, parity,
+                        *gaussian.scratch_for(v, out, self.reach, work), out)
 
     @functools.cached_property
     def _radii(self):

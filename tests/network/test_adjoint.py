@@ -244,8 +244,8 @@ MUTANTS = [
     ("scheme/dictionary.py", '"sensitivities": by_sensitivity',
      '"sensitivities": 1.001 * by_sensitivity'),
     ("scheme/dictionary.py", "-2 / contrast * float(self", "-2.002 / contrast * float(self"),
-    ("scheme/dictionary.py", "kernels.add_adjoint(u, cotangent, taps",
-     "kernels.add_adjoint(1.001 * u, cotangent, taps"),
+    ("scheme/dictionary.py", "kernels.add_adjoint(u, cotangent, self",
+     "kernels.add_adjoint(1.001 * u, cotangent, self"),
     ("kernels/derivative_rows.py", "fma(three, f[8], f[6])", "fma(two, f[8], f[6])"),
     ("kernels/derivative_rows.py", "increase(memory, above, same - change)",
      "increase(memory, above, same + change)"),
@@ -291,8 +291,8 @@ MUTANTS = [
      "linear = Stencil(stencil.structure_twist, stencil.gamma, "),
     ("kernels/cell_rows.py", "linear = Stencil(stencil.structure_twist, number(0), ",
      "linear = Stencil(stencil.twist, number(0), "),
-    ("kernels/planes.py", "source.law, mixed, scaled, stencil.structure_twist, first)",
-     "source.law, mixed, scaled, stencil.twist, first)"),
+    ("kernels/planes.py", "source.law, mixed, scaled,\n" + 23 * " " + "stencil.structure_twist,",
+     "source.law, mixed, scaled, stencil.twist,"),
     ("kernels/cell_rows.py", "trace = law.factor * slope(law.rule, g, x, one) * trace",
      "trace = number(1.001) * law.factor * slope(law.rule, g, x, one) * trace"),
     ("kernels/cell_rows.py", "xx - yy, mixed * xy\n", "xx - yy, xy\n"),
@@ -302,10 +302,21 @@ MUTANTS = [
      "memory[measure] = number(0.5)"),
     ("network/adjoint.py", "return cotangent, {name: value if", "cotangent[0, 2, 3] *= 1.001\n    "
      "return cotangent, {name: value if"),
-    ("network/adjoint.py", "reversed(list(enumerate(network.each_step())))",
-     "reversed(list(enumerate(network.each_step()))[1:])"),
+    ("network/adjoint.py", "reversed(list(enumerate(_steps(network, mask))))",
+     "reversed(list(enumerate(_steps(network, mask)))[1:])"),
     ("network/adjoint.py", "parameters.slot(network, name, k)",
      "parameters.slot(network, name, 0)"),
+]
+MUTANTS += [
+    ("kernels/masked_cells.py", "y = fma(cell.turn, along, cell.keep * across)",
+     "y = fma(cell.turn, along, across)"),
+    ("kernels/masked_cells.py", "along, across = cell.share * p,",
+     "along, across = cell.whole * p,"),
+    ("kernels/masked_cells.py", "above(cell.whole, half, less, cell.left * y)",
+     "above(cell.whole, half, less, cell.right * y)"),
+    ("kernels/cell_rows.py", "part = part * weight_of(", "part = 1.01 * part * weight_of("),
+    ("scheme/masks.py", "np.multiply(source, both[0], out=part[0])", "np.copyto(part[0], source)"),
+    ("network/adjoint.py", "cotangent += kept", "cotangent += 0 * kept"),
 ]
 CODE = """
 import sys
@@ -315,6 +326,10 @@ check_close_eigenvalues("exponential", "f4")
 for name, channels, network in networks():
     if name.endswith("1") and ("0.6" in name or "Laplacian" in name):
         check_gradient(network, image(1)[:5, :6])
+mask = image(1)[:5, :6] > 95
+for name, channels, network in networks():
+    if name in ("Anisotropic-0-tied-1", "Isotropic-0.6-separate-1", "Laplacian-tied-1"):
+        check_gradient(network, image(1)[:5, :6], mask=mask)
 """
 
 

@@ -209,6 +209,15 @@ def store_filters(memory, layout, row, f):
 
 
 @kernel
+def multiply_rows(memory, layout, factor, rows):
+    """14 rows `rows`, each multiplied by the row `factor`."""
+    for k in range(FILTERS):
+        first = rows + k * layout.pitch
+        for j in range(0, layout.columns, BYTES // memory.itemsize):
+            store(memory, first + j, load(memory, factor + j) * load(memory, first + j))
+
+
+@kernel
 def filter_row(memory, layout, rows, others, sums, add):
     """The 14 derivatives in `rows` become the filters. Eight rows `sums` are their products with
     the 14 rows `others`, which may be `rows` itself, added up within each part, and to what is

@@ -8,7 +8,8 @@ rows are kept, row i has the place i % WINDOW among WINDOW places.
 
 `taps` are those of `derivative_rows`, `smoothing` (RADIUS + 1,) is the sampled Gaussian in E from
 its centre to one side, `factors` (2, 8) hold the rates and the sensitivities of the parts, all of
-the type of the image. The image continues half-sample symmetrically.
+the type of the image. The image continues half-sample symmetrically. `inside` is None, or a plane
+(H, W) of ones and zeros: where it is 0, filters are 0.
 """
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from .compiler import kernel
 from .derivative_rows import (FILTERS, ORDERS, PARTS, RADIUS, continue_row, derive_along_columns,
                               derive_along_row, filter_row, gather_along_row, layout_of,
-                              scatter_columns, weigh_row, window_of)
+                              multiply_rows, scatter_columns, weigh_row, window_of)
 from .dictionary_weights import change_row, smooth_changes, smooth_columns, weight_row
 from .formulas import formula
 from .row_memory import copy
@@ -51,12 +52,17 @@ def _smooth(memory, layout, smoothing, i, rows, ring, out):
 
 
 @formula
-def _filter(memory, layout, taps, i, rows, ring, filters, others, sums, add):
-    """The 14 rows `filters` of row i, from WINDOW times five rows, and eight rows `sums`, their
-    products with `others`, see `filter_row`."""
+def _filter(memory, layout, taps, i, ring, inside, filters, others, sums, m):
+    """The 14 rows `filters` of row i of plane m, from WINDOW times five rows, and eight rows
+    `sums`, their products with `others`, see `filter_row`. `inside` is (plane, rows, row): a plane
+    or None, the number of rows, and a row in `memory` for that of the plane."""
+    plane, rows, line = inside
     derive_along_columns(memory, layout, taps, window_of(i, rows, ring, ORDERS * layout.pitch),
                          filters)
-    filter_row(memory, layout, filters, others, sums, add)
+    if plane is not None:
+        copy(plane[i], memory[line:line + layout.columns])
+        multiply_rows(memory, layout, line, filters)
+    filter_row(memory, layout, filters, others, sums, m > 0)
 
 
 @formula
@@ -85,7 +91,7 @@ def _make_room(memory, layout, i, rows, ring):
 
 
 @kernel
-def squares(u, taps, memory, out):
+def squares(u, inside, taps, memory, out):
     """out = |F_g u|^2 for each part g, (8, H, W): the sum of the squares of its filters, over all
     planes."""
     rows, columns = u.shape[1:]
@@ -102,14 +108,15 @@ def squares(u, taps, memory, out):
             if front < rows:
                 _enter(u, m, front, memory, layout, taps, line, ring + front % WINDOW * size)
             if i >= 0:
-                _filter(memory, layout, taps, i, rows, ring, filters, filters, sums, m > 0)
+                _filter(memory, layout, taps, i, ring, (inside, rows, line), filters, filters,
+                        sums, m)
         if i >= 0:
             for g in range(PARTS):
                 copy(memory[sums + g * pitch:], out[g, i])
 
 
 @kernel
-def add_step(u, taps, smoothing, factors, held, scale, memory, out):
+def add_step(u, inside, taps, smoothing, factors, held, scale, memory, out):
     """out += scale sum_g F_g' (rate_g / (1 + E_g)) F_g u for planes u, with E_g = sensitivity_g
     (|F_g u|^2 + G |F_g u|^2) / 2.
 
@@ -134,8 +141,8 @@ def add_step(u, taps, smoothing, factors, held, scale, memory, out):
                 _enter(u, m, front, memory, layout, taps, line, ring + front % WINDOW * size)
             if 0 <= i < rows:
                 own = filters + m * sets + i % WINDOW * FILTERS * pitch
-                _filter(memory, layout, taps, i, rows, ring, own, own,
-                        sums + i % WINDOW * eight, m > 0)
+                _filter(memory, layout, taps, i, ring, (inside, rows, line), own, own,
+                        sums + i % WINDOW * eight, m)
         if j < 0:
             continue
         if held is None:
@@ -155,7 +162,7 @@ def add_step(u, taps, smoothing, factors, held, scale, memory, out):
 
 
 @kernel
-def add_adjoint(u, z, taps, smoothing, factors, scale, sums, memory, out):
+def add_adjoint(u, z, inside, taps, smoothing, factors, scale, sums, memory, out):
     """The adjoint of `add_step` with respect to u, for the cotangent z of its result: out += scale
     sum_g F_g' (rate_g / (1 + E_g) F_g z - C_g F_g u), where C_g is rate_g sensitivity_g (I + G)
     applied to (F_g u)' F_g z / (1 + E_g)^2.
@@ -190,9 +197,10 @@ def add_adjoint(u, z, taps, smoothing, factors, scale, sums, memory, out):
                 _enter(z, m, front, memory, layout, taps, line, place + derivatives)
             if 0 <= i < rows:
                 place, row = own + i % WINDOW * FILTERS * pitch, i % WINDOW * eight
-                _filter(memory, layout, taps, i, rows, ring, place, place, squared + row, m > 0)
-                _filter(memory, layout, taps, i, rows, ring + derivatives, place + sets, place,
-                        product + row, m > 0)
+                _filter(memory, layout, taps, i, ring, (inside, rows, line), place, place,
+                        squared + row, m)
+                _filter(memory, layout, taps, i, ring + derivatives, (inside, rows, line),
+                        place + sets, place, product + row, m)
         if 0 <= j < rows:
             row = j % WINDOW * eight
             _smooth(memory, layout, smoothing, j, rows, squared, smoothed)

@@ -366,7 +366,8 @@ class DiffusionBlock(Limits):
         return dataclasses.replace(
             self, operator=masks.masked_operator(self.operator, mask.plane),
             scales=mask.of(self.scales), steering=self.steering and mask.of(self.steering),
-            integration=self.integration and mask.of(self.integration, parity))
+            integration=self.integration and mask.of(self.integration, parity),
+            dictionary=self.dictionary and self.dictionary.masked(mask.plane))
 
     # What is known of it; and what `Limits` says --------------------------------------------------
 

@@ -31,6 +31,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from . import derivatives, stability
 from ..checks import check_number
@@ -108,13 +109,24 @@ class Dictionary:
         return Dictionary(**{name: getattr(self, name) for name in (
             "rates", "sensitivities", "smoothing", "amplification")} | values)
 
+    inside = None  # where the filters need no pixel that is not measured, of a mask
+
+    def masked(self, plane: np.ndarray) -> Dictionary:
+        """The dictionary for the pixels where a plane is 1 instead of 0: its filters are those that
+        need no other pixel, the others are 0. So the others neither give nor take, constants and
+        the mean of the measured pixels stay, and all bounds hold."""
+        found = self.with_values()
+        object.__setattr__(found, "inside",
+                           ndimage.minimum_filter(plane, 2 * RADIUS + 1, mode="reflect"))
+        return found
+
     # The step -------------------------------------------------------------------------------------
 
     def add_step(self, u, contrast, tau, out, work, held=None):
         """Add to `out` what the step of size tau adds to u, planes (M, H, W), with the weights of
         u itself or those `held`."""
-        kernels.add_step(u, *self._arguments(u.dtype, contrast), held, u.dtype.type(-tau),
-                         kernels.scratch_for(u, False, work), out)
+        kernels.add_step(u, self.inside, *self._arguments(u.dtype, contrast), held,
+                         u.dtype.type(-tau), kernels.scratch_for(u, False, work), out)
 
     def hold(self, u, contrast, work):
         """The weights c_g / (1 + E_g) of an image u, planes (8, H, W), for `add_step`."""
@@ -129,7 +141,7 @@ class Dictionary:
     def squares(self, u, work):
         """|F_g u|^2 without the factors that make the maxima of the symbols 1: (8, H, W)."""
         out = work.array("squares", (len(derivatives.PARTS), *u.shape[1:]), u.dtype)
-        kernels.squares(u, derivatives.taps().astype(u.dtype),
+        kernels.squares(u, self.inside, derivatives.taps().astype(u.dtype),
                         kernels.scratch_for(u, False, work), out)
         return out
 
@@ -138,8 +150,8 @@ class Dictionary:
         derivatives with respect to tau, the contrast, the rates and the sensitivities, by name."""
         sums = np.empty((2, len(derivatives.PARTS)))
         taps, smoothing, factors = self._arguments(u.dtype, contrast)
-        kernels.add_adjoint(u, cotangent, taps, smoothing, factors, u.dtype.type(-tau), sums,
-                            kernels.scratch_for(u, True, work), out)
+        kernels.add_adjoint(u, cotangent, self.inside, taps, smoothing, factors,
+                            u.dtype.type(-tau), sums, kernels.scratch_for(u, True, work), out)
         by_rate = derivatives.FACTORS * sums[0]
         by_sensitivity = tau * self.rates * (derivatives.FACTORS / contrast)**2 * sums[1]
         return {"tau": -float(self.rates @ by_rate), "rates": -tau * by_rate,

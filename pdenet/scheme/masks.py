@@ -77,8 +77,6 @@ def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
     found = set()
     for block in blocks:
         check_operator(block.operator)
-        if block.dictionary is not None:
-            raise ValueError("pixels cannot be left out by a network with a dictionary")
         for scales, parity in ((block.scales, PIXELS), (block.steering, PIXELS),
                                (block.integration, parity_of(block.operator))):
             if scales is not None:

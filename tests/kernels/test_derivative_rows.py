@@ -14,8 +14,8 @@ def random(*shape, dtype=np.float64):
 
 
 def test_the_parts_are_powers_of_the_complex_derivative():
-    """Of exp(i (x cos a + y sin a)), whose derivatives are powers of i cos a and i sin a: there d_x +
-    i d_y is i exp(i a), and the Laplacian -1."""
+    """Of exp(i (x cos a + y sin a)), whose derivatives are powers of i cos a and i sin a: there d_x
+    + i d_y is i exp(i a), and the Laplacian -1."""
     for angle in (0.0, 0.3, 2.0):
         x, y = 1j * np.cos(angle), 1j * np.sin(angle)
         values = np.array([x**a * y**b for a, b in derivatives.DERIVATIVES])

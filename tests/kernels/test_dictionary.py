@@ -52,7 +52,7 @@ def memory_of(u, adjoint):
 
 def step(u, sigma, factors=FACTORS, held=None):
     out = np.zeros_like(u)
-    dictionary.add_step(u, *arguments(u, sigma, factors), held, u.dtype.type(SCALE),
+    dictionary.add_step(u, None, *arguments(u, sigma, factors), held, u.dtype.type(SCALE),
                         memory_of(u, False), out)
     return out
 
@@ -74,7 +74,7 @@ def weights(u, sigma):
 def test_squares_of_each_part(shape, dtype, tolerance):
     u = random(2, shape, dtype)
     out = np.full((8, *shape), np.nan, dtype)
-    dictionary.squares(u, derivatives.taps().astype(dtype), memory_of(u, False), out)
+    dictionary.squares(u, None, derivatives.taps().astype(dtype), memory_of(u, False), out)
     np.testing.assert_allclose(out, expected_squares(u), rtol=0, atol=50 * tolerance)
 
 
@@ -85,7 +85,7 @@ def test_squares_of_each_part(shape, dtype, tolerance):
 def test_the_term_is_added(shape, sigma, dtype, tolerance, channels):
     u, out = random(channels, shape, dtype), random(channels, shape, dtype, 1)
     before, start = u.copy(), out.astype(float)
-    dictionary.add_step(u, *arguments(u, sigma), None, dtype(SCALE), memory_of(u, False), out)
+    dictionary.add_step(u, None, *arguments(u, sigma), None, dtype(SCALE), memory_of(u, False), out)
     each = weights(u, sigma)
     expected = start.copy()
     for g in range(8):
@@ -121,7 +121,7 @@ def test_the_adjoint_and_both_sums(shape, sigma, channels):
     u, z, direction = (random(channels, shape, seed=seed) for seed in range(3))
     out, sums = random(channels, shape, seed=4), np.full((2, 8), np.nan)
     before = out.copy()
-    dictionary.add_adjoint(u, z, *arguments(u, sigma), SCALE, sums, memory_of(u, True), out)
+    dictionary.add_adjoint(u, z, None, *arguments(u, sigma), SCALE, sums, memory_of(u, True), out)
 
     def slope(move, factors=0 * FACTORS, h=1e-5):
         ends = [np.sum(z * step(u + s * h * move, sigma, FACTORS + s * h * factors))
@@ -144,8 +144,8 @@ def test_the_adjoint_in_float32_follows_float64(shape):
     for dtype in (np.float64, np.float32):
         u, z = random(2, shape, dtype), random(2, shape, dtype, 1)
         out, sums = np.zeros_like(u), np.empty((2, 8))
-        dictionary.add_adjoint(u, z, *arguments(u, 1.0), dtype(SCALE), sums, memory_of(u, True),
-                               out)
+        dictionary.add_adjoint(u, z, None, *arguments(u, 1.0), dtype(SCALE), sums,
+                               memory_of(u, True), out)
         found.append((out, sums))
     np.testing.assert_allclose(found[1][0], found[0][0], rtol=0, atol=1e-4)
     np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-5, atol=2e-5)

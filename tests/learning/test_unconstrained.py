@@ -28,7 +28,8 @@ REMOVING = DiffusionNetwork(
     dictionary=[pdenet.Dictionary(np.abs(RATES)), pdenet.Dictionary(np.abs(RATES) / 2)])
 WITHOUT = pdenet.models.perona_malik(None, diffusivity=Huber(), tau=0.1)
 NETWORKS = {"all": NETWORK, "each": EACH, "one tau": ONE_TAU, "no contrast": WITHOUT,
-            "sharpening": SHARPENING, "sharpening, each": SHARPENING.per_step(), "removing": REMOVING,
+            "sharpening": SHARPENING, "sharpening, each": SHARPENING.per_step(),
+            "removing": REMOVING,
             "sharpening, other taus": SHARPENING.with_parameters({"tau": [0.1, 0.05]}),
             "sharpening, one tau": SHARPENING.with_parameters({"rates": [RATES, 0.9 * RATES]}),
             "other taus": ONE_TAU.with_parameters({"tau": [0.1, 0.05]})}

@@ -81,7 +81,7 @@ def test_steps_that_differ_are_lists():
     ({"scales": {"sigmas": [1.0], "weights": 1.0}}, FormatError,
      "scales.weights must be a list of 1 to 100 numbers; got 1.0"),
     ({"dictionary": {"rates": [1] * 8}}, FormatError, "dictionary has no 'sensitivities'"),
-    ({"dictionary": DICTIONARY | {"rates": 3}}, FormatError, "dictionary.rates must be a list of 1"),
+    ({"dictionary": DICTIONARY | {"rates": 3}}, FormatError, "dictionary.rates must be a list"),
     ({"dictionary": DICTIONARY | {"rates": [1] * 7}}, ValueError, "rates must be 8 numbers"),
     ({"dictionary": DICTIONARY | {"smoothing": None}}, FormatError, "smoothing must be a number"),
     ({"dictionary": [DICTIONARY, 3]}, FormatError, "dictionary must be an object with rates"),

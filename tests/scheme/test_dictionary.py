@@ -149,6 +149,52 @@ def test_smoothed_squares_have_no_energy():
         one.energy(np.eye(5))
 
 
+MASK = np.random.default_rng(5).random((31, 40)) < 0.97
+MASK[5:9, 10:14] = False
+
+
+def masked_network():
+    one = network(SHARPENING, steps=3)
+    return one.with_parameters({"tau": one.tau_max})
+
+
+def test_pixels_that_are_not_measured_neither_give_nor_take(monkeypatch):
+    one, rng = masked_network(), np.random.default_rng(0)
+    image = rng.normal(100, 20, MASK.shape)
+    other = np.where(MASK, image, 1e4 * rng.normal(size=MASK.shape))
+    result = one(image, mask=MASK)
+    np.testing.assert_array_equal(one(other, mask=MASK)[MASK], result[MASK])
+    assert result[MASK].mean() == pytest.approx(image[MASK].mean(), rel=1e-13)
+    np.testing.assert_allclose(one(np.full(MASK.shape, 0.1), mask=MASK)[MASK], 0.1, rtol=1e-13)
+    assert centred(result[MASK]) <= 1.3**3 * centred(image[MASK])
+    inside = SHARPENING.masked(MASK.astype(float)).inside
+    assert 0 < inside.sum() < MASK.sum()
+    plain = pdenet.DiffusionNetwork(flux=one.flux, scales=one.scales, tau=one.tau, steps=3)
+    assert np.abs(result - plain(image, mask=MASK))[MASK].max() > 0.1  # filters act
+    monkeypatch.setattr("pdenet.execution.tiles.EDGE", 16)
+    monkeypatch.setattr("pdenet.execution.tiles.HALOS", 1)
+    monkeypatch.setattr("pdenet.execution.tiles.SHARE", 1)
+    np.testing.assert_array_equal(one(image, mask=MASK, workers=2), result)
+
+
+def test_the_adjoint_with_a_mask():
+    one, rng = masked_network(), np.random.default_rng(0)
+    image, direction, cotangent = rng.normal(100, 20, (3, *MASK.shape))
+    out, pullback = one.vjp(image, mask=MASK)
+    found, gradient = pullback(np.where(MASK, cotangent, 0))
+    ends = [np.sum((cotangent * one(image + sign * 1e-4 * direction, mask=MASK))[MASK])
+            for sign in (1, -1)]
+    assert np.sum((found * direction)[MASK]) == pytest.approx((ends[0] - ends[1]) / 2e-4, rel=1e-6)
+    for name in ("rates", "sensitivities"):
+        move = rng.normal(size=8) * one.parameters[name]
+        ends = [np.sum((cotangent * one.with_parameters({
+            name: one.parameters[name] + sign * 1e-5 * move, "tau": one.tau / 2})(
+                image, mask=MASK))[MASK]) for sign in (1, -1)]
+        half = one.with_parameters({"tau": one.tau / 2})
+        gradient = half.vjp(image, mask=MASK)[1](np.where(MASK, cotangent, 0))[1]
+        assert np.sum(gradient[name] * move) == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-5)
+
+
 @pytest.mark.parametrize("values, message", [
     ({"rates": [1.0] * 7}, r"rates must be 8 numbers .* one for each part \(1,1\) .* \(4,4\); got"),
     ({"rates": [np.nan] * 8}, "rates must be 8 numbers"),

@@ -14,8 +14,7 @@ from .. import naive
 from ..gradients import check_gradient
 from ..table import ALL_MODELS
 
-CASES = {name: case for name, case in ALL_MODELS.items()
-         if name != "lysaker_lundervold_tai" and case.network().dictionary is None}
+CASES = {name: case for name, case in ALL_MODELS.items() if name != "lysaker_lundervold_tai"}
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 SHAPE = 13, 18
 

@@ -27,7 +27,7 @@ from ..kernels.workspace import Workspace
 from .operators import Gradient, Laplacian, SampledOperator
 from .scales import ScaleSpace
 
-ROUNDS = {4: 8, 8: 18}  # of `balance` by the bytes of a number, until rounding decides
+ROUNDS = {4: 8, 8: 10}  # of `balance` by the bytes of a number, until rounding decides
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +38,28 @@ class Mask:
     ----------
     plane : ndarray of shape (H, W)
         One where a pixel is measured, zero elsewhere, of the image's type.
-    factors : dict
-        d of S = d G d, planes like the first, by the standard deviation of G.
+    sigmas : list of float
+        The standard deviations of Gaussians G, increasing.
+    factors : ndarray of shape (number of sigmas, H, W)
+        d of S = d G d for each, of the image's type.
     """
 
     plane: np.ndarray
-    factors: dict[float, np.ndarray]
+    sigmas: list[float]
+    factors: np.ndarray
 
     def part(self, tile: tuple[int, int, int, int]) -> Mask:
         """The mask of a tile (top, bottom, left, right)."""
         inside = slice(*tile[:2]), slice(*tile[2:])
-        return Mask(np.ascontiguousarray(self.plane[inside]),
-                    {sigma: d[inside] for sigma, d in self.factors.items()})
+        return Mask(np.ascontiguousarray(self.plane[inside]), self.sigmas,
+                    np.ascontiguousarray(self.factors[:, *inside]))
+
+    def factors_of(self, sigmas: np.ndarray) -> np.ndarray:
+        """The factors for some of the sigmas, without a copy where they follow each other."""
+        rows = [self.sigmas.index(sigma) for sigma in sigmas.tolist()]
+        if rows == list(range(rows[0], rows[0] + len(rows))):
+            return self.factors[rows[0]:rows[0] + len(rows)]
+        return self.factors[rows]
 
 
 def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
@@ -58,35 +68,42 @@ def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
     share; None for None."""
     if measured is None:
         return None
-    found = set()
+    found: set[float] = set()
     for block in blocks:
         check_operator(block.operator)
         for scales in (block.scales, block.steering):
-            found |= set() if scales is None else set(scales.sigmas[scales.sigmas > 0].tolist())
+            found |= set() if scales is None or scales.reach == 0 else set(scales.sigmas.tolist())
     sigmas, plane = sorted(found), np.ascontiguousarray(measured, dtype)
+    factors = np.empty((len(sigmas), *plane.shape), dtype)
     with Workers(check_workers(workers)) as team:
-        factors = team.map(lambda sigma, work: balance(plane, sigma, work), sigmas)
-    return Mask(plane, dict(zip(sigmas, factors, strict=True)))
+        team.map(lambda k, work: balance(plane, sigmas[k], work, factors[k]), range(len(sigmas)))
+    return Mask(plane, sigmas, factors)
 
 
-def balance(plane, sigma, work):
-    """d with d G d = 1 on the measured pixels and d = 0 elsewhere, for a plane of ones and zeros.
+def balance(plane, sigma, work, out):
+    """out = d with d G d = 1 on the measured pixels and d = 0 elsewhere, for a plane of ones and
+    zeros.
 
     Newton's matrix for the logarithms of d is 1 + S with eigenvalues from 1 to 2, so that Chebyshev
-    iteration with these limits divides the error by 5.8 in each round.
+    iteration with these limits divides the error by 5.8 in each round. In float64 it begins with d
+    of float32.
     """
     scales, number = ScaleSpace([sigma]), plane.dtype.type
-    measured = plane > 0
-    d = np.divide(plane, np.sqrt(scales.smooth(plane[np.newaxis], work)[0]), where=measured,
-                  out=np.zeros_like(plane))
-    before, omega = d.copy(), 1.0
+    d, before = (work.array(name, plane.shape, plane.dtype) for name in ("factors", "before"))
+    if plane.itemsize > 4:
+        balance(plane.astype(np.float32), sigma, work.part("float32"), d)
+    else:
+        np.maximum(scales.smooth(plane[np.newaxis], work)[0], np.finfo(np.float32).tiny, out=d)
+        np.divide(plane, np.sqrt(d, out=d), out=d)
+    np.copyto(before, d)
+    omega = 1.0
     for _ in range(ROUNDS[plane.itemsize]):
         smoothed = scales.smooth(d[np.newaxis], work)
         balancing_step(plane.reshape(-1), d.reshape(-1), smoothed.reshape(-1), number(omega),
                        before.reshape(-1))
         before, d = d, before
         omega = 1 / (1 - omega / 36) if omega > 1 else 1 / (1 - 1 / 18)
-    return d
+    np.copyto(out, d)
 
 
 # K and G_l for a mask -----------------------------------------------------------------------------
@@ -148,25 +165,9 @@ class MaskedLaplacian(SampledOperator):
 class MaskedScaleSpace(ScaleSpace):
     """`ScaleSpace` with S_l = d_l G_l d_l in place of G_l."""
 
-    _balance: list[np.ndarray | None]  # d_l, where there is a Gaussian
-
     def __init__(self, scales, factors):
         super().__init__(scales.sigmas, scales.weights)
-        object.__setattr__(self, "_balance", [factors.get(sigma) for sigma in scales.sigmas])
-
-    def _apply(self, v, factors, add, out, work):
-        """As without a mask, scale by scale, since each has an image of its own."""
-        for k, d in enumerate(self._balance):
-            source, target = v[k % len(v)], out[k % len(out)]
-            part = work.scratch("balanced", (2,) + source.shape, v.dtype)
-            if d is None:
-                np.multiply(source, v.dtype.type(factors[k]), out=part[1] if add else target)
-            else:
-                np.multiply(source, d, out=part[0])
-                self._smooth(part[:1], slice(k, k + 1), factors, False, part[1:], work)
-                np.multiply(part[1], d, out=part[1] if add else target)
-            if add:
-                target += part[1]
+        object.__setattr__(self, "_balance", factors)
 
 
 def check_operator(operator: Any) -> None:
@@ -187,4 +188,6 @@ def masked_operator(operator: Any, plane: np.ndarray) -> Any:
 
 def masked_scales(scales: ScaleSpace, mask: Mask) -> ScaleSpace:
     """Scales for a mask; those that do not smooth stay as they are."""
-    return scales if scales.reach == 0 else MaskedScaleSpace(scales, mask.factors)
+    if scales.reach == 0:
+        return scales
+    return MaskedScaleSpace(scales, mask.factors_of(scales.sigmas))

@@ -61,6 +61,8 @@ class ScaleSpace:
     weights: np.ndarray
     omega: np.ndarray = field(init=False)
 
+    _balance = None  # or d_l, planes (L, H, W), for d_l G_l d_l in place of G_l
+
     def __init__(self, sigmas: npt.ArrayLike, weights: npt.ArrayLike | None = None):
         sigmas = _vector("sigmas", sigmas)
         if (sigmas < 0).any() or (np.diff(sigmas) <= 0).any():
@@ -121,13 +123,8 @@ class ScaleSpace:
     def _apply(self, v, factors, add, out, work):
         """out_l = factor_l G_l v for one plane v, or its adjoint, out = sum_l factor_l G_l v_l;
         added to out if add."""
-        self._smooth(v, slice(None), factors, add, out, work)
-
-    def _smooth(self, v, which, factors, add, out, work):
-        """`_apply` for some of the scales."""
-        gaussian.smooth(v, self._taps[which].astype(v.dtype), self._radii[which],
-                        factors[which].astype(v.dtype), add,
-                        *gaussian.scratch_for(v, out, self.reach, work), out)
+        gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype),
+                        self._balance, add, *gaussian.scratch_for(v, out, self.reach, work), out)
 
     @functools.cached_property
     def _radii(self):

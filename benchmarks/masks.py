@@ -3,8 +3,7 @@
     python -m benchmarks.masks [--quick]    writes data/masks.csv, unless --quick
 
 512 x 512 pixels in float32 and float64, one thread, time of the same diffusion with a mask over the
-time without: a disc that is measured, as that of a scanner, and nine of ten pixels at random. What a
-mask costs once, the factors of the Gaussians, is told, too.
+time without: a disc that is measured, as that of a scanner, and nine of ten pixels at random.
 """
 
 import functools

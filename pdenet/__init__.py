@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 # Every public name, by the module that it comes from; `__init__.pyi` shows them to editors.
 NAMES = {module: tuple(names.split()) for module, names in {
     "filters": ("perona_malik you_kaveh lysaker_lundervold_tai gerig weickert_brox eed "
-                "weickert_1994 multiscale"),
+                "weickert_1994 multiscale ced"),
     "denoising": "denoise denoiser",
     "inpainting": "inpaint",
     "estimates": "estimate_contrast estimate_time",
@@ -25,7 +25,8 @@ NAMES = {module: tuple(names.split()) for module, names in {
     "scheme.operators": "Gradient Laplacian Hessian",
     "scheme.scales": "ScaleSpace",
     "scheme.fluxes": "Isotropic Anisotropic Uncoupled Orientations",
-    "scheme.diffusivities": "Exponential Rational Charbonnier Weickert",
+    "scheme.coherence": "CoherenceEnhancing",
+    "scheme.diffusivities": "Exponential Rational Charbonnier Weickert Coherence",
     "learning.fit": "fit fit_noisy",
     "learning.optimizers": "Adam LBFGS",
     "experiments.rectangles": "rectangles add_noise",

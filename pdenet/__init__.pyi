@@ -5,8 +5,8 @@ from .experiments.audit import rotation_audit as rotation_audit
 from .experiments.rectangles import add_noise as add_noise, rectangles as rectangles
 from .files.document import FormatError as FormatError
 from .filters import (
-    eed as eed, gerig as gerig, lysaker_lundervold_tai as lysaker_lundervold_tai,
-    multiscale as multiscale, perona_malik as perona_malik, weickert_1994 as weickert_1994,
+    ced as ced, eed as eed, gerig as gerig,
+    lysaker_lundervold_tai as lysaker_lundervold_tai, multiscale as multiscale, perona_malik as perona_malik, weickert_1994 as weickert_1994,
     weickert_brox as weickert_brox, you_kaveh as you_kaveh)
 from .inpainting import inpaint as inpaint
 from .learning.fit import fit as fit, fit_noisy as fit_noisy
@@ -15,9 +15,10 @@ from .network.network import DiffusionNetwork as DiffusionNetwork
 from .network.saved import load as load, pretrained as pretrained
 from .noise import estimate_noise as estimate_noise
 from .scheme.block import DiffusionBlock as DiffusionBlock
+from .scheme.coherence import CoherenceEnhancing as CoherenceEnhancing
 from .scheme.diffusivities import (
-    Charbonnier as Charbonnier, Exponential as Exponential, Rational as Rational,
-    Weickert as Weickert)
+    Charbonnier as Charbonnier, Coherence as Coherence, Exponential as Exponential,
+    Rational as Rational, Weickert as Weickert)
 from .scheme.fluxes import (
     Anisotropic as Anisotropic, Isotropic as Isotropic, Orientations as Orientations,
     Uncoupled as Uncoupled)

@@ -8,6 +8,10 @@ import numpy as np
 from scipy import integrate, ndimage
 
 
+KINDS = {"Isotropic": "isotropic", "Anisotropic": "anisotropic", "Uncoupled": "uncoupled",
+         "Orientations": "orientations", "CoherenceEnhancing": "coherence"}
+
+
 def smooth(u, sigma):
     return ndimage.gaussian_filter(u, sigma, mode="reflect", truncate=4)
 
@@ -27,6 +31,16 @@ def structure(layers, weights, alpha, structure_twist=1.0):
         twist = structure_twist * (1 - 2 * alpha) / 4 * s**2
         total = total + w * np.array([[p * p + twist, p * q], [p * q, q * q + twist]])
     return np.moveaxis(total, (0, 1), (-2, -1))
+
+
+def averaged(scales, layers, weights, alpha, structure_twist):
+    """J averaged over scales of integration, from images that are continued mirrored far enough."""
+    far = int(4 * scales.sigmas[-1] + 0.5) + 1
+    wide = structure([np.pad(v, far, mode="symmetric") for v in layers], weights, alpha,
+                     structure_twist)
+    mean = sum(omega * r**2 * ndimage.gaussian_filter(wide, (sigma, sigma, 0, 0), truncate=4)
+               for sigma, omega, r in zip(scales.sigmas, scales.omega, scales.weights, strict=True))
+    return mean[far:-far, far:-far]
 
 
 def matrix_function(g, j):
@@ -50,6 +64,11 @@ def tensor(kind, g, j):
         return matrix_function(g, j)
     if kind == "uncoupled":
         return np.stack([g(j[..., 0, 0]), g(j[..., 1, 1])], -1)[..., np.newaxis] * np.eye(2)
+    if kind == "coherence":
+        values, vectors = np.linalg.eigh(j)
+        mu = np.stack([1 - g(values[..., 1] - values[..., 0]), 0 * values[..., 0]], -1)
+        mu = 0.001 + 0.999 * mu
+        return vectors * mu[..., np.newaxis, :] @ np.swapaxes(vectors, -1, -2)
     return orientations(g, j)
 
 
@@ -147,11 +166,38 @@ def balanced_smoothing(mask, sigma):
     return d[:, np.newaxis] * G * d
 
 
+def smooth_cells(plane, sigma, odd=False):
+    """A plane of cells (H+1, W+1), mirrored about those of the rim, with the other sign if odd."""
+    far = int(4 * sigma + 0.5) + 1
+    kind = {"reflect_type": "odd"} if odd else {}
+    wide = np.pad(plane, far, mode="reflect", **kind)
+    return ndimage.gaussian_filter(wide, sigma, truncate=4)[far:-far, far:-far]
+
+
+def masked_average(scales, J, mask, alpha):
+    """J (cells, 2, 2) averaged by d G w d, by the fixed point of d <- sqrt(d / (G w d)), with the
+    weights w of the cells of the image continued mirrored."""
+    shape, total = np.add(mask.shape, 1), 0
+    _, w = masked_samples(np.pad(mask, 1, mode="edge"), alpha)
+    w = w.reshape(shape + 2)[1:-1, 1:-1]
+    for sigma, strength in zip(scales.sigmas, scales.strength, strict=True):
+        d = (w > 0).astype(float)
+        for _ in range(80):
+            below = smooth_cells(w * d, sigma)
+            d[w > 0] = np.sqrt(d / np.where(w > 0, below, 1))[w > 0]
+        mean = np.zeros_like(J)
+        for i, j in np.ndindex(2, 2):
+            mean[:, i, j] = (d * smooth_cells(w * d * J[:, i, j].reshape(shape), sigma,
+                                              i != j)).ravel()
+        total = total + strength * mean
+    return total
+
+
 def masked_step(network, u, mask):
     """One explicit step on the measured pixels of planes (M, H, W), with dense matrices."""
     operator, scales = network.operator, network.scales
     steering = scales if network.steering is None else network.steering
-    kind = type(network.flux).__name__.lower()
+    kind = KINDS[type(network.flux).__name__]
     K, weights = masked_samples(mask, operator.alpha)
     k = (1 - 2 * operator.alpha) / 4
     J = 0
@@ -160,6 +206,8 @@ def masked_step(network, u, mask):
             p, q, s = np.moveaxis(K @ (balanced_smoothing(mask, sigma) @ channel.ravel()), 1, 0)
             t = operator.structure_twist * k * s**2
             J = J + w * np.moveaxis(np.array([[p * p + t, p * q], [p * q, q * q + t]]), -1, 0)
+    if network.integration is not None:
+        J = masked_average(network.integration, J, mask, operator.alpha)
     D = tensor(kind, network.flux.diffusivity.g, J)
     kappa = k * (D[:, 0, 0] + D[:, 1, 1] - 2 * operator.gamma * np.abs(D[:, 0, 1]))
     out = u.copy()
@@ -176,8 +224,7 @@ def masked_step(network, u, mask):
 
 def step(network, u):
     """One explicit step of a network on planes (M, H, W)."""
-    kind = {"Isotropic": "isotropic", "Anisotropic": "anisotropic", "Uncoupled": "uncoupled",
-            "Orientations": "orientations"}[type(network.flux).__name__]
+    kind = KINDS[type(network.flux).__name__]
     g, operator, scales = network.flux.diffusivity.g, network.operator, network.scales
     steering = scales if network.steering is None else network.steering
     measures = [w * b**2 for w, b in zip(steering.omega, steering.weights, strict=True)]
@@ -189,8 +236,9 @@ def step(network, u):
         flux = np.concatenate([(g(x) * sample).ravel()
                                for sample in second_order_operators(u[0], operator)])
         return u - network.tau * (adjoint @ flux).reshape(u.shape)
-    d = tensor(kind, g, structure(layers, measures * len(u), operator.alpha,
-                                  operator.structure_twist))
+    given = layers, measures * len(u), operator.alpha, operator.structure_twist
+    d = tensor(kind, g, structure(*given) if network.integration is None
+               else averaged(network.integration, *given))
     out = u.copy()
     for m, channel in enumerate(u):
         for sigma, omega, beta in zip(scales.sigmas, scales.omega, scales.weights, strict=True):

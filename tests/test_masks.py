@@ -27,9 +27,12 @@ def test_a_border_that_is_no_measurement_is_where_the_image_ends(name):
     expected = function(IMAGE, contrast=10, time=3)
     assert np.isnan(found[~mask]).all() and np.isfinite(found[mask]).all()
     error = np.abs(found[20:84, 10:74] - expected)
-    smoothed = name in ("eed", "weickert_1994", "multiscale")  # mirrored there, and not at a mask
-    assert error.max() < (12 if smoothed else 1e-9)
-    assert name == "multiscale" or error[12:-12, 12:-12].max() < (0.02 if smoothed else 1e-9)
+    reach = 26 if name == "ced" else 12
+    smoothed = name in ("eed", "weickert_1994", "multiscale", "ced")  # mirrored there alone
+    assert error.max() < (25 if name == "ced" else 12 if smoothed else 1e-9)
+    assert error.mean() < 1
+    inside = error[reach:-reach, reach:-reach]
+    assert name == "multiscale" or inside.max() < (0.02 if smoothed else 1e-9)
     np.testing.assert_array_equal(function(np.nan_to_num(wide), contrast=10, time=3,
                                            mask=mask)[mask], found[mask])
 
@@ -121,7 +124,8 @@ def test_training_does_not_see_what_is_not_measured(workers):
     others, again = pdenet.fit(network, *spoiled, nan_policy="omit", epochs=3, workers=workers,
                                validation=spoiled)
     assert again == history and history[-1]["loss"] < history[0]["loss"]
-    assert history[0]["loss"] == network.loss_and_gradient(noisy, clean, mask=mask)[0]
+    loss = network.loss_and_gradient(noisy, clean, mask=mask)[0]
+    assert history[0]["loss"] == pytest.approx(loss, rel=1e-13)  # tau is the optimiser's share
     blind, first = pdenet.fit_noisy(network, noisy, 20.0, mask=mask, epochs=3)
     alone, second = pdenet.fit_noisy(network, spoiled[0], 20.0, nan_policy="omit", epochs=3,
                                      workers=workers)

@@ -62,7 +62,7 @@ def ran():
 
 
 def test_table_has_every_model():
-    assert set(pdenet.NAMES["filters"]) <= {row[2] for row in ROWS}
+    assert set(pdenet.NAMES["filters"]) - {"ced"} <= {row[2] for row in ROWS}  # not in the paper
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row[0]} {row[2]}" for row in ROWS])

@@ -1,6 +1,9 @@
 """Gaussian smoothing of planes at several scales at once, and its adjoint, the same kernel.
 
-Planes (H, W) of float32 or float64, C-contiguous; the image continues half-sample symmetrically.
+Planes (H, W) of float32 or float64, C-contiguous. They continue mirrored as their `parity` says:
+PIXELS of an image half-sample symmetrically, so that the first value is repeated; the entries of a
+tensor, which live on the cells of which the first and the last lie on the image's boundary,
+whole-sample symmetrically about these, EVEN ones with their sign, ODD ones with the other.
 """
 
 import numpy as np
@@ -9,6 +12,8 @@ from .compiler import kernel
 from .formulas import formula
 from .row_memory import pitch_of
 from .vectors import BYTES, fma, load, store, transpose
+
+ODD, PIXELS, EVEN = -1, 0, 1
 
 
 def scratch_for(v, out, reach, work):
@@ -22,14 +27,17 @@ def scratch_for(v, out, reach, work):
 
 
 @formula
-def _mirrored(i, size):
-    """Index of pixel i of the image continued half-sample symmetrically, period 2 size."""
-    i %= 2 * size
-    return i if i < size else 2 * size - 1 - i
+def _mirrored(i, size, parity):
+    """Index of the value i of a row of `size` values continued as its parity says, and its sign."""
+    if parity == PIXELS:
+        i %= 2 * size
+        return (i if i < size else 2 * size - 1 - i), 1
+    i %= 2 * size - 2
+    return (i, 1) if i < size else (2 * size - 2 - i, parity)
 
 
 @formula
-def _stand_upright(v, top, rows, columns, margin, radius, upright):
+def _stand_upright(v, top, rows, columns, margin, radius, parity, upright):
     """upright = rows of v from `top` on as columns, `margin` rows below its first, continued by
     their mirror images as far as `radius` at both ends.
 
@@ -49,10 +57,11 @@ def _stand_upright(v, top, rows, columns, margin, radius, upright):
                 for k in range(i, min(i + block, count)):
                     for n in range(j, min(j + block, columns)):
                         upright[margin + n, k] = v[top + k, n]
+    number = v.dtype.type
     for k in range(1, radius + 1):
-        store(upright[margin - k], 0, load(upright[margin + _mirrored(-k, columns)], 0))
-        end = columns - 1 + k
-        store(upright[margin + end], 0, load(upright[margin + _mirrored(end, columns)], 0))
+        for i in (-k, columns - 1 + k):
+            source, sign = _mirrored(i, columns, parity)
+            store(upright[margin + i], 0, number(sign) * load(upright[margin + source], 0))
 
 
 @formula
@@ -88,14 +97,15 @@ def _four_rows(upright, first, taps, balance, balanced, add, out, i, j):
 
 
 @formula
-def _smooth_strip(upright, margin, taps, top, rows, columns, balance, balanced, add, rest, out):
-    """out[:, top:] = a strip of the image, which stands upright from the row `margin` on, smoothed
-    by the `taps` along what were its rows, if `balanced` times the plane `balance`; or, if add,
-    out[:, top:] += that.
+def _smooth_strip(upright, margin, taps, top, rows, columns, balance, balanced, add, out):
+    """out[:, top:] = a strip of the image, which stands `upright` from the row `margin` on,
+    smoothed by the `taps` along what were its rows, if `balanced` times the plane `balance`; or, if
+    add, out[:, top:] += that.
 
     `rows` and `columns` are those of the image. Where fewer than four rows of the result are left,
-    or fewer columns than lanes, it is computed in `rest`, four rows of lanes, and copied.
+    or fewer columns than lanes, it is computed in the last four rows of lanes, and copied.
     """
+    rest = upright[len(upright) - 4:]
     for j in range(0, columns, 4):
         fits = j + 4 <= len(out) and top + upright.shape[1] <= out.shape[1]
         place, row, column = (out, j, top) if fits else (rest, 0, 0)
@@ -113,11 +123,11 @@ def _smooth_strip(upright, margin, taps, top, rows, columns, balance, balanced, 
 
 
 @formula
-def _plane(planes, n):
-    """One of some planes; None for None."""
-    if planes is None:
+def _after(balance, n):
+    """The plane n of the second planes of `balance`, (b, a); None for None."""
+    if balance is None:
         return None
-    return planes[n]
+    return balance[1][n]
 
 
 @formula
@@ -129,17 +139,19 @@ def _multiply(one, other, out):
 
 @formula
 def _strip_of_products(balance, lanes, v):
-    """Rows for the products of a strip with those of `balance`; without it none are needed."""
+    """As many rows as `lanes` for the products of rows of v with those of `balance`; without it
+    none are needed."""
     if balance is None:
         return v[0]
     return np.empty((lanes, v.shape[2]), v.dtype)
 
 
 @kernel
-def smooth(v, taps, radii, scales, balance, add, turned, upright, out):
+def smooth(v, taps, radii, scales, balance, add, parity, turned, upright, out):
     """out_n = s_n G_n v for the N scales n and one plane v (1, H, W); or its adjoint, out = sum_n
-    s_n G_n v_n, for N planes v and one plane out. Added to out if add. Half-sample symmetric
-    boundary. `balance` is None, or N planes d_n: then d_n G_n d_n takes the place of G_n.
+    s_n G_n v_n, for N planes v and one plane out; or out = sum_n s_n G_n v for one of each. Added
+    to out if add, which the last of them needs. The planes continue with this `parity`. `balance`
+    is None, or planes (b, a), N of each: then a_n G_n b_n takes the place of G_n.
 
     taps[n, :radii[n] + 1] holds the sampled Gaussian of scale n from its centre to one side,
     scales[n] the factor s_n; `turned` and `upright` are work arrays, see `scratch_for`. A Gaussian
@@ -147,10 +159,9 @@ def smooth(v, taps, radii, scales, balance, add, turned, upright, out):
     directions are the same pass, along the rows; as it leaves its result transposed, the second
     pass smooths along what were columns and turns them back. Before it a strip of as many rows as a
     vector has lanes is stood upright, so that whole vectors of neighbours meet the same tap; the
-    strips of one v serve all n, unless each is multiplied by a d_n of its own.
+    strips of one v serve all n, unless each is multiplied by a b_n of its own.
     """
     margin, lanes, last = taps.shape[1] - 1, BYTES // v.itemsize, len(upright) - 1
-    rest = upright[last, upright.shape[1] - 4:]
     products = _strip_of_products(balance, lanes, v)
     for n in range(len(radii)):
         half = taps[n, :radii[n] + 1]
@@ -165,12 +176,12 @@ def smooth(v, taps, radii, scales, balance, add, turned, upright, out):
                     if second == 0:
                         given, first, end = products, 0, min(lanes, rows - top)
                         for i in range(end):
-                            _multiply(_plane(balance, n)[top + i], source[top + i], products[i])
+                            _multiply(balance[0][n, top + i], source[top + i], products[i])
                 if not kept or n == 0:
                     radius = margin if kept else radii[n]
-                    _stand_upright(given, first, end, columns, margin, radius, strip)
-                _smooth_strip(strip, margin, half, top, rows, columns, _plane(balance, n),
-                              second == 1, add and second == 1, rest, target)
+                    _stand_upright(given, first, end, columns, margin, radius, parity, strip)
+                _smooth_strip(strip, margin, half, top, rows, columns, _after(balance, n),
+                              second == 1, add and second == 1, target)
             source, target = turned, out[n if len(out) > 1 else 0]
             half, rows, columns = scales[n] * half, columns, rows
 

@@ -9,6 +9,9 @@ The samples of K in cells with such pixels are those of `pdenet.kernels.masked_c
 of an image that is 0 there would neither keep constants nor the mean, and divided by that of the
 mask it would not be symmetric. The symmetric normalisation S = d G d keeps all three, with the
 factors d > 0 for which S 1 = 1 on the measured pixels (Sinkhorn, 1967); far from the others d = 1.
+
+The structure tensor, which lives on cells, is averaged by d G w d likewise: a cell counts by its
+weight w in sums over cells, with which this is its own adjoint.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ import numpy as np
 from ..checks import check_workers
 from ..execution.workers import Workers
 from ..kernels import masked_cells
-from ..kernels.gaussian import balancing_step
+from ..kernels.gaussian import EVEN, PIXELS, balancing_step
 from ..kernels.workspace import Workspace
 from .operators import Gradient, Laplacian, SampledOperator
 from .scales import ScaleSpace
@@ -38,28 +41,37 @@ class Mask:
     ----------
     plane : ndarray of shape (H, W)
         One where a pixel is measured, zero elsewhere, of the image's type.
-    sigmas : list of float
-        The standard deviations of Gaussians G, increasing.
-    factors : ndarray of shape (number of sigmas, H, W)
-        d of S = d G d for each, of the image's type.
+    factors : dict
+        By the parity of planes, PIXELS or EVEN for cells: the standard deviations of Gaussians G,
+        increasing, and for each what planes are multiplied by before and after G, d and d, or w d
+        and d; arrays (number of sigmas, H, W), or (number of sigmas, H + 1, W + 1) for cells.
     """
 
     plane: np.ndarray
-    sigmas: list[float]
-    factors: np.ndarray
+    factors: dict[int, tuple[list[float], np.ndarray, np.ndarray]]
 
     def part(self, tile: tuple[int, int, int, int]) -> Mask:
         """The mask of a tile (top, bottom, left, right)."""
-        inside = slice(*tile[:2]), slice(*tile[2:])
-        return Mask(np.ascontiguousarray(self.plane[inside]), self.sigmas,
-                    np.ascontiguousarray(self.factors[:, *inside]))
+        def within(planes, parity):
+            top, bottom, left, right = tile
+            more = int(parity != PIXELS)  # a row and a column of cells more than of pixels
+            return np.ascontiguousarray(planes[..., top:bottom + more, left:right + more])
+        found = {}
+        for parity, (sigmas, before, after) in self.factors.items():
+            own = within(before, parity)
+            found[parity] = sigmas, own, own if after is before else within(after, parity)
+        return Mask(within(self.plane, PIXELS), found)
 
-    def factors_of(self, sigmas: np.ndarray) -> np.ndarray:
-        """The factors for some of the sigmas, without a copy where they follow each other."""
-        rows = [self.sigmas.index(sigma) for sigma in sigmas.tolist()]
-        if rows == list(range(rows[0], rows[0] + len(rows))):
-            return self.factors[rows[0]:rows[0] + len(rows)]
-        return self.factors[rows]
+    def of(self, scales: ScaleSpace, parity: int = PIXELS) -> ScaleSpace:
+        """Scales for this mask, for planes of this parity; those that do not smooth stay as they
+        are."""
+        if scales.reach == 0:
+            return scales
+        sigmas, *both = self.factors[parity]
+        rows: Any = [sigmas.index(sigma) for sigma in scales.sigmas.tolist()]
+        if rows == list(range(rows[0], rows[0] + len(rows))):  # without a copy
+            rows = slice(rows[0], rows[0] + len(rows))
+        return MaskedScaleSpace(scales, tuple(planes[rows] for planes in both))
 
 
 def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
@@ -68,38 +80,65 @@ def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
     share; None for None."""
     if measured is None:
         return None
-    found: set[float] = set()
+    found: dict[int, set[float]] = {}
     for block in blocks:
         check_operator(block.operator)
-        for scales in (block.scales, block.steering):
-            found |= set() if scales is None or scales.reach == 0 else set(scales.sigmas.tolist())
-    sigmas, plane = sorted(found), np.ascontiguousarray(measured, dtype)
-    factors = np.empty((len(sigmas), *plane.shape), dtype)
+        for scales, parity in ((block.scales, PIXELS), (block.steering, PIXELS),
+                               (block.integration, parity_of(block.operator))):
+            if scales is not None and scales.reach > 0:
+                found.setdefault(parity, set()).update(scales.sigmas.tolist())
+    plane, factors = np.ascontiguousarray(measured, dtype), {}
     with Workers(check_workers(workers)) as team:
-        team.map(lambda k, work: balance(plane, sigmas[k], work, factors[k]), range(len(sigmas)))
-    return Mask(plane, sigmas, factors)
+        for parity, kinds in found.items():
+            sigmas, weights = sorted(kinds), cell_weights(plane) if parity == EVEN else plane
+            d = np.empty((len(sigmas), *weights.shape), dtype)
+            team.map(lambda k, work, own=(parity, sigmas, weights, d): balance(
+                own[2], own[0], own[1][k], work, own[3][k]), range(len(sigmas)))
+            factors[parity] = sigmas, d if parity == PIXELS else weights * d, d
+    return Mask(plane, factors)
 
 
-def balance(plane, sigma, work, out):
-    """out = d with d G d = 1 on the measured pixels and d = 0 elsewhere, for a plane of ones and
-    zeros.
+def parity_of(operator):
+    """The parity of the planes on which an operator's structure lives, PIXELS or EVEN."""
+    return getattr(operator, "parities", (PIXELS,))[0]
+
+
+def cell_weights(plane):
+    """What each cell counts in sums over cells, for a plane of ones and zeros; those of the rim
+    are not halved."""
+    one, around = plane.dtype.type(1), np.pad(plane, 1, mode="edge")
+    cell = masked_cells.cell_of(around[:-1, :-1], around[:-1, 1:], around[1:, :-1],
+                                around[1:, 1:], one)
+    return masked_cells.weight_of(cell, one)
+
+
+def balance(weights, parity, sigma, work, out):
+    """out = d with d G (w d) = 1 where the weights w are positive, and d = 0 elsewhere, for the
+    Gaussian G of this standard deviation on planes of this parity.
 
     Newton's matrix for the logarithms of d is 1 + S with eigenvalues from 1 to 2, so that Chebyshev
     iteration with these limits divides the error by 5.8 in each round. In float64 it begins with d
     of float32.
     """
-    scales, number = ScaleSpace([sigma]), plane.dtype.type
-    d, before = (work.array(name, plane.shape, plane.dtype) for name in ("factors", "before"))
-    if plane.itemsize > 4:
-        balance(plane.astype(np.float32), sigma, work.part("float32"), d)
+    scales, one, number = ScaleSpace([sigma]), np.ones(1), weights.dtype.type
+    smoothed, d, before = (work.array(name, weights.shape, weights.dtype)
+                           for name in ("smoothed", "factors", "before"))
+
+    def smooth(plane):
+        scales.apply(plane[np.newaxis], one, False, smoothed[np.newaxis], work, parity)
+
+    positive = (weights > 0).astype(weights.dtype)
+    if weights.itemsize > 4:
+        balance(weights.astype(np.float32), parity, sigma, work.part("float32"), d)
     else:
-        np.maximum(scales.smooth(plane[np.newaxis], work)[0], np.finfo(np.float32).tiny, out=d)
-        np.divide(plane, np.sqrt(d, out=d), out=d)
+        smooth(weights)
+        np.sqrt(np.maximum(smoothed, np.finfo(np.float32).tiny, out=d), out=d)
+        np.divide(positive, d, out=d)
     np.copyto(before, d)
     omega = 1.0
-    for _ in range(ROUNDS[plane.itemsize]):
-        smoothed = scales.smooth(d[np.newaxis], work)
-        balancing_step(plane.reshape(-1), d.reshape(-1), smoothed.reshape(-1), number(omega),
+    for _ in range(ROUNDS[weights.itemsize]):
+        smooth(d if parity == PIXELS else weights * d)
+        balancing_step(positive.reshape(-1), d.reshape(-1), smoothed.reshape(-1), number(omega),
                        before.reshape(-1))
         before, d = d, before
         omega = 1 / (1 - omega / 36) if omega > 1 else 1 / (1 - 1 / 18)
@@ -121,10 +160,7 @@ class MaskedGradient(Gradient):
 
     def integrate(self, density):
         """Each cell counts by its weight, so that one edge alone counts half."""
-        one, around = self.plane.dtype.type(1), np.pad(self.plane, 1, mode="edge")
-        cell = masked_cells.cell_of(around[:-1, :-1], around[:-1, 1:], around[1:, :-1],
-                                    around[1:, 1:], one)
-        return super().integrate(density * masked_cells.weight_of(cell, one))
+        return super().integrate(density * cell_weights(self.plane))
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,11 +199,11 @@ class MaskedLaplacian(SampledOperator):
 
 
 class MaskedScaleSpace(ScaleSpace):
-    """`ScaleSpace` with S_l = d_l G_l d_l in place of G_l."""
+    """`ScaleSpace` with S_l = d_l G_l d_l in place of G_l, or d_l G_l w d_l for cells."""
 
-    def __init__(self, scales, factors):
+    def __init__(self, scales, balance):
         super().__init__(scales.sigmas, scales.weights)
-        object.__setattr__(self, "_balance", factors)
+        object.__setattr__(self, "_balance", balance)
 
 
 def check_operator(operator: Any) -> None:
@@ -184,10 +220,3 @@ def masked_operator(operator: Any, plane: np.ndarray) -> Any:
     if type(operator) is Laplacian:
         return MaskedLaplacian(operator.alpha, plane)
     return MaskedGradient(operator.alpha, operator.gamma, operator.structure_twist, plane=plane)
-
-
-def masked_scales(scales: ScaleSpace, mask: Mask) -> ScaleSpace:
-    """Scales for a mask; those that do not smooth stay as they are."""
-    if scales.reach == 0:
-        return scales
-    return MaskedScaleSpace(scales, mask.factors_of(scales.sigmas))

@@ -10,6 +10,7 @@ import numpy as np
 from ..checks import check_number
 from ..kernels import laws, planes, second_order
 from ..kernels.cell_formulas import Stencil
+from ..kernels.gaussian import EVEN, ODD, PIXELS
 from ..kernels.planes import Source
 from ..kernels.workspace import Workspace
 
@@ -156,6 +157,7 @@ class Gradient:
     directional = True
     fused = True  # its tensor may be a `DeferredTensor`
     reach = 1
+    parities = (EVEN, EVEN, ODD)
 
     @property
     def mask(self) -> np.ndarray | None:
@@ -254,6 +256,7 @@ class SampledOperator:
     """
 
     directional = False
+    parities = (PIXELS,)
     counts: tuple[int, ...] = (1,)
 
     def apply(self, v, work):

@@ -61,7 +61,7 @@ class ScaleSpace:
     weights: np.ndarray
     omega: np.ndarray = field(init=False)
 
-    _balance = None  # or d_l, planes (L, H, W), for d_l G_l d_l in place of G_l
+    _balance = None  # or planes (b, a), each (L, H, W), for a_l G_l b_l in place of G_l
 
     def __init__(self, sigmas: npt.ArrayLike, weights: npt.ArrayLike | None = None):
         sigmas = _vector("sigmas", sigmas)
@@ -111,20 +111,22 @@ class ScaleSpace:
             return u
         v = work.array("layers", (u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
         for channel, scales in zip(u, v, strict=True):
-            self._apply(channel[np.newaxis], np.ones(self.sigmas.size), False, scales, work)
+            self.apply(channel[np.newaxis], np.ones(self.sigmas.size), False, scales, work)
         return v.reshape((-1,) + u.shape[1:])
 
     def add_adjoint(self, layers, factor, out, work):
         """out_m += factor sum_l w_l G_l v_ml for layers v_n: the adjoint of `smooth`, weighted by
         the strengths. G_l is its own transpose."""
         for target, scales in zip(out, layers.reshape(len(out), -1, *out.shape[1:]), strict=True):
-            self._apply(scales, factor * self.strength, True, target[np.newaxis], work)
+            self.apply(scales, factor * self.strength, True, target[np.newaxis], work)
 
-    def _apply(self, v, factors, add, out, work):
-        """out_l = factor_l G_l v for one plane v, or its adjoint, out = sum_l factor_l G_l v_l;
-        added to out if add."""
+    def apply(self, v, factors, add, out, work, parity=gaussian.PIXELS):
+        """out_l = factor_l G_l v for one plane v, or its adjoint, out = sum_l factor_l G_l v_l, or,
+        if add, both sums for one plane each; added to out if add. The planes continue with this
+        parity, see `pdenet.kernels.gaussian.smooth`."""
         gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype),
-                        self._balance, add, *gaussian.scratch_for(v, out, self.reach, work), out)
+                        self._balance, add, parity,
+                        *gaussian.scratch_for(v, out, self.reach, work), out)
 
     @functools.cached_property
     def _radii(self):

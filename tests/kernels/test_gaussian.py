@@ -38,13 +38,13 @@ def smoothed(v, half):
     return v
 
 
-def run(v, radii, scales, add, out, balance=None):
+def run(v, radii, scales, add, out, parity=gaussian.PIXELS, balance=None):
     """In work arrays that hold NaN, as what an earlier call has left must not matter."""
     scratch = gaussian.scratch_for(v, out, max(radii), Workspace())
     for array in scratch:
         array[:] = np.nan
     gaussian.smooth(v, taps(radii).astype(v.dtype), np.array(radii),
-                    np.array(scales, v.dtype), balance, add, *scratch, out)
+                    np.array(scales, v.dtype), balance, add, parity, *scratch, out)
     return out
 
 
@@ -79,25 +79,56 @@ def test_several_planes_add_up_in_one(shape, dtype, tolerance):
 @dtypes
 @adding
 def test_planes_that_balance(shape, dtype, tolerance, add):
-    """d_n G_n d_n for several scales of one plane, and its adjoint."""
-    v, d = random((1, *shape), dtype), random((3, *shape), dtype, 2)
+    """a_n G_n b_n for several scales of one plane, and its adjoint."""
+    v, a, b = random((1, *shape), dtype), *random((2, 3, *shape), dtype, 2)
     scales, halves = [0.5, -2.0, 1.5], [half[:radius + 1] for half, radius in zip(
         taps(RADII), RADII, strict=True)]
     out = random((3, *shape), dtype, 1)
-    expected = [add * plane + factor * one * smoothed(one * v[0].astype(float), half)
-                for plane, factor, one, half in zip(out, scales, d, halves, strict=True)]
-    found = run(v, RADII, scales, add, out.copy(), d)
+    expected = [add * plane + factor * after * smoothed(before * v[0].astype(float), half)
+                for plane, factor, before, after, half in zip(out, scales, b, a, halves,
+                                                              strict=True)]
+    found = run(v, RADII, scales, add, out.copy(), balance=(b, a))
     np.testing.assert_allclose(found, expected, rtol=0, atol=50 * tolerance)
-    total = run(out, RADII, scales, True, v.copy(), d)
-    expected = v[0] + sum(factor * one * smoothed(one * plane.astype(float), half)
-                          for plane, factor, one, half in zip(out, scales, d, halves, strict=True))
+    total = run(out, RADII, scales, True, v.copy(), balance=(a, b))
+    expected = v[0] + sum(factor * before * smoothed(after * plane.astype(float), half)
+                          for plane, factor, before, after, half in zip(out, scales, b, a, halves,
+                                                                        strict=True))
     np.testing.assert_allclose(total[0], expected, rtol=0, atol=50 * tolerance)
 
 
 def test_an_image_continues_mirrored_with_twice_its_period():
     for size in (1, 2, 5):
         expected = np.pad(np.arange(size), 12, mode="symmetric")
-        assert [gaussian._mirrored(i, size) for i in range(-12, size + 12)] == expected.tolist()
+        found = [gaussian._mirrored(i, size, gaussian.PIXELS) for i in range(-12, size + 12)]
+        assert found == [(value, 1) for value in expected]
+
+
+@pytest.mark.parametrize("parity", [gaussian.EVEN, gaussian.ODD])
+def test_cells_continue_mirrored_about_the_first_and_the_last(parity):
+    for size in (2, 5):
+        places = np.arange(-12, size + 12)
+        expected = np.pad(np.arange(size), 12, mode="reflect")
+        wave = np.sin(np.pi * places / (size - 1))  # odd about both
+        for i, value, w in zip(places, expected, wave, strict=True):
+            source, sign = gaussian._mirrored(i, size, parity)
+            assert source == value
+            if parity == gaussian.ODD:
+                assert w == pytest.approx(sign * np.sin(np.pi * source / (size - 1)), abs=1e-12)
+            else:
+                assert sign == 1
+
+
+@dtypes
+@pytest.mark.parametrize("parity", [gaussian.EVEN, gaussian.ODD])
+def test_cells_are_smoothed_as_within_what_they_are_mirrored_to(parity, dtype, tolerance):
+    v = random((1, 6, 9), dtype)
+    if parity == gaussian.ODD:  # it vanishes where its sign changes
+        v[:, [0, -1]], v[:, :, [0, -1]] = 0, 0
+    wide = np.pad(v, ((0, 0), (5, 5), (8, 8)), mode="reflect",
+                  **({"reflect_type": "odd"} if parity == gaussian.ODD else {}))
+    found = run(v, [3], [1.0], False, np.empty_like(v), parity)
+    expected = run(wide, [3], [1.0], False, np.empty_like(wide))[:, 5:-5, 8:-8]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=50 * tolerance)
 
 
 @dtypes

@@ -30,7 +30,7 @@ from ..kernels.workspace import Workspace
 from .operators import Gradient, Laplacian, SampledOperator
 from .scales import ScaleSpace
 
-ROUNDS = {4: 8, 8: 18}  # of `balance` by the bytes of a number, until rounding decides
+ROUNDS = {4: 8, 8: 10}  # of `balance` by the bytes of a number, until rounding decides
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,30 +42,36 @@ class Mask:
     plane : ndarray of shape (H, W)
         One where a pixel is measured, zero elsewhere, of the image's type.
     factors : dict
-        By the parity of planes, PIXELS or EVEN for cells, and the standard deviation of G: what
-        planes are multiplied by before and after G, (d, d) or (w d, d).
+        By the parity of planes, PIXELS or EVEN for cells: the standard deviations of Gaussians G,
+        increasing, and for each what planes are multiplied by before and after G, d and d, or w d
+        and d; arrays (number of sigmas, H, W), or (number of sigmas, H + 1, W + 1) for cells.
     """
 
     plane: np.ndarray
-    factors: dict[tuple[int, float], tuple[np.ndarray, np.ndarray]]
+    factors: dict[int, tuple[list[float], np.ndarray, np.ndarray]]
 
     def part(self, tile: tuple[int, int, int, int]) -> Mask:
         """The mask of a tile (top, bottom, left, right)."""
-        def within(plane, parity):
+        def within(planes, parity):
             top, bottom, left, right = tile
             more = int(parity != PIXELS)  # a row and a column of cells more than of pixels
-            return plane[top:bottom + more, left:right + more]
-        return Mask(np.ascontiguousarray(within(self.plane, PIXELS)),
-                    {(parity, sigma): tuple(within(plane, parity) for plane in planes)
-                     for (parity, sigma), planes in self.factors.items()})
+            return np.ascontiguousarray(planes[..., top:bottom + more, left:right + more])
+        found = {}
+        for parity, (sigmas, before, after) in self.factors.items():
+            own = within(before, parity)
+            found[parity] = sigmas, own, own if after is before else within(after, parity)
+        return Mask(within(self.plane, PIXELS), found)
 
     def of(self, scales: ScaleSpace, parity: int = PIXELS) -> ScaleSpace:
         """Scales for this mask, for planes of this parity; those that do not smooth stay as they
         are."""
         if scales.reach == 0:
             return scales
-        return MaskedScaleSpace(scales, [self.factors.get((parity, sigma))
-                                         for sigma in scales.sigmas])
+        sigmas, *both = self.factors[parity]
+        rows: Any = [sigmas.index(sigma) for sigma in scales.sigmas.tolist()]
+        if rows == list(range(rows[0], rows[0] + len(rows))):  # without a copy
+            rows = slice(rows[0], rows[0] + len(rows))
+        return MaskedScaleSpace(scales, tuple(planes[rows] for planes in both))
 
 
 def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
@@ -74,19 +80,22 @@ def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
     share; None for None."""
     if measured is None:
         return None
-    found = set()
+    found: dict[int, set[float]] = {}
     for block in blocks:
         check_operator(block.operator)
         for scales, parity in ((block.scales, PIXELS), (block.steering, PIXELS),
                                (block.integration, parity_of(block.operator))):
-            if scales is not None:
-                found |= {(parity, sigma) for sigma in scales.sigmas.tolist() if sigma > 0}
-    kinds, plane = sorted(found), np.ascontiguousarray(measured, dtype)
-    weights = cell_weights(plane) if any(parity == EVEN for parity, _ in kinds) else plane
+            if scales is not None and scales.reach > 0:
+                found.setdefault(parity, set()).update(scales.sigmas.tolist())
+    plane, factors = np.ascontiguousarray(measured, dtype), {}
     with Workers(check_workers(workers)) as team:
-        factors = team.map(lambda kind, work: balance(
-            plane if kind[0] == PIXELS else weights, kind, work), kinds)
-    return Mask(plane, dict(zip(kinds, factors, strict=True)))
+        for parity, kinds in found.items():
+            sigmas, weights = sorted(kinds), cell_weights(plane) if parity == EVEN else plane
+            d = np.empty((len(sigmas), *weights.shape), dtype)
+            team.map(lambda k, work, own=(parity, sigmas, weights, d): balance(
+                own[2], own[0], own[1][k], work, own[3][k]), range(len(sigmas)))
+            factors[parity] = sigmas, d if parity == PIXELS else weights * d, d
+    return Mask(plane, factors)
 
 
 def parity_of(operator):
@@ -103,30 +112,37 @@ def cell_weights(plane):
     return masked_cells.weight_of(cell, one)
 
 
-def balance(weights, kind, work):
-    """w d and d with d G (w d) = 1 where the weights w are positive, and d = 0 elsewhere, for the
-    parity and the standard deviation `kind` of G.
+def balance(weights, parity, sigma, work, out):
+    """out = d with d G (w d) = 1 where the weights w are positive, and d = 0 elsewhere, for the
+    Gaussian G of this standard deviation on planes of this parity.
 
     Newton's matrix for the logarithms of d is 1 + S with eigenvalues from 1 to 2, so that Chebyshev
-    iteration with these limits divides the error by 5.8 in each round.
+    iteration with these limits divides the error by 5.8 in each round. In float64 it begins with d
+    of float32.
     """
-    (parity, sigma), number = kind, weights.dtype.type
-    scales, one, smoothed = ScaleSpace([sigma]), np.ones(1), np.empty_like(weights)
+    scales, one, number = ScaleSpace([sigma]), np.ones(1), weights.dtype.type
+    smoothed, d, before = (work.array(name, weights.shape, weights.dtype)
+                           for name in ("smoothed", "factors", "before"))
 
     def smooth(plane):
         scales.apply(plane[np.newaxis], one, False, smoothed[np.newaxis], work, parity)
-        return smoothed
+
     positive = (weights > 0).astype(weights.dtype)
-    d = np.divide(positive, np.sqrt(smooth(weights)), where=positive > 0,
-                  out=np.zeros_like(weights))
-    before, omega = d.copy(), 1.0
+    if weights.itemsize > 4:
+        balance(weights.astype(np.float32), parity, sigma, work.part("float32"), d)
+    else:
+        smooth(weights)
+        np.sqrt(np.maximum(smoothed, np.finfo(np.float32).tiny, out=d), out=d)
+        np.divide(positive, d, out=d)
+    np.copyto(before, d)
+    omega = 1.0
     for _ in range(ROUNDS[weights.itemsize]):
         smooth(d if parity == PIXELS else weights * d)
         balancing_step(positive.reshape(-1), d.reshape(-1), smoothed.reshape(-1), number(omega),
                        before.reshape(-1))
         before, d = d, before
         omega = 1 / (1 - omega / 36) if omega > 1 else 1 / (1 - 1 / 18)
-    return (d if parity == PIXELS else weights * d), d
+    np.copyto(out, d)
 
 
 # K and G_l for a mask -----------------------------------------------------------------------------
@@ -185,25 +201,9 @@ class MaskedLaplacian(SampledOperator):
 class MaskedScaleSpace(ScaleSpace):
     """`ScaleSpace` with S_l = d_l G_l d_l in place of G_l, or d_l G_l w d_l for cells."""
 
-    _balance: list[tuple[np.ndarray, np.ndarray] | None]  # where there is a Gaussian
-
     def __init__(self, scales, balance):
         super().__init__(scales.sigmas, scales.weights)
         object.__setattr__(self, "_balance", balance)
-
-    def apply(self, v, factors, add, out, work, parity=PIXELS):
-        """As without a mask, scale by scale, since each has an image of its own."""
-        for k, both in enumerate(self._balance):
-            source, target = v[k % len(v)], out[k % len(out)]
-            part = work.scratch("balanced", (2,) + source.shape, v.dtype)
-            if both is None:
-                np.multiply(source, v.dtype.type(factors[k]), out=part[1] if add else target)
-            else:
-                np.multiply(source, both[0], out=part[0])
-                self._smooth(part[:1], slice(k, k + 1), factors, False, part[1:], work, parity)
-                np.multiply(part[1], both[1], out=part[1] if add else target)
-            if add:
-                target += part[1]
 
 
 def check_operator(operator: Any) -> None:

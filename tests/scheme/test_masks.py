@@ -172,7 +172,7 @@ def test_gaussians_are_symmetric_and_keep_constants_and_the_mean(sigma, share, d
     mask = random_mask(3, (40, 45), share)
     own = masks.prepare(mask, [pdenet.models.eed(1.0, sigma=sigma).block], dtype)
     scales, work = own.of(ScaleSpace([sigma])), Workspace()
-    d = own.factors[PIXELS, sigma][1]
+    d = own.factors[PIXELS][1][0]
     assert (d[mask] > 0).all() and (d[~mask] == 0).all()
     ones = scales.smooth(own.plane[np.newaxis], work)[0].copy()
     np.testing.assert_allclose(ones, mask, atol=error)
@@ -190,7 +190,7 @@ def test_far_away_a_gaussian_is_that_without_a_mask():
     mask = np.ones((60, 60), bool)
     mask[:3, :3] = False
     own = masks.prepare(mask, [pdenet.models.eed(1.0, sigma=1.0).block], float)
-    np.testing.assert_allclose(own.factors[PIXELS, 1.0][1][25:, 25:], 1, atol=1e-13)
+    np.testing.assert_allclose(own.factors[PIXELS][1][0][25:, 25:], 1, atol=1e-13)
 
 
 # Accuracy -----------------------------------------------------------------------------------------

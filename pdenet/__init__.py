@@ -15,7 +15,7 @@ NAMES = {module: tuple(names.split()) for module, names in {
                 "weickert_1994 multiscale"),
     "denoising": "denoise denoiser",
     "estimates": "estimate_contrast estimate_time",
-    "noise": "estimate_noise",
+    "noise.level": "estimate_noise",
     "sweeping": "sweep",
     "network.network": "DiffusionNetwork",
     "network.saved": "load pretrained",

@@ -12,7 +12,7 @@ from .learning.fit import fit as fit, fit_noisy as fit_noisy
 from .learning.optimizers import Adam as Adam, LBFGS as LBFGS
 from .network.network import DiffusionNetwork as DiffusionNetwork
 from .network.saved import load as load, pretrained as pretrained
-from .noise import estimate_noise as estimate_noise
+from .noise.level import estimate_noise as estimate_noise
 from .scheme.block import DiffusionBlock as DiffusionBlock
 from .scheme.diffusivities import (
     Charbonnier as Charbonnier, Exponential as Exponential, Rational as Rational,

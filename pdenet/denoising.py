@@ -30,7 +30,7 @@ from .learning.unconstrained import (bounds, from_coordinates, gradient_in_coord
 from .network import adjoint, catalogue, saved
 from .network.network import DiffusionNetwork
 from .network.parameters import of_each_step
-from .noise import levels_of
+from .noise.level import levels_of
 
 __all__ = ["denoise", "denoiser"]
 

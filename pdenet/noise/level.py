@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .docstrings import fill
-from .images import sample_with, to_units
-from .kernels.patches import add_moments
+from ..docstrings import fill
+from ..images import sample_with, to_units
+from ..kernels.patches import add_moments
 
 __all__ = ["estimate_noise"]
 

@@ -1,5 +1,7 @@
 """The images of the scripts: random ones, photographs that come with scikit-image; and the PSNR."""
 
+import os
+
 import numpy as np
 import skimage
 from skimage import data
@@ -30,11 +32,26 @@ def held_out(name):
 def training_images(colour):
     """The photographs for training as planes (M, H, W) of float32, with a range of 255."""
     for name in TRAINED_COLOUR if colour else TRAINED_GREY:
-        pixels = np.asarray(getattr(data, name)())
-        if pixels.ndim == 3 and not colour:
-            pixels = skimage.color.rgb2gray(pixels)
-        planes = to_planes(pixels.astype(np.float32), -1 if colour else None)
-        yield planes * np.float32(denoising.RANGE / range_of(planes))
+        yield _planes(np.asarray(getattr(data, name)()), colour)
+
+
+def _planes(pixels, colour):
+    if pixels.ndim == 3 and not colour:
+        pixels = skimage.color.rgb2gray(pixels)
+    planes = to_planes(pixels.astype(np.float32), -1 if colour else None)
+    return planes * np.float32(denoising.RANGE / range_of(planes))
+
+
+def folder_images(folder, colour):
+    """The names of all images in a folder, and their planes (M, H, W) of float32, with a range of
+    255: colour images as grey ones, or only those that have colours."""
+    names, images = [], []
+    for name in sorted(os.listdir(folder)):
+        pixels = np.asarray(skimage.io.imread(os.path.join(folder, name)))[..., :3]
+        if (pixels.ndim == 3) >= colour:
+            names.append(name)
+            images.append(_planes(pixels, colour))
+    return names, images
 
 
 def psnr(clean, result):

@@ -1,14 +1,15 @@
 """From where do the parameters of `pdenet.denoise` come? Trains them, from nothing.
 
-    python -m benchmarks.train_denoiser FOLDER [NAME ...]
+    python -m benchmarks.train_denoiser FOLDER [NAME ...] [--images FOLDER]
 
 NAME is denoiser-grey-shared, denoiser-grey, denoiser-colour-shared or denoiser-colour (default:
 all); FOLDER/NAME.json is written, and what exists is kept. An interrupted training goes on where it
 was. The networks with parameters of each step begin with the shared ones, which must be there.
 
-Crops of images that come with scikit-image, their range of grey levels stretched to 255, get white
-noise of seven levels from 5 to 80; minus the mean PSNR is minimised. Flips and rotations by 90
-degrees would teach nothing: they commute with the networks, see tests/test_properties.py.
+Crops of images that come with scikit-image, or of all images in a folder of one's own, their range
+of grey levels stretched to 255, get white noise of seven levels from 5 to 80; minus the mean PSNR
+over all of them at once is minimised by L-BFGS. Flips and rotations by 90 degrees would teach
+nothing: they commute with the networks, see tests/test_properties.py.
 """
 
 import os
@@ -28,18 +29,19 @@ from pdenet.learning.losses import Levels
 from pdenet.network import catalogue
 
 from . import script
-from .images import TRAINED_COLOUR, TRAINED_GREY, training_images
+from .images import TRAINED_COLOUR, TRAINED_GREY, folder_images, training_images
 
 LEVELS = np.geomspace(denoising.LEAST, denoising.MOST, 7)
-SIZE = 128
+SIZE = 96
 DEGREE = 2
+INTEGRATION = [0.0, 1.0, 2.24, 5.0], [0.9, 0.4, 0.2, 0.1]  # scales in pixels, and weights
 
 
-def crops(colour, rounds, seed):
+def crops(images, rounds, seed):
     """`rounds` crops of each image at each level."""
     rng = np.random.default_rng(seed)
     pairs, levels = [], []
-    for planes in training_images(colour):
+    for planes in images:
         height, width = (min(SIZE, size) for size in planes.shape[1:])
         for level in np.repeat(LEVELS, rounds):
             top, left = (rng.integers(size - part + 1) for size, part
@@ -55,11 +57,12 @@ def start(name, folder):
     if not name.endswith("-shared"):
         path = os.path.join(folder, f"{name}-shared.json")
         return denoising.build(document.read(path)).per_step()
-    return denoising.constant(network(12.0), DEGREE)
+    return denoising.constant(network(12.0, integration=pdenet.ScaleSpace(*INTEGRATION)), DEGREE)
 
 
 def network(contrast, smallest=0.3, largest=5.0, steered=True, alpha=0.25, **options):
-    """Eight scales, the coarse ones with less weight, steered by weights of their own."""
+    """Eight scales, the coarse ones with less weight, steered by weights of their own; the
+    structure tensor is averaged over four scales of integration."""
     sigmas = pdenet.ScaleSpace.exponential(smallest, largest, 8).sigmas
     weights = np.exp(-0.5 * np.arange(8))
     return pdenet.models.multiscale(
@@ -68,20 +71,21 @@ def network(contrast, smallest=0.3, largest=5.0, steered=True, alpha=0.25, **opt
         **{"diffusivity": "rational", "steps": 10} | options)
 
 
-def train(name, folder, epochs, rounds, workers):
-    target = os.path.join(folder, f"{name}.json")
-    loss = crops("colour" in name, rounds, seed=1)
-    held = crops("colour" in name, 1, seed=2)
-    rate = 0.02 if name.endswith("-shared") else 0.01
+def train(name, folder, source, epochs, rounds, workers):
+    target, colour = os.path.join(folder, f"{name}.json"), "colour" in name
+    names, images = folder_images(source, colour) if source else (
+        TRAINED_COLOUR if colour else TRAINED_GREY, list(training_images(colour)))
+    loss, held = crops(images, rounds, seed=1), crops(images, 1, seed=2)
     fitted, history = training_loop.train(
-        denoising.Polynomials(start(name, folder)), loss, epochs=epochs, batch_size=14,
-        optimizer=pdenet.Adam(rate, schedule="cosine"), rng=0, team=Workers(check_workers(workers)),
+        denoising.Polynomials(start(name, folder)), loss, epochs=epochs, batch_size=len(loss),
+        optimizer=pdenet.LBFGS(), rng=0, team=Workers(check_workers(workers)),
         checkpoint=target + ".checkpoint", progress=True)
-    result = {"psnr": round(history[-1]["psnr"], 3), "psnr on other crops": judge(fitted, held)}
+    result = {"psnr": round(max(entry["psnr"] for entry in history), 3),
+              "psnr on other crops": judge(fitted, held)}
     provenance = {
         "command": f"python -m benchmarks.train_denoiser FOLDER {name} --epochs {epochs} "
-                   f"--rounds {rounds}",
-        "images": TRAINED_COLOUR if "colour" in name else TRAINED_GREY,
+                   f"--rounds {rounds}" + (" --images FOLDER" if source else ""),
+        "images": names,
         "levels": LEVELS.round(3).tolist(), "seed": 0, **result, "versions": {
             "pdenet": pdenet.__version__, "numpy": np.__version__, "numba": numba.__version__,
             "scikit-image": skimage.__version__, "python": platform.python_version()}}
@@ -108,7 +112,10 @@ def main():
     parser = script.parser(__doc__, quick=None)
     parser.add_argument("folder")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--images", metavar="FOLDER",
+                        help="clean images to train on (default: those of scikit-image)")
+    parser.add_argument("--epochs", type=int, default=400,
+                        help="evaluations of all crops (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=2,
                         help="crops of each image at each level (default: %(default)s)")
     parser.add_argument("--workers", type=int)
@@ -116,7 +123,8 @@ def main():
     os.makedirs(options.folder, exist_ok=True)
     for name in options.names or names:
         if not os.path.exists(os.path.join(options.folder, f"{name}.json")):
-            train(name, options.folder, options.epochs, options.rounds, options.workers)
+            train(name, options.folder, options.images, options.epochs, options.rounds,
+                  options.workers)
 
 
 if __name__ == "__main__":

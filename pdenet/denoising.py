@@ -100,7 +100,7 @@ class Denoiser:
 def build(document):
     """The denoiser that `describe` has described, or a file that is parsed."""
     check_header(document, FORMAT, catalogue.VERSION, ("network", "coefficients"))
-    check_keys("network", document["network"], catalogue.KEYS)
+    check_keys("network", document["network"], catalogue.KEYS, catalogue.LATER_KEYS)
     network = saved.build_network(document["network"])
     parameters, parts = network.parameters, []
     check_keys("coefficients", document["coefficients"], parameters)

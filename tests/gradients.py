@@ -76,10 +76,12 @@ def check_gradient(network, image, channel_axis=None, seed=0):
     # that diffuse and the reaction.
     terms = {name: float(np.sum(parameters[name] * gradient[name])) for name in parameters}
     diffusing = terms["beta"] - 2 * terms["tau"] + 2 * terms.get("reaction", 0.0)
+    averaging = (terms["integration"] + terms["contrast"],) if "integration" in terms else ()
     if "steering" in terms:
         zeros = terms["steering"] + terms["contrast"], diffusing
     else:
         zeros = (diffusing + terms["contrast"],)
+    zeros += averaging
     assert max(map(abs, zeros)) <= 1e-12 * max(map(abs, terms.values())), terms
 
 
@@ -166,6 +168,22 @@ def networks():
         yield name, 1, DiffusionNetwork(
             flux=flux(Exponential(20.0)), operator=Gradient(0.35, 0.6, 0.3), scales=scales,
             steering=steers, tau=0.15, steps=3)
+    average = ScaleSpace([0.0, 0.7, 1.5], [0.6, -0.7, 0.5])
+    for flux, steers, channels in itertools.product(
+            (fluxes.Isotropic, fluxes.Anisotropic, fluxes.Uncoupled), (None, steering), (1, 3)):
+        name = f"{flux.__name__}-0.6-average-{'separate' if steers else 'tied'}-{channels}"
+        yield name, channels, DiffusionNetwork(
+            flux=flux(Exponential(20.0)), operator=Gradient(0.35, 0.6), scales=scales,
+            steering=steers, integration=average, tau=0.15, steps=3)
+    yield "Laplacian-average-1", 1, DiffusionNetwork(
+        flux=fluxes.Isotropic(Exponential(20.0)), operator=Laplacian(), scales=scales,
+        integration=average, steps=3)
+    yield "Anisotropic-0.6-average-own-1", 1, DiffusionNetwork(
+        flux=fluxes.Anisotropic(_Own(20.0)), operator=Gradient(0.35, 0.6), scales=scales,
+        integration=average, tau=0.15, steps=2)
+    yield "average-of-each-step-0.6-1", 1, _different_steps(DiffusionNetwork(
+        flux=fluxes.Anisotropic(Exponential(20.0)), operator=Gradient(0.35, 0.6), scales=scales,
+        steering=steering, integration=average, tau=0.15, steps=3).per_step())
     yield "reaction-0.6-1", 1, DiffusionNetwork(
         flux=fluxes.Isotropic(Exponential(20.0)), scales=scales, tau=0.15, reaction=0.3, steps=3)
     yield "tau-of-each-step-0.6-1", 1, DiffusionNetwork(

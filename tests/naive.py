@@ -29,6 +29,16 @@ def structure(layers, weights, alpha, structure_twist=1.0):
     return np.moveaxis(total, (0, 1), (-2, -1))
 
 
+def averaged(scales, layers, weights, alpha, structure_twist):
+    """J averaged over scales of integration, from images that are continued mirrored far enough."""
+    far = int(4 * scales.sigmas[-1] + 0.5) + 1
+    wide = structure([np.pad(v, far, mode="symmetric") for v in layers], weights, alpha,
+                     structure_twist)
+    mean = sum(omega * r**2 * ndimage.gaussian_filter(wide, (sigma, sigma, 0, 0), truncate=4)
+               for sigma, omega, r in zip(scales.sigmas, scales.omega, scales.weights, strict=True))
+    return mean[far:-far, far:-far]
+
+
 def matrix_function(g, j):
     values, vectors = np.linalg.eigh(j)
     return vectors * g(np.maximum(values, 0))[..., np.newaxis, :] @ np.swapaxes(vectors, -1, -2)
@@ -118,8 +128,9 @@ def step(network, u):
         flux = np.concatenate([(g(x) * sample).ravel()
                                for sample in second_order_operators(u[0], operator)])
         return u - network.tau * (adjoint @ flux).reshape(u.shape)
-    d = tensor(kind, g, structure(layers, measures * len(u), operator.alpha,
-                                  operator.structure_twist))
+    given = layers, measures * len(u), operator.alpha, operator.structure_twist
+    d = tensor(kind, g, structure(*given) if network.integration is None
+               else averaged(network.integration, *given))
     out = u.copy()
     for m, channel in enumerate(u):
         for sigma, omega, beta in zip(scales.sigmas, scales.omega, scales.weights, strict=True):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdenet import Gradient, models
+from pdenet import Gradient, ScaleSpace, models
 
 SIGMAS, WEIGHTS = [0.0, 0.8, 1.7], [0.9, -0.6, 0.5]
 
@@ -52,6 +52,11 @@ def _oblique(build):
         contrast, operator=Gradient(alpha=0.3, gamma=1.0), **options)
 
 
+def _averaged(build):
+    return lambda contrast, **options: build(
+        contrast, integration=ScaleSpace([0.0, 0.7, 1.3], [0.4, -0.8, 0.6]), **options)
+
+
 ALL_MODELS = {
     "perona_malik": Case(models.perona_malik),
     "perona_malik-rational": Case(_named("rational")),
@@ -78,4 +83,8 @@ ALL_MODELS = {
     "weickert_1994-rational": Case(
         lambda contrast, **options: models.weickert_1994(contrast, diffusivity="rational",
                                                          **options), energy=False),
+    "perona_malik-integration": Case(_averaged(_named("rational")), energy=False),
+    "multiscale-integration": Case(_averaged(_multiscale("anisotropic")), energy=False),
+    "multiscale-uncoupled-integration": Case(_averaged(_multiscale("uncoupled")), energy=False),
+    "eed-integration": Case(_averaged(models.eed), channels=2, energy=False),
 }

@@ -60,9 +60,9 @@ def write(document, path):
         file.write(content)
 
 
-def check_header(document, kind, version, keys):
+def check_header(document, kind, version, keys, later=()):
     """Raise unless a parsed document is of this format and version and has these keys."""
-    check_keys("the file", document, ("format", "version", *keys, "provenance"))
+    check_keys("the file", document, ("format", "version", *keys, "provenance"), later)
     if document["format"] != kind:
         raise FormatError(f"format must be {kind!r}; got {short(document['format'])}")
     if document["version"] != version:
@@ -72,8 +72,8 @@ def check_header(document, kind, version, keys):
         raise FormatError(f"provenance must be an object; got {short(document['provenance'])}")
 
 
-def check_keys(name, document, keys):
-    """Raise unless it is an object with these keys and no others."""
+def check_keys(name, document, keys, later=()):
+    """Raise unless it is an object with these keys, `later` ones perhaps, and no others."""
     if not isinstance(document, dict):
         raise FormatError(f"{name} must be an object with {', '.join(keys)}; got "
                           f"{short(document)}")
@@ -81,7 +81,7 @@ def check_keys(name, document, keys):
         if key not in document:
             raise FormatError(f"{name} has no {key!r}")
     for key in document:
-        if key not in keys:
+        if key not in (*keys, *later):
             raise FormatError(f"{name} has an unknown key {short(key)}")
 
 

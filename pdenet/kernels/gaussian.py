@@ -1,12 +1,17 @@
 """Gaussian smoothing of planes at several scales at once, and its adjoint, the same kernel.
 
-Planes (H, W) of float32 or float64, C-contiguous; the image continues half-sample symmetrically.
+Planes (H, W) of float32 or float64, C-contiguous. They continue mirrored as their `parity` says:
+PIXELS of an image half-sample symmetrically, so that the first value is repeated; the entries of a
+tensor, which live on the cells of which the first and the last lie on the image's boundary,
+whole-sample symmetrically about these, EVEN ones with their sign, ODD ones with the other.
 """
 
 from .compiler import kernel
 from .formulas import formula
 from .row_memory import pitch_of
 from .vectors import BYTES, fma, load, store, transpose
+
+ODD, PIXELS, EVEN = -1, 0, 1
 
 
 def scratch_for(v, out, reach, work):
@@ -20,14 +25,17 @@ def scratch_for(v, out, reach, work):
 
 
 @formula
-def _mirrored(i, size):
-    """Index of pixel i of the image continued half-sample symmetrically, period 2 size."""
-    i %= 2 * size
-    return i if i < size else 2 * size - 1 - i
+def _mirrored(i, size, parity):
+    """Index of the value i of a row of `size` values continued as its parity says, and its sign."""
+    if parity == PIXELS:
+        i %= 2 * size
+        return (i if i < size else 2 * size - 1 - i), 1
+    i %= 2 * size - 2
+    return (i, 1) if i < size else (2 * size - 2 - i, parity)
 
 
 @formula
-def _stand_upright(v, top, rows, columns, margin, radius, upright):
+def _stand_upright(v, top, rows, columns, margin, radius, parity, upright):
     """upright = rows of v from `top` on as columns, `margin` rows below its first, continued by
     their mirror images as far as `radius` at both ends.
 
@@ -47,10 +55,11 @@ def _stand_upright(v, top, rows, columns, margin, radius, upright):
                 for k in range(i, min(i + block, count)):
                     for n in range(j, min(j + block, columns)):
                         upright[margin + n, k] = v[top + k, n]
+    number = v.dtype.type
     for k in range(1, radius + 1):
-        store(upright[margin - k], 0, load(upright[margin + _mirrored(-k, columns)], 0))
-        end = columns - 1 + k
-        store(upright[margin + end], 0, load(upright[margin + _mirrored(end, columns)], 0))
+        for i in (-k, columns - 1 + k):
+            source, sign = _mirrored(i, columns, parity)
+            store(upright[margin + i], 0, number(sign) * load(upright[margin + source], 0))
 
 
 @formula
@@ -100,10 +109,10 @@ def _smooth_strip(upright, margin, taps, top, rows, columns, add, rest, out):
 
 
 @kernel
-def smooth(v, taps, radii, scales, add, turned, upright, out):
+def smooth(v, taps, radii, scales, add, parity, turned, upright, out):
     """out_n = s_n G_n v for the N scales n and one plane v (1, H, W); or its adjoint, out = sum_n
-    s_n G_n v_n, for N planes v and one plane out. Added to out if add. Half-sample symmetric
-    boundary.
+    s_n G_n v_n, for N planes v and one plane out; or out = sum_n s_n G_n v for one of each. Added
+    to out if add, which the last of them needs. The planes continue with this `parity`.
 
     taps[n, :radii[n] + 1] holds the sampled Gaussian of scale n from its centre to one side,
     scales[n] the factor s_n; `turned` and `upright` are work arrays, see `scratch_for`. A Gaussian
@@ -125,7 +134,7 @@ def smooth(v, taps, radii, scales, add, turned, upright, out):
                 strip = upright[top // lanes if kept else last]
                 if not kept or n == 0:
                     radius = margin if kept else radii[n]
-                    _stand_upright(source, top, rows, columns, margin, radius, strip)
+                    _stand_upright(source, top, rows, columns, margin, radius, parity, strip)
                 _smooth_strip(strip, margin, half, top, rows, columns, add and second == 1, rest,
                               target)
             source, target = turned, out[n if len(out) > 1 else 0]

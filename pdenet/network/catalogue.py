@@ -3,9 +3,10 @@
     {"operator": {"name": "Gradient", "alpha": 0.41, "gamma": 0.0, "structure_twist": 1.0},
      "scales": {"sigmas": [...], "weights": [...]}, "steering": null or in the form of scales,
      "flux": {"name": "Anisotropic", "diffusivity": {"name": "Exponential", "contrast": 20.0}},
-     "tau": 0.1, "reaction": null, "steps": 10, "allow_unstable": false}
+     "tau": 0.1, "reaction": null, "integration": null or in the form of scales, "steps": 10,
+     "allow_unstable": false}
 
-scales, steering, flux, tau and reaction are lists of one for each step, where the steps differ.
+scales, steering, integration, flux, tau and reaction are lists of one for each step, where the steps differ.
 Only parts that stand here can be written to a file and read from one.
 """
 
@@ -19,7 +20,8 @@ from ..scheme.operators import Gradient, Hessian, Laplacian
 from ..scheme.scales import ScaleSpace
 
 FORMAT, VERSION = "pdenet network", 1
-LATER = ("structure_twist",)  # fields that files of earlier versions do not have
+# Fields of parts, and keys, that files of earlier versions do not have.
+LATER, LATER_KEYS = ("structure_twist",), ("integration",)
 KEYS = ("operator", "scales", "steering", "flux", "tau", "reaction", "steps", "allow_unstable")
 PARTS = {"operator": (Gradient, Laplacian, Hessian),
          "flux": (Isotropic, Anisotropic, Uncoupled, Orientations),
@@ -41,6 +43,7 @@ def describe(network):
             "scales": per_step.convert(network.scales, _describe_scales),
             "steering": per_step.convert(network.steering, _describe_scales),
             "flux": per_step.convert(network.flux, lambda flux: _describe_part("flux", flux)),
+            "integration": per_step.convert(network.integration, _describe_scales),
             "tau": per_step.convert(network.tau, float), "reaction": network.reaction,
             "steps": network.steps, "allow_unstable": network.allow_unstable}
 
@@ -75,9 +78,10 @@ def arguments(document):
                           f"{short(document['allow_unstable'])}")
     return {"operator": _part("operator", document["operator"]),
             "steps": document["steps"], "allow_unstable": document["allow_unstable"],
-            **{name: _each(name, document[name], read) for name, read in (
+            **{name: _each(name, document.get(name), read) for name, read in (
                 ("scales", _scales), ("steering", _optional(_scales)), ("flux", _part),
-                ("tau", number), ("reaction", _optional(number)))}}
+                ("tau", number), ("reaction", _optional(number)),
+                ("integration", _optional(_scales)))}}
 
 
 def _each(name, value, read):

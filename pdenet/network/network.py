@@ -32,8 +32,9 @@ class DiffusionNetwork:
     """Diffusion blocks in a row: u <- u - tau sum_l w_l G_l K' Phi(K G_l u), `steps` times.
 
     Every model of Table 1 is one of these; `pdenet.models` builds them by name. All steps have the
-    same parts; scales, steering, flux, tau and reaction may also be a list of one for each step, of
-    the same kind and with the same sigmas. `blocks` holds the block, or one for each step.
+    same parts; scales, steering, integration, flux, tau and reaction may also be a list of one for
+    each step, of the same kind and with the same sigmas. `blocks` holds the block, or one for each
+    step.
 
     Parameters
     ----------
@@ -51,6 +52,8 @@ class DiffusionNetwork:
     reaction : float, optional
         A rate >= 0 per unit of time: each step adds tau reaction (f - u), which pulls back to the
         image f that the network is given.
+    integration : ScaleSpace, optional
+        The scales over which the structure tensor is averaged before it steers.
     steps : int, optional
         Number of blocks.
     allow_unstable : bool, optional
@@ -84,6 +87,7 @@ class DiffusionNetwork:
     steering: ScaleSpace | Sequence[ScaleSpace] | None = None
     tau: float | Sequence[float] | np.ndarray | None = None
     reaction: float | Sequence[float] | np.ndarray | None = None
+    integration: ScaleSpace | Sequence[ScaleSpace] | None = None
     steps: int = 10
     allow_unstable: bool = False
     blocks: tuple[DiffusionBlock, ...] = field(init=False, repr=False)
@@ -110,8 +114,9 @@ class DiffusionNetwork:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The trainable parameters: beta (L,), contrast, tau; steering (L,) where separate, and
-        reaction where there is one. With an axis of steps in front where each step has its own."""
+        """The trainable parameters: beta (L,), contrast, tau; and where there are such parts,
+        steering (S,), integration (K,) and reaction. With an axis of steps in front where each step
+        has its own."""
         return parameters.read(self)
 
     def with_parameters(self, values: dict[str, Any]) -> "DiffusionNetwork":
@@ -290,7 +295,7 @@ class DiffusionNetwork:
         With M channels, L scales that diffuse and S others that steer (a single sigma = 0 counts as
         none) the peak of memory is steps (M L + M S + M) + M L + M S + 5 M planes of the image's
         size and type, and one or two to smooth with. A flux that the kernels do not know keeps up
-        to 3 planes more for each step, and NumPy's intermediate arrays take up to 55. If all that
+        to 3 planes more for each step, an integration up to 6, and NumPy's intermediate arrays take up to 55. If all that
         is kept of the steps is more than 256 MiB, only M planes of each are, and the rest is
         computed again.
 

@@ -29,6 +29,7 @@ def _scales(part):
 
 
 PLACES = {"beta": _scales("scales"), "steering": _scales("steering"),
+          "integration": _scales("integration"),
           "contrast": _Place("flux", lambda flux: getattr(flux.diffusivity, "contrast", None),
                              lambda flux, value: with_diffusivity(
                                  flux, with_contrast(flux.diffusivity, value))),

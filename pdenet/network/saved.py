@@ -52,7 +52,8 @@ def load(path: str | os.PathLike) -> DiffusionNetwork:
 
 def build(parsed) -> DiffusionNetwork:
     """The network of a parsed file."""
-    document.check_header(parsed, catalogue.FORMAT, catalogue.VERSION, catalogue.KEYS)
+    document.check_header(parsed, catalogue.FORMAT, catalogue.VERSION, catalogue.KEYS,
+                          catalogue.LATER_KEYS)
     return build_network(parsed)
 
 

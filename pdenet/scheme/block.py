@@ -30,6 +30,10 @@ the second term is theirs, and so is its part of the derivatives with respect to
 
     d/dw_n = -tau sum over cells of [(K z_n)' M(D) K v_n + 1/2 (K v_n)' M(C) K v_n].
 
+Where J is averaged, D = g(sum_k w_k G_k J), C is averaged as well, see `integration`, and
+
+    d/dw_k = -tau / 2 sum over cells of tr(C G_k J)     with C before it is averaged.
+
 The derivative with respect to tau is -sum_n w_n of the first sum; as g is a function of J /
 contrast^2, that with respect to the contrast is 2 tau / contrast sum_n w_n of the second.
 Multiplying the contrast and all weights, beta_l and those that steer, by a factor and dividing tau
@@ -55,7 +59,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import stability
+from . import integration, stability
 from ..checks import check_members
 from ..kernels.planes import Source
 from ..kernels.several_steps import explicit_steps
@@ -91,6 +95,9 @@ class DiffusionBlock:
         The scales whose structure steers the diffusion; those that diffuse by default.
     reaction : float, optional
         How strongly the step pulls back to the image given at first, per time, >= 0.
+    integration : ScaleSpace, optional
+        The scales over which the structure tensor is averaged, J <- sum_k w_k G_k J; it is not, by
+        default.
 
     Raises
     ------
@@ -113,6 +120,7 @@ class DiffusionBlock:
     flux: Flux
     steering: ScaleSpace | None = None
     reaction: float | None = None
+    integration: ScaleSpace | None = None
     data_term: DataTerm = field(init=False, repr=False)
 
     def __post_init__(self):
@@ -123,6 +131,9 @@ class DiffusionBlock:
                       "Isotropic, Anisotropic, Uncoupled, Orientations or another Flux")
         check_members("scales", self.scales, ("strength",), "ScaleSpace")
         check_members("steering", self._steering, ("strength",), "ScaleSpace or None")
+        if self.integration is not None:
+            check_members("integration", self.integration, ("strength",), "ScaleSpace or None")
+            check_members("operator", self.operator, ("parities",), "an Operator with parities")
         if self.flux.mixed is not None and not self.operator.directional:
             raise ValueError(f"flux must be Isotropic with operator {self.operator}; "
                              f"got {self.flux}")
@@ -154,10 +165,14 @@ class DiffusionBlock:
         """
         v, steers, tensor = layers
         z = self.scales.smooth(cotangent, work.part("cotangent"))
-        strength, change = self._strength(v, self.scales), None
+        strength, change, by_average = self._strength(v, self.scales), None, None
         if not isinstance(tensor, DeferredTensor):
-            change = self.flux.derivative(self.structure(steers, work), self.operator.correlation(
+            J = self.local_structure(steers, work)
+            change = self.flux.derivative(self._average(J, work), self.operator.correlation(
                 v, z, 2 * strength, tensor, work))
+            if self.integration is not None:
+                change, by_average = integration.average_adjoint(
+                    self.integration, J, change, self.operator, work)
         steered = v[:0]
         if self.steering is not None:
             steers = steers[:]  # a new view: operators take `steers is v` for steering by v itself
@@ -173,7 +188,10 @@ class DiffusionBlock:
         else:
             self.steering.add_adjoint(steered, -tau, out, work)
             by_strength = {"beta": flux_sums, "steering": structure_sums}
-        for name, scales in (("beta", self.scales), ("steering", self._steering)):
+        if self.integration is not None:
+            by_strength["integration"] = by_average / 2
+        for name, scales in (("beta", self.scales), ("steering", self._steering),
+                             ("integration", self.integration)):
             if name in by_strength:
                 gradient[name] = -2 * tau * scales.omega * scales.weights * by_strength[name]
         if hasattr(self.flux.diffusivity, "contrast"):
@@ -234,10 +252,18 @@ class DiffusionBlock:
             return v
         return self._steering.smooth(u, work.part("steering"))
 
-    def structure(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
+    def local_structure(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """J = sum_n w_n J(v_n) of the layers that steer."""
         return self.operator.structure(steers, self._strength(steers, self._steering),
                                        self.flux.mixed, work)
+
+    def structure(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
+        """J of the layers that steer, averaged over the scales of integration."""
+        return self._average(self.local_structure(steers, work), work)
+
+    def _average(self, J, work):
+        return J if self.integration is None else integration.average(
+            self.integration, J, self.operator.parities, work)
 
     def trace(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """tr J."""
@@ -258,7 +284,8 @@ class DiffusionBlock:
     @functools.cached_property
     def _fused(self):
         """Whether kernels compute D = g(J) while they compute the flux."""
-        return (getattr(self.operator, "fused", False) and getattr(self.flux, "compiled", False))
+        return (self.integration is None and getattr(self.operator, "fused", False)
+                and getattr(self.flux, "compiled", False))
 
     def _law(self, dtype):
         """g as the kernels take it, where they know it."""
@@ -297,7 +324,8 @@ class DiffusionBlock:
             flux = block.flux
             if dataclasses.is_dataclass(flux):
                 flux = with_diffusivity(flux, self.flux.diffusivity)
-            return (*[part and tuple(part.sigmas) for part in (block.scales, block.steering)],
+            return (*[part and tuple(part.sigmas)
+                      for part in (block.scales, block.steering, block.integration)],
                     flux if dataclasses.is_dataclass(flux) else type(flux),
                     type(block.flux.diffusivity), block.data_term.active)
         return kind(self) == kind(other)
@@ -315,6 +343,9 @@ class DiffusionBlock:
             raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
         if getattr(self.operator, "structure_twist", 1.0) != 1:
             raise ValueError(f"an energy needs structure_twist = 1; got {self.operator}")
+        if self.integration is not None:
+            raise ValueError("this network has no energy, because its structure tensor is averaged "
+                             "over scales of integration")
         work = Workspace()
         data = self.data_term.energy(u, f)
         structure = self.structure(self.steering_layers(u, work), work)
@@ -351,5 +382,7 @@ class DiffusionBlock:
     def _reach(self):
         """The pixels on which a step depends, and those on which a cycle depends beyond its steps,
         because what steers is smoothed more."""
-        smoothing = self.scales.reach
-        return 2 * smoothing + self.operator.reach, max(0, self._steering.reach - smoothing)
+        smoothing, steering = self.scales.reach, self._steering.reach
+        if self.integration is not None:
+            steering += self.integration.reach
+        return 2 * smoothing + self.operator.reach, max(0, steering - smoothing)

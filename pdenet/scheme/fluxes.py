@@ -16,6 +16,7 @@ import numpy as np
 from . import tensors
 from ..checks import check_count
 from ..docstrings import fill
+from ..kernels import planes
 from .diffusivities import (Diffusivity, Exponential, check_diffusivity, is_compiled,
                             replace_by_response)
 
@@ -164,6 +165,22 @@ class Anisotropic(_Directional):
     >>> pdenet.Anisotropic(pdenet.Rational(5.0))
     Anisotropic(diffusivity=Rational(contrast=5.0))
     """
+
+    def tensor(self, structure):
+        if not self.compiled:
+            return super().tensor(structure)
+        planes.respond_tensor(self.diffusivity.law(structure.dtype), structure.reshape(3, -1))
+        return structure
+
+    def derivative(self, structure, direction):
+        """By the kernels, where they know g; otherwise as `tensors.frechet_derivative`."""
+        if not self.compiled:
+            return super().derivative(structure, direction)
+        changed = direction.copy()
+        changed[2] *= direction.dtype.type(self.mixed)
+        planes.slope_tensor(self.diffusivity.law(structure.dtype), structure.reshape(3, -1),
+                            changed.reshape(3, -1))
+        return changed
 
     def _map(self, nu):
         return self._respond(nu)

@@ -10,6 +10,7 @@ import numpy as np
 from ..checks import check_number
 from ..kernels import laws, planes, second_order
 from ..kernels.cell_formulas import Stencil
+from ..kernels.gaussian import EVEN, ODD, PIXELS
 from ..kernels.planes import Source
 from ..kernels.workspace import Workspace
 
@@ -151,6 +152,7 @@ class Gradient:
     directional = True
     fused = True  # its tensor may be a `DeferredTensor`
     reach = 1
+    parities = (EVEN, EVEN, ODD)
 
     def __post_init__(self):
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.5))
@@ -242,6 +244,7 @@ class SampledOperator:
     """
 
     directional = False
+    parities = (PIXELS,)
     counts: tuple[int, ...] = (1,)
 
     def apply(self, v, work):

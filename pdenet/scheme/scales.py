@@ -109,18 +109,20 @@ class ScaleSpace:
             return u
         v = work.array("layers", (u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
         for channel, scales in zip(u, v, strict=True):
-            self._apply(channel[np.newaxis], np.ones(self.sigmas.size), False, scales, work)
+            self.apply(channel[np.newaxis], np.ones(self.sigmas.size), False, scales, work)
         return v.reshape((-1,) + u.shape[1:])
 
     def add_adjoint(self, layers, factor, out, work):
         """out_m += factor sum_l w_l G_l v_ml for layers v_n: the adjoint of `smooth`, weighted by
         the strengths. G_l is its own transpose."""
         for target, scales in zip(out, layers.reshape(len(out), -1, *out.shape[1:]), strict=True):
-            self._apply(scales, factor * self.strength, True, target[np.newaxis], work)
+            self.apply(scales, factor * self.strength, True, target[np.newaxis], work)
 
-    def _apply(self, v, factors, add, out, work):
+    def apply(self, v, factors, add, out, work, parity=gaussian.PIXELS):
+        """The Gaussians G_l times factors, shape (L,), on planes that continue with this parity, see
+        `pdenet.kernels.gaussian.smooth`."""
         gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype), add,
-                        *gaussian.scratch_for(v, out, self.reach, work), out)
+                        parity, *gaussian.scratch_for(v, out, self.reach, work), out)
 
     @functools.cached_property
     def _radii(self):

@@ -38,13 +38,13 @@ def smoothed(v, half):
     return v
 
 
-def run(v, radii, scales, add, out):
+def run(v, radii, scales, add, out, parity=gaussian.PIXELS):
     """In work arrays that hold NaN, as what an earlier call has left must not matter."""
     scratch = gaussian.scratch_for(v, out, max(radii), Workspace())
     for array in scratch:
         array[:] = np.nan
     gaussian.smooth(v, taps(radii).astype(v.dtype), np.array(radii),
-                    np.array(scales, v.dtype), add, *scratch, out)
+                    np.array(scales, v.dtype), add, parity, *scratch, out)
     return out
 
 

@@ -31,6 +31,8 @@ from .network import adjoint, catalogue, saved
 from .network.network import DiffusionNetwork
 from .network.parameters import of_each_step
 from .noise.level import levels_of
+from .noise.model import NoiseModel, complete_models, denoise_stabilised
+from .noise.varying import check_map, denoise_varying
 
 __all__ = ["denoise", "denoiser"]
 
@@ -217,8 +219,8 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     return _with_contrast_times(factor, family.at(sigma * RANGE / data_range))
 
 
-def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, *,
-            data_range: float | None = None, channel_axis: int | None = None,
+def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | None = None, *,
+            noise: NoiseModel | Sequence[NoiseModel] | None = None, data_range: float | None = None, channel_axis: int | None = None,
             shared: bool = False, adapt: bool = False, progress: bool = False,
             workers: int | None = None) -> np.ndarray:
     """Remove white noise from an image by a diffusion network trained for it.
@@ -284,17 +286,32 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
         data_range = check_number("data_range", data_range, above=0.0)
     planes, unit = to_units(image, channel_axis)
     planes, _ = denoise_planes(planes, unit, sigma, data_range, shared, check_workers(workers),
-                               adapt, progress)
+                               adapt, progress, noise=noise)
     return from_planes(planes, channel_axis)
 
 
-def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, progress, mask=None):
+def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, progress, mask=None,
+                   noise=None):
     """Planes (M, H, W), which are in a unit, without their noise, in units of one; and its level in
-    each, which is estimated from the pixels of a mask (H, W) where sigma is None.
+    each, which is estimated from the pixels of a mask (H, W) where sigma is None, or its models.
 
     Channels that have noise are brought to one level and turned to their principal axes, in which
     white noise stays white; each axis is denoised by itself, and all are turned back.
     """
+    def again(planes, levels):
+        return denoise_planes(planes, 1.0, levels, data_range and data_range / unit, shared,
+                              workers, adapt, progress, mask)[0]
+
+    if noise is not None:
+        for name, value in (("sigma", sigma), ("data_range", data_range)):
+            if value is not None:
+                raise ValueError(f"{name} must be omitted with noise; got {value!r}")
+        models = complete_models(noise, planes, unit, mask)
+        return from_units(denoise_stabilised(models, planes, again), unit), [
+            model.in_units(1 / unit) for model in models]
+    if np.ndim(sigma) == 2:
+        sigma = check_map(sigma, planes.shape[1:])
+        return from_units(denoise_varying(planes, sigma / unit, again), unit), sigma
     levels = levels_of(planes, mask) if sigma is None else _check_levels(sigma, len(planes)) / unit
     data_range = data_range and data_range / unit
     options = shared, workers, adapt, progress

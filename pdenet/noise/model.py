@@ -76,8 +76,7 @@ class NoiseModel:
             excludes.
         """
         planes, unit = to_units(image, channel_axis)
-        found = [model.in_units(1 / unit) for model in
-                 complete_models(self.in_units(unit), planes)]
+        found = [model.in_units(1 / unit) for model in complete_models(self, planes, unit)]
         return found[0] if channel_axis is None else found
 
     def stabilise(self, image: npt.ArrayLike) -> np.ndarray:
@@ -189,9 +188,10 @@ def check_models(noise, channels):
     return noise
 
 
-def complete_models(noise, planes, mask=None):
-    """A model for each of the planes (M, H, W), estimated where numbers are missing."""
-    models = check_models(noise, len(planes))
+def complete_models(noise, planes, unit, mask=None):
+    """A model for each of the planes (M, H, W), which are in a unit, estimated where numbers are
+    missing."""
+    models = [model.in_units(unit) for model in check_models(noise, len(planes))]
     tiles: list = []
     if not all(model.complete for model in models):
         tiles = list(sample_with(planes, mask))

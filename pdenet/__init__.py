@@ -12,10 +12,13 @@ __version__ = "0.1.0"
 # Every public name, by the module that it comes from; `__init__.pyi` shows them to editors.
 NAMES = {module: tuple(names.split()) for module, names in {
     "filters": ("perona_malik you_kaveh lysaker_lundervold_tai gerig weickert_brox eed "
-                "weickert_1994 multiscale"),
+                "weickert_1994 multiscale ced"),
     "denoising": "denoise denoiser",
     "estimates": "estimate_contrast estimate_time",
     "noise.level": "estimate_noise",
+    "noise.poisson": "PoissonNoise",
+    "noise.speckle": "SpeckleNoise",
+    "noise.rician": "RicianNoise",
     "sweeping": "sweep",
     "network.network": "DiffusionNetwork",
     "network.saved": "load pretrained",
@@ -24,7 +27,8 @@ NAMES = {module: tuple(names.split()) for module, names in {
     "scheme.operators": "Gradient Laplacian Hessian",
     "scheme.scales": "ScaleSpace",
     "scheme.fluxes": "Isotropic Anisotropic Uncoupled Orientations",
-    "scheme.diffusivities": "Exponential Rational Charbonnier Weickert",
+    "scheme.coherence": "CoherenceEnhancing",
+    "scheme.diffusivities": "Exponential Rational Charbonnier Weickert Coherence",
     "learning.fit": "fit fit_noisy",
     "learning.optimizers": "Adam LBFGS",
     "experiments.rectangles": "rectangles add_noise",

@@ -5,18 +5,22 @@ from .experiments.audit import rotation_audit as rotation_audit
 from .experiments.rectangles import add_noise as add_noise, rectangles as rectangles
 from .files.document import FormatError as FormatError
 from .filters import (
-    eed as eed, gerig as gerig, lysaker_lundervold_tai as lysaker_lundervold_tai,
-    multiscale as multiscale, perona_malik as perona_malik, weickert_1994 as weickert_1994,
+    ced as ced, eed as eed, gerig as gerig,
+    lysaker_lundervold_tai as lysaker_lundervold_tai, multiscale as multiscale, perona_malik as perona_malik, weickert_1994 as weickert_1994,
     weickert_brox as weickert_brox, you_kaveh as you_kaveh)
 from .learning.fit import fit as fit, fit_noisy as fit_noisy
 from .learning.optimizers import Adam as Adam, LBFGS as LBFGS
 from .network.network import DiffusionNetwork as DiffusionNetwork
 from .network.saved import load as load, pretrained as pretrained
 from .noise.level import estimate_noise as estimate_noise
+from .noise.poisson import PoissonNoise as PoissonNoise
+from .noise.rician import RicianNoise as RicianNoise
+from .noise.speckle import SpeckleNoise as SpeckleNoise
 from .scheme.block import DiffusionBlock as DiffusionBlock
+from .scheme.coherence import CoherenceEnhancing as CoherenceEnhancing
 from .scheme.diffusivities import (
-    Charbonnier as Charbonnier, Exponential as Exponential, Rational as Rational,
-    Weickert as Weickert)
+    Charbonnier as Charbonnier, Coherence as Coherence, Exponential as Exponential,
+    Rational as Rational, Weickert as Weickert)
 from .scheme.fluxes import (
     Anisotropic as Anisotropic, Isotropic as Isotropic, Orientations as Orientations,
     Uncoupled as Uncoupled)

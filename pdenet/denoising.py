@@ -31,8 +31,8 @@ from .network import adjoint, catalogue, saved
 from .network.network import DiffusionNetwork
 from .network.parameters import of_each_step
 from .noise.level import levels_of
-from .noise.model import NoiseModel, complete_models, denoise_stabilised
-from .noise.varying import check_map, denoise_varying
+from .noise.model import NoiseModel, denoise_by_models
+from .noise.varying import denoise_varying
 
 __all__ = ["denoise", "denoiser"]
 
@@ -220,10 +220,11 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
 
 
 def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | None = None, *,
-            noise: NoiseModel | Sequence[NoiseModel] | None = None, data_range: float | None = None, channel_axis: int | None = None,
+            noise: NoiseModel | Sequence[NoiseModel] | None = None,
+            data_range: float | None = None, channel_axis: int | None = None,
             shared: bool = False, adapt: bool = False, progress: bool = False,
             workers: int | None = None) -> np.ndarray:
-    """Remove white noise from an image by a diffusion network trained for it.
+    """Remove noise from an image by a diffusion network trained for it.
 
     u <- u - tau_k sum_l w_l G_l K' g(J) K G_l u for ten steps k, eq. (36) with eq. (40), with
     parameters for the noise level: see `denoiser`. The channels of an image are brought to one
@@ -237,9 +238,14 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
     image : array_like of shape (H, W), or with channels
         Grey levels of any real type and range. It is computed in float32, whose rounding is far
         below noise. An array of dask or zarr gives an array of dask.
-    sigma : float or sequence of float, optional
-        Standard deviation of the noise, grey levels of the image, >= 0, of all channels or of each;
-        by default estimated for each by `estimate_noise`.
+    sigma : float, sequence of float or ndarray of shape (H, W), optional
+        Standard deviation of white noise, grey levels of the image, >= 0, of all channels or of
+        each, or of each pixel in all channels; by default estimated for each channel by
+        `estimate_noise`.
+    noise : PoissonNoise, SpeckleNoise, RicianNoise or sequence of them, optional
+        Noise that depends on the grey level, of all channels or of each, instead of sigma and
+        data_range. The image is brought to noise of one level by a transform of the model and,
+        without it, back by the exact unbiased inverse; omitted numbers are estimated.
     data_range : float, optional
         The range of the image's grey levels without noise, > 0, which says how strong an edge
         may be; by default estimated by the 0.1 % and the 99.9 % quantile of the image
@@ -303,15 +309,10 @@ def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, prog
                               workers, adapt, progress, mask)[0]
 
     if noise is not None:
-        for name, value in (("sigma", sigma), ("data_range", data_range)):
-            if value is not None:
-                raise ValueError(f"{name} must be omitted with noise; got {value!r}")
-        models = complete_models(noise, planes, unit, mask)
-        return from_units(denoise_stabilised(models, planes, again), unit), [
-            model.in_units(1 / unit) for model in models]
+        return denoise_by_models(noise, planes, unit, {"sigma": sigma, "data_range": data_range},
+                                 mask, again)
     if np.ndim(sigma) == 2:
-        sigma = check_map(sigma, planes.shape[1:])
-        return from_units(denoise_varying(planes, sigma / unit, again), unit), sigma
+        return denoise_varying(planes, unit, sigma, again)
     levels = levels_of(planes, mask) if sigma is None else _check_levels(sigma, len(planes)) / unit
     data_range = data_range and data_range / unit
     options = shared, workers, adapt, progress

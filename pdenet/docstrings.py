@@ -76,9 +76,14 @@ _PARTS = {
         sigma : float, optional
             Standard deviation in pixels, >= 0, of the Gaussian by which the image is smoothed
             before its gradient steers the diffusion.""",
+    "rho": """
+        rho : float, optional
+            The integration scale: standard deviation in pixels, >= 0, of the Gaussian by which the
+            structure tensor is averaged before it steers; 0 does not average.""",
     "diffusivity": """
-        diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
-            Which function g is. An object with the methods g, derivative and potential holds its
+        diffusivity : str or object, optional
+            Which function g is: "exponential", "rational", "charbonnier", "weickert" or
+            "coherence". An object with the methods g, derivative and potential holds its
             own contrast, so that `contrast` must be omitted.""",
     "scheme": """
         scheme : {"fed", "explicit"}, optional
@@ -113,9 +118,14 @@ _PARTS = {
     "sigma of a model": """
         sigma : float, optional
             Standard deviation in pixels, >= 0, of the Gaussian that smooths what steers.""",
+    "rho of a model": """
+        rho : float, optional
+            The integration scale: standard deviation in pixels, >= 0, of the Gaussian that averages
+            the structure tensor; 0 does not.""",
     "diffusivity of a model": """
-        diffusivity : {"exponential", "rational", "charbonnier", "weickert"} or object, optional
-            Which function g is, by its name, or an object with g, derivative and potential.""",
+        diffusivity : str or object, optional
+            Which function g is: "exponential", "rational", "charbonnier", "weickert" or
+            "coherence", or an object with g, derivative and potential.""",
     "diffusivity of a contrast": """
         Parameters
         ----------
@@ -168,8 +178,8 @@ _PARTS = {
             If a property does not hold; the message names it.""",
     "options": """
         **options
-            Further arguments of `DiffusionNetwork`: tau, steps, reaction, allow_unstable, and
-            operator, for another discretisation of the same derivatives.""",
+            Further arguments of `DiffusionNetwork`: tau, steps, reaction, integration,
+            allow_unstable, and operator, for another discretisation of the same derivatives.""",
     "network": """
         Returns
         -------

@@ -26,6 +26,7 @@ from .images import sample, sample_with, to_units
 from .kernels.workspace import Workspace
 from .network.network import DiffusionNetwork, check_network
 from .noise.level import levels_of
+from .scheme.coherence import CoherenceEnhancing
 from .scheme.diffusivities import Diffusivity
 from .scheme.scales import ScaleSpace
 
@@ -37,6 +38,7 @@ PROBE = 0.1              # h, in standard deviations of the noise
 START, LAST = (-2, 1, 4), (-6, 10)  # exponents i of the contrasts 2^(i / 2) times the noise's
 SHARES = (0.85, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.0625, 0.045, 0.03)
 USUAL = 0.125            # the share where there is nothing to estimate from
+FLOWING = 20.0           # the time of coherence-enhancing diffusion
 
 
 @fill
@@ -48,7 +50,8 @@ def estimate_contrast(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
     level, where J is the structure tensor of the layers that steer: that i for which the estimated
     mean squared error at the best time is least (Stein, 1981; Ramani, Blu and Unser, 2008). In an
     image without noise, details of 2 % of its range count as noise, so that it is simplified and
-    keeps its edges.
+    keeps its edges. For coherence-enhancing diffusion it is the coherence that noise alone does not
+    reach.
 
     Parameters
     ----------
@@ -182,7 +185,11 @@ class Search:
         """The best contrast, at a given time or at the best one of each contrast."""
         if not self.levels.any():
             return 1.0
-        unit = np.sqrt(np.sum(self.levels**2)) * _response(self.model(1.0))
+        network = self.model(1.0)
+        level = np.sqrt(np.sum(self.levels**2))
+        if isinstance(network.flux, CoherenceEnhancing):
+            return float(level * _coherence_of_noise(network))
+        unit = level * _response(network)
 
         def at(exponent):
             return float(unit * 2 ** (exponent / 2))
@@ -202,7 +209,9 @@ class Search:
         return at(best)
 
     def time(self, contrast):
-        """The best time for a contrast."""
+        """The best time for a contrast; for coherence-enhancing diffusion always the same."""
+        if isinstance(self.model(contrast).flux, CoherenceEnhancing):
+            return FLOWING
         if not self.levels.any():
             return _times(self.model(contrast), [USUAL])[0]
         if (contrast, None) not in self._known:
@@ -246,6 +255,15 @@ def _response(network):
     impulse = np.zeros((1, size, size))
     impulse[0, size // 2, size // 2] = 1
     return float(np.sqrt(block.trace(block.steering_layers(impulse, work), work).sum()))
+
+
+def _coherence_of_noise(network):
+    """The contrast that white noise of the standard deviation 1 does not reach: the square root of
+    three times the mean difference of the eigenvalues of its structure tensor."""
+    block, work = network.block, Workspace()
+    noise = np.random.default_rng(0).normal(size=(1, 256, 256))
+    _, d, o = block.structure(block.steering_layers(noise, work), work)
+    return np.sqrt(3 * np.mean(2 * np.hypot(d, o)))
 
 
 def _times(network, shares=SHARES):

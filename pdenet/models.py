@@ -11,13 +11,14 @@ import numpy.typing as npt
 from .checks import check_choice, check_number
 from .docstrings import fill
 from .network.network import DiffusionNetwork
+from .scheme.coherence import CoherenceEnhancing
 from .scheme.diffusivities import Diffusivity, build_diffusivity
 from .scheme.fluxes import COUPLINGS, Anisotropic, Isotropic, Orientations
-from .scheme.operators import Hessian, Laplacian
+from .scheme.operators import Gradient, Hessian, Laplacian
 from .scheme.scales import ScaleSpace
 
 __all__ = ["perona_malik", "you_kaveh", "lysaker_lundervold_tai", "gerig", "weickert_brox", "eed",
-           "weickert_1994", "multiscale"]
+           "weickert_1994", "multiscale", "ced"]
 
 
 @fill
@@ -102,13 +103,14 @@ def gerig(contrast: float | None, *, diffusivity: str | Diffusivity = "exponenti
 
 
 @fill
-def weickert_brox(contrast: float | None, *, diffusivity: str | Diffusivity = "exponential",
-                  **options) -> DiffusionNetwork:
+def weickert_brox(contrast: float | None, *, rho: float = 0.0,
+                  diffusivity: str | Diffusivity = "exponential", **options) -> DiffusionNetwork:
     """u_m,t = div(g(sum_n grad u_n grad u_n') grad u_m), eq. (26); Weickert and Brox (2002).
 
     Design Principle 2.
 
     {parameters of a model}
+    {rho of a model}
 
     {network}
 
@@ -118,13 +120,15 @@ def weickert_brox(contrast: float | None, *, diffusivity: str | Diffusivity = "e
     >>> pdenet.models.weickert_brox(5.0).flux
     Anisotropic(diffusivity=Exponential(contrast=5.0))
     """
-    return DiffusionNetwork(flux=Anisotropic(build_diffusivity(diffusivity, contrast)), **options)
+    return DiffusionNetwork(flux=Anisotropic(build_diffusivity(diffusivity, contrast)),
+                            **_averaging(rho), **options)
 
 
 @fill
 def multiscale(contrast: float | None, *, sigmas: npt.ArrayLike | None = None,
                weights: npt.ArrayLike | None = None, coupling: str = "anisotropic",
-               diffusivity: str | Diffusivity = "exponential", **options) -> DiffusionNetwork:
+               rho: float = 0.0, diffusivity: str | Diffusivity = "exponential", **options
+               ) -> DiffusionNetwork:
     """u_t = -int D(s)' (g(J) D(s) u) ds, J = int D(s) u (D(s) u)' ds, eq. (32), eq. (34).
 
     D(s) = beta(s) grad G(s). Design Principle 3, after Alt and Weickert (2021).
@@ -138,6 +142,7 @@ def multiscale(contrast: float | None, *, sigmas: npt.ArrayLike | None = None,
     coupling : {"anisotropic", "isotropic", "uncoupled"}, optional
         The flux takes g(J), eq. (34), g(tr J), eq. (32), or g of J's diagonal, the counterpart of
         Section 6.
+    {rho of a model}
 
     {network}
 
@@ -152,11 +157,11 @@ def multiscale(contrast: float | None, *, sigmas: npt.ArrayLike | None = None,
               else ScaleSpace(sigmas, weights))
     flux = COUPLINGS[check_choice("coupling", coupling, COUPLINGS)]
     return DiffusionNetwork(flux=flux(build_diffusivity(diffusivity, contrast)),
-                            scales=scales, **options)
+                            scales=scales, **_averaging(rho), **options)
 
 
 @fill
-def eed(contrast: float | None, *, sigma: float = 1.0,
+def eed(contrast: float | None, *, sigma: float = 1.0, rho: float = 0.0,
         diffusivity: str | Diffusivity = "exponential", **options) -> DiffusionNetwork:
     """u_t = div(D(grad u_sigma) grad u), eq. (2), eq. (3): edge-enhancing diffusion.
 
@@ -164,6 +169,7 @@ def eed(contrast: float | None, *, sigma: float = 1.0,
 
     {parameters of a model}
     {sigma of a model}
+    {rho of a model}
 
     {network}
 
@@ -174,11 +180,11 @@ def eed(contrast: float | None, *, sigma: float = 1.0,
     ['beta', 'contrast', 'steering', 'tau']
     """
     return DiffusionNetwork(flux=Anisotropic(build_diffusivity(diffusivity, contrast)),
-                            steering=_steering(sigma), **options)
+                            steering=_steering(sigma), **_averaging(rho), **options)
 
 
 @fill
-def weickert_1994(contrast: float | None, *, sigma: float = 1.0,
+def weickert_1994(contrast: float | None, *, sigma: float = 1.0, rho: float = 0.0,
                   diffusivity: str | Diffusivity = "exponential", **options) -> DiffusionNetwork:
     """u_t = 2/pi int_0^pi d_theta(g(|d_theta u_sigma|^2) d_theta u) dtheta, eq. (1).
 
@@ -186,6 +192,7 @@ def weickert_1994(contrast: float | None, *, sigma: float = 1.0,
 
     {parameters of a model}
     {sigma of a model}
+    {rho of a model}
 
     {network}
 
@@ -196,9 +203,40 @@ def weickert_1994(contrast: float | None, *, sigma: float = 1.0,
     32
     """
     return DiffusionNetwork(flux=Orientations(build_diffusivity(diffusivity, contrast)),
-                            steering=_steering(sigma), **options)
+                            steering=_steering(sigma), **_averaging(rho), **options)
+
+
+@fill
+def ced(contrast: float | None, *, sigma: float = 0.7, rho: float = 4.0,
+        diffusivity: str | Diffusivity = "coherence", **options) -> DiffusionNetwork:
+    """u_t = div(D(G_rho * (grad u_sigma grad u_sigma')) grad u): coherence-enhancing diffusion.
+
+    D smooths along lines and flows alone, Weickert (1999); see `CoherenceEnhancing`. The gradient
+    is `Gradient(alpha=0.45)`, as next to nothing but the discretisation smooths across lines.
+
+    {parameters of a model}
+    {sigma of a model}
+    {rho of a model}
+
+    {network}
+
+    Examples
+    --------
+    >>> import pdenet
+    >>> pdenet.models.ced(5.0).integration.sigmas
+    array([4.])
+    """
+    return DiffusionNetwork(operator=options.pop("operator", Gradient(alpha=0.45)),
+                            flux=CoherenceEnhancing(build_diffusivity(diffusivity, contrast)),
+                            steering=_steering(sigma), **_averaging(rho), **options)
 
 
 def _steering(sigma):
     """The single scale that steers."""
     return ScaleSpace([check_number("sigma", sigma, least=0.0)])
+
+
+def _averaging(rho):
+    """The single scale of integration, as an argument of `DiffusionNetwork`, if there is one."""
+    rho = check_number("rho", rho, least=0.0)
+    return {"integration": ScaleSpace([rho])} if rho > 0 else {}

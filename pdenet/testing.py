@@ -71,8 +71,9 @@ def check_flux(flux: Flux, *, seed: int = 0) -> None:
     """Check that 0 <= D <= I, and that `derivative` and `density` go with `tensor`.
 
     `derivative` must be the Frechet derivative of D at J, and symmetric, so that it is its own
-    adjoint; the derivative of `density` with respect to J must be D. J runs from a hundredth of
-    the squared contrast to a hundredfold of it, equal eigenvalues and J = 0 included.
+    adjoint; the derivative of `density` with respect to J must be D. Of a flux with a method
+    `derivative_adjoint` this must be the adjoint instead, and it has no energy. J runs from a
+    hundredth of the squared contrast to a hundredfold of it, equal eigenvalues and J = 0 included.
 
     Parameters
     ----------
@@ -109,10 +110,15 @@ def check_flux(flux: Flux, *, seed: int = 0) -> None:
     _check_taylor("derivative must be that of tensor", lambda J: _tensor(flux, J), inside, B,
                   change)
     left = _product(other, change)
-    right = _product(B, np.array(flux.derivative(inside.copy(), other.copy())))
-    _check_close("derivative must be symmetric, tr(A D'(J)[B]) = tr(B D'(J)[A])", left, right)
-    _check_taylor("the derivative of density must be tensor",
-                  lambda J: np.asarray(flux.density(J.copy())), inside, B, _product(D, B))
+    adjoint = getattr(flux, "derivative_adjoint", None)
+    right = _product(B, np.array((adjoint or flux.derivative)(inside.copy(), other.copy())))
+    if adjoint is not None:
+        _check_close("derivative_adjoint must be that of derivative, tr(A D'(J)[B]) = "
+                     "tr(B D'(J)'[A])", left, right)
+    else:
+        _check_close("derivative must be symmetric, tr(A D'(J)[B]) = tr(B D'(J)[A])", left, right)
+        _check_taylor("the derivative of density must be tensor",
+                      lambda J: np.asarray(flux.density(J.copy())), inside, B, _product(D, B))
     if flux.mixed == 0:
         without = B.copy()
         B[2] = 1.0

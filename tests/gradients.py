@@ -5,7 +5,8 @@ import itertools
 
 import numpy as np
 
-from pdenet import DiffusionNetwork, Exponential, Gradient, Hessian, Laplacian, ScaleSpace
+from pdenet import (Coherence, CoherenceEnhancing, DiffusionNetwork, Exponential, Gradient, Hessian,
+                    Laplacian, ScaleSpace)
 from pdenet.kernels.cell_formulas import Stencil
 from pdenet.kernels.cell_rows import correlation_row
 from pdenet.kernels.laws import NONE, Law
@@ -169,6 +170,12 @@ def networks():
             flux=flux(Exponential(20.0)), operator=Gradient(0.35, 0.6, 0.3), scales=scales,
             steering=steers, tau=0.15, steps=3)
     average = ScaleSpace([0.0, 0.7, 1.5], [0.6, -0.7, 0.5])
+    for diffusivity, steers, channels in itertools.product(
+            (Coherence, Exponential, _Own), (None, steering), (1, 3)):
+        name = f"{diffusivity.__name__}-coherent-0.6-{'separate' if steers else 'tied'}-{channels}"
+        yield name, channels, DiffusionNetwork(
+            flux=CoherenceEnhancing(diffusivity(15.0), 0.05), operator=Gradient(0.35, 0.6),
+            scales=scales, steering=steers, integration=average, tau=0.15, steps=3)
     for flux, steers, channels in itertools.product(
             (fluxes.Isotropic, fluxes.Anisotropic, fluxes.Uncoupled), (None, steering), (1, 3)):
         name = f"{flux.__name__}-0.6-average-{'separate' if steers else 'tied'}-{channels}"

@@ -60,6 +60,11 @@ def tensor(kind, g, j):
         return matrix_function(g, j)
     if kind == "uncoupled":
         return np.stack([g(j[..., 0, 0]), g(j[..., 1, 1])], -1)[..., np.newaxis] * np.eye(2)
+    if kind == "coherence":
+        values, vectors = np.linalg.eigh(j)
+        mu = np.stack([1 - g(values[..., 1] - values[..., 0]), 0 * values[..., 0]], -1)
+        mu = 0.001 + 0.999 * mu
+        return vectors * mu[..., np.newaxis, :] @ np.swapaxes(vectors, -1, -2)
     return orientations(g, j)
 
 
@@ -116,7 +121,8 @@ def matrix(linear, shape):
 def step(network, u):
     """One explicit step of a network on planes (M, H, W)."""
     kind = {"Isotropic": "isotropic", "Anisotropic": "anisotropic", "Uncoupled": "uncoupled",
-            "Orientations": "orientations"}[type(network.flux).__name__]
+            "Orientations": "orientations", "CoherenceEnhancing": "coherence"}[
+                type(network.flux).__name__]
     g, operator, scales = network.flux.diffusivity.g, network.operator, network.scales
     steering = scales if network.steering is None else network.steering
     measures = [w * b**2 for w, b in zip(steering.omega, steering.weights, strict=True)]

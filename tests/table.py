@@ -1,5 +1,6 @@
 """ALL_MODELS: every model of the package, with the number of channels of its images."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,15 @@ class Case:
 
     def network(self, contrast=12.0, **options):
         return self.build(contrast, **options)
+
+    def linear(self, **options):
+        """The network with D = I: a contrast that nothing reaches, and as much diffusion where
+        there is no line."""
+        network = self.network(1e9, **options)
+        if hasattr(network.flux, "least"):
+            flux = dataclasses.replace(network.flux, least=1.0)
+            network = dataclasses.replace(network, flux=flux)
+        return network
 
     def image(self, seed=0, shape=(13, 18), scale=60.0):
         full = shape + (self.channels,) if self.channels > 1 else shape
@@ -57,6 +67,10 @@ def _averaged(build):
         contrast, integration=ScaleSpace([0.0, 0.7, 1.3], [0.4, -0.8, 0.6]), **options)
 
 
+def _flowing(contrast, **options):
+    return models.ced(contrast / 3, rho=1.5, **options)
+
+
 ALL_MODELS = {
     "perona_malik": Case(models.perona_malik),
     "perona_malik-rational": Case(_named("rational")),
@@ -83,6 +97,8 @@ ALL_MODELS = {
     "weickert_1994-rational": Case(
         lambda contrast, **options: models.weickert_1994(contrast, diffusivity="rational",
                                                          **options), energy=False),
+    "ced": Case(_flowing, energy=False),
+    "ced-colour": Case(_flowing, channels=3, energy=False),
     "perona_malik-integration": Case(_averaged(_named("rational")), energy=False),
     "multiscale-integration": Case(_averaged(_multiscale("anisotropic")), energy=False),
     "multiscale-uncoupled-integration": Case(_averaged(_multiscale("uncoupled")), energy=False),

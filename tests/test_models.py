@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import pdenet
-from pdenet import (Anisotropic, Gradient, Hessian, Isotropic, Laplacian, Orientations, Uncoupled,
-                    models)
+from pdenet import (Anisotropic, CoherenceEnhancing, Gradient, Hessian, Isotropic, Laplacian,
+                    Orientations, Uncoupled, models)
 from pdenet.scheme.diffusivities import DIFFUSIVITIES
 
 from .scheme.test_diffusivities import OwnRational
@@ -21,7 +21,8 @@ PARTS = {  # flux, operator, scales that diffuse, scales that steer
     "weickert_brox": (Anisotropic, Gradient(), [0], None),
     "multiscale": (Anisotropic, Gradient(), EIGHT, None),
     "eed": (Anisotropic, Gradient(), [0], [1]),
-    "weickert_1994": (Orientations, Gradient(), [0], [1])}
+    "weickert_1994": (Orientations, Gradient(), [0], [1]),
+    "ced": (CoherenceEnhancing, Gradient(alpha=0.45), [0], [0.7])}
 every_model = pytest.mark.parametrize("name", PARTS)
 
 
@@ -35,7 +36,8 @@ def test_there_is_no_other_model():
 def test_a_model_is_made_of_its_parts(name):
     flux, operator, scales, steering = PARTS[name]
     network = getattr(models, name)(7.0)
-    assert network.flux == flux(pdenet.Exponential(7.0)) and network.operator == operator
+    diffusivity = pdenet.Coherence if name == "ced" else pdenet.Exponential
+    assert network.flux == flux(diffusivity(7.0)) and network.operator == operator
     np.testing.assert_allclose(network.scales.sigmas, scales, rtol=1e-12)
     np.testing.assert_array_equal(network.scales.weights, 1)
     if steering is None:
@@ -44,6 +46,8 @@ def test_a_model_is_made_of_its_parts(name):
         assert network.steering.sigmas.tolist() == steering
         assert network.steering.weights.tolist() == [1]
     assert network.reaction is None and network.allow_unstable is False
+    assert (network.integration and network.integration.sigmas.tolist()) == (
+        [4.0] if name == "ced" else None)
 
 
 @every_model

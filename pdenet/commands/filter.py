@@ -14,9 +14,9 @@ from ..scheme.fluxes import COUPLINGS
 from . import inputs
 
 MODELS = tuple(name.replace("_", "-") for name in NAMES["filters"])
-SWEPT = {"contrast": float, "time": float, "sigma": float, "coupling": str, "diffusivity": str,
-         "scheme": str}
-PARTS = ("sigma", "sigmas", "weights", "coupling")  # which some of the models have
+SWEPT = {"contrast": float, "time": float, "sigma": float, "rho": float, "coupling": str,
+         "diffusivity": str, "scheme": str}
+PARTS = ("sigma", "rho", "sigmas", "weights", "coupling")  # which some of the models have
 
 HELP = f"""\
 models and what they suit; how long they take beside perona-malik, and by how
@@ -28,6 +28,7 @@ much of it grey levels may leave the range of the image:
   weickert-1994          18   6 %  eq. (1): between the two
   multiscale             13  13 %  eq. (32) with --coupling isotropic, eq. (34)
                                    anisotropic: large structures
+  ced                     2   1 %  lines and flows: fingerprints, fibres, layers
   you-kaveh               5   7 %  eq. (11): ramps, smooth surfaces
   lysaker-lundervold-tai 16   7 %  eq. (13): ramps, smooth surfaces, better
 White noise alone is removed better by pdenet denoise. Of images with speckle
@@ -45,6 +46,7 @@ examples:
   pdenet filter eed example:camera eed.png
   pdenet filter gerig photo.jpg smooth.jpg --contrast 8 --time 5
   pdenet filter weickert-brox scans/ smooth/ --contrast 8 --time 5
+  pdenet filter ced example:brick flow.png --rho 3
   pdenet filter eed scan.png sheet.png --sweep contrast=2,4,8 time=5,20
   pdenet filter eed slide.zarr smooth.zarr --contrast 4 --time 10
   pdenet filter multiscale cells.tif out.tif --coupling isotropic --dtype float32
@@ -66,22 +68,24 @@ def add_command(commands):
                          help="diffusion time, pixels squared, for fourth order to the fourth "
                               "power (default: estimated)")
     command.add_argument("--sigma", type=float,
-                         help="presmoothing of eed and weickert-1994, pixels (default: 1)")
+                         help="presmoothing of eed, weickert-1994 and ced, pixels (default: 1, "
+                              "of ced 0.7)")
+    command.add_argument("--rho", type=float,
+                         help="integration scale of the structure tensor, pixels (default: 0, "
+                              "of ced 4)")
     command.add_argument("--sigmas", type=float, nargs="+", metavar="SIGMA",
                          help="scales of multiscale, pixels (default: eight from 0.4 to 10)")
     command.add_argument("--weights", type=float, nargs="+", metavar="BETA",
                          help="weights of the scales of multiscale (default: all 1)")
     command.add_argument("--coupling", choices=tuple(COUPLINGS),
                          help="coupling of multiscale (default: anisotropic)")
-    command.add_argument("--diffusivity", default="exponential",
-                         choices=tuple(DIFFUSIVITIES),
-                         help="the function g (default: %(default)s)")
+    command.add_argument("--diffusivity", choices=tuple(DIFFUSIVITIES),
+                         help="the function g (default: exponential, of ced coherence)")
     command.add_argument("--scheme", default="fed", choices=SCHEMES,
                          help="how the time is reached (default: %(default)s)")
     command.add_argument("--sweep", nargs="+", metavar="NAME=V,V", action="extend",
                          help="write a contact sheet of all combinations of these values instead, "
-                              "to choose by eye; names: contrast, time, sigma, coupling, "
-                              "diffusivity, scheme")
+                              f"to choose by eye; names: {', '.join(SWEPT)}")
     inputs.add_options(command)
     command.set_defaults(run=run)
 
@@ -103,9 +107,11 @@ def filter_pixels(pixels, channel_axis, options, progress, mask=None):
 
     planes, unit = to_units(pixels, channel_axis)
     parts = {name: getattr(options, name) for name in PARTS if getattr(options, name) is not None}
+    model = functools.partial(_model(options), **parts)
+    diffusivity = options.diffusivity or inspect.signature(model).parameters["diffusivity"].default
     planes, contrast, time = filter_planes(
-        planes, unit, functools.partial(_model(options), **parts), options.contrast, options.time,
-        options.diffusivity, options.scheme, options.workers, progress, mask)
+        planes, unit, model, options.contrast, options.time, diffusivity, options.scheme,
+        options.workers, progress, mask)
     return (from_planes(planes, channel_axis), f"{options.model}, contrast {contrast:.4g}, time "
             f"{time:.4g}", {"contrast": float(contrast), "time": time})
 

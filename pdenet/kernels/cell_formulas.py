@@ -165,6 +165,37 @@ def tensor_response(law, tensor, one):
 
 
 @formula
+def coherence_response(law, least, tensor, one):
+    """The tensor with the eigenvectors of J and the eigenvalues `least`, across structures, and
+    least + h along them, h = (1 - least) (1 - g(nu1 - nu2))."""
+    half = one / (one + one)
+    m, d, o = tensor
+    r = np.sqrt(fma(d, d, o * o))
+    h = (one - least) * (one - response(law.rule, law.factor * (r + r), one))
+    q = -quotient(h, r + r)
+    return least + half * h, q * d, q * o
+
+
+@formula
+def coherence_adjoint(law, least, tensor, direction, one):
+    """The adjoint of the derivative of `coherence_response`, with the same law and `least`, at the
+    tensor J = (m, d, o), applied to a direction B = (b, p, q).
+
+    With n = (d, o) / r and h as a function of 2 r, J -> D has the derivative m <- h' n'(d, o),
+    (d, o) <- -h / (2 r) (d, o) - (h' - h / (2 r)) n n'(d, o), of which this is the transpose.
+    """
+    (_, d, o), (b, p, q) = tensor, direction
+    r = np.sqrt(fma(d, d, o * o))
+    x = law.factor * (r + r)
+    g = response(law.rule, x, one)
+    h = quotient((one - least) * (one - g), r + r)
+    change = (least - one) * law.factor * slope(law.rule, g, x, one)
+    cos2, sin2 = quotient(d, r), quotient(o, r)
+    along = change * b - (change - h) * fma(cos2, p, sin2 * q)
+    return (one - one) * b, fma(along, cos2, -(h * p)), fma(along, sin2, -(h * q))
+
+
+@formula
 def tensor_slope(law, tensor, direction, one, near):
     """g'(J)[B], the Frechet derivative at the tensor J in the direction B, by the formula of
     Daleckii and Krein.

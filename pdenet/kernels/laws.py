@@ -13,7 +13,7 @@ import numpy as np
 from .formulas import formula
 from .vectors import exp2
 
-NONE, EXPONENTIAL, RATIONAL, CHARBONNIER, WEICKERT = range(5)
+NONE, EXPONENTIAL, RATIONAL, CHARBONNIER, WEICKERT, COHERENCE = range(6)
 
 
 class Law(NamedTuple):
@@ -34,9 +34,11 @@ def response(rule, x, one):
         return one / (x + one)
     elif rule == CHARBONNIER:
         return one / np.sqrt(x + one)
-    else:
+    elif rule == WEICKERT:
         y = x * x
         return one - exp2(-(one / (y * y)))
+    else:
+        return one - exp2(-(one / (x * x)))
 
 
 @formula
@@ -50,8 +52,12 @@ def slope(rule, g, x, one):
         return -g * g
     elif rule == CHARBONNIER:
         return -half * g * g * g
-    else:
+    elif rule == WEICKERT:
         x = np.maximum(x, half * half)  # below it g = 1 and g' = 0 in all digits
         y = x * x
         s = one / (y * y)
         return -ln2 * (s + s + s + s) * exp2(-s) / x
+    else:
+        x = np.maximum(x, half * half * half * half)  # below it, too
+        s = one / (x * x)
+        return -ln2 * (s + s) * exp2(-s) / x

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .cell_formulas import NEAR, tensor_response, tensor_slope
+from .cell_formulas import (NEAR, coherence_adjoint, coherence_response, tensor_response,
+                            tensor_slope)
 from .cell_rows import Given, Target, adjoint_row, correlation_row, flux_row, tensor_row
 from .compiler import kernel
 from .formulas import formula
@@ -231,47 +232,57 @@ def tensors_at(planes, j):
 
 
 @formula
-def respond_tensor_lanes(law, tensor, j):
-    """J <- g(J) for the lanes of tensors J from the index j on."""
-    changed = tensor_response(law, tensors_at(tensor, j), tensor.dtype.type(1))
+def respond_tensor_lanes(law, least, tensor, j):
+    """J <- D for the lanes of tensors J, planes `tensor`, from the index j on; law and `least` say
+    what D is, see `respond_tensor`."""
+    J, one = tensors_at(tensor, j), tensor.dtype.type(1)
+    if least is None:
+        changed = tensor_response(law, J, one)
+    else:
+        changed = coherence_response(law, least, J, one)
     for k in range(3):
         store(tensor[k], j, changed[k])
 
 
 @formula
-def slope_tensor_lanes(law, structure, direction, j):
-    """B <- g'(J)[B] for the lanes of tensors J and directions B from the index j on."""
-    number = structure.dtype.type
-    changed = tensor_slope(law, tensors_at(structure, j), tensors_at(direction, j), number(1),
-                           number(NEAR[structure.itemsize // 8]))
+def slope_tensor_lanes(law, least, structure, direction, j):
+    """B <- D'(J)'[B] for the lanes of tensors J, the `structure`, and of a `direction` B from the
+    index j on; law and `least` say what D is, see `respond_tensor`."""
+    J, B, number = tensors_at(structure, j), tensors_at(direction, j), structure.dtype.type
+    if least is None:
+        changed = tensor_slope(law, J, B, number(1), number(NEAR[structure.itemsize // 8]))
+    else:
+        changed = coherence_adjoint(law, least, J, B, number(1))
     for k in range(3):
         store(direction[k], j, changed[k])
 
 
 @kernel
-def respond_tensor(law, tensor):
-    """J <- g(J), the matrix function, for flat planes `tensor` (3, n) of tensors J; g is given by
-    its law."""
+def respond_tensor(law, least, tensor):
+    """J <- D for flat planes `tensor` (3, n) of tensors J: D = g(J), the matrix function, where
+    `least` is None, otherwise that of `cell_formulas.coherence_response`; g is given by its
+    law."""
     lanes = BYTES // tensor.itemsize
     whole = tensor.shape[1] // lanes * lanes
     rest = np.zeros((3, lanes), tensor.dtype)
     rest[:, :tensor.shape[1] - whole] = tensor[:, whole:]
     for j in range(0, whole, lanes):
-        respond_tensor_lanes(law, tensor, j)
-    respond_tensor_lanes(law, rest, 0)
+        respond_tensor_lanes(law, least, tensor, j)
+    respond_tensor_lanes(law, least, rest, 0)
     tensor[:, whole:] = rest[:, :tensor.shape[1] - whole]
 
 
 @kernel
-def slope_tensor(law, structure, direction):
-    """B <- g'(J)[B] for flat planes (3, n) of tensors J, the `structure`, and of a `direction` B; g
-    is given by its law."""
+def slope_tensor(law, least, structure, direction):
+    """B <- D'(J)'[B], the adjoint of the derivative of D with respect to J, for flat planes (3, n)
+    of tensors J, the `structure`, and of a `direction` B; law and `least` say what D is, see
+    `respond_tensor`."""
     lanes = BYTES // structure.itemsize
     whole = structure.shape[1] // lanes * lanes
     rest = np.zeros((2, 3, lanes), structure.dtype)
     rest[0, :, :structure.shape[1] - whole] = structure[:, whole:]
     rest[1, :, :structure.shape[1] - whole] = direction[:, whole:]
     for j in range(0, whole, lanes):
-        slope_tensor_lanes(law, structure, direction, j)
-    slope_tensor_lanes(law, rest[0], rest[1], 0)
+        slope_tensor_lanes(law, least, structure, direction, j)
+    slope_tensor_lanes(law, least, rest[0], rest[1], 0)
     direction[:, whole:] = rest[1, :, :structure.shape[1] - whole]

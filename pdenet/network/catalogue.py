@@ -6,14 +6,15 @@
      "tau": 0.1, "reaction": null, "integration": null or in the form of scales, "steps": 10,
      "allow_unstable": false}
 
-scales, steering, integration, flux, tau and reaction are lists of one for each step, where the steps differ.
-Only parts that stand here can be written to a file and read from one.
+scales, steering, integration, flux, tau and reaction are lists of one for each step, where the
+steps differ. Only parts that stand here can be written to a file and read from one.
 """
 
 from dataclasses import fields
 
 from . import per_step
 from ..files.document import FormatError, check_keys, number, short
+from ..scheme.coherence import CoherenceEnhancing
 from ..scheme.diffusivities import DIFFUSIVITIES
 from ..scheme.fluxes import Anisotropic, Isotropic, Orientations, Uncoupled
 from ..scheme.operators import Gradient, Hessian, Laplacian
@@ -24,7 +25,7 @@ FORMAT, VERSION = "pdenet network", 1
 LATER, LATER_KEYS = ("structure_twist",), ("integration",)
 KEYS = ("operator", "scales", "steering", "flux", "tau", "reaction", "steps", "allow_unstable")
 PARTS = {"operator": (Gradient, Laplacian, Hessian),
-         "flux": (Isotropic, Anisotropic, Uncoupled, Orientations),
+         "flux": (Isotropic, Anisotropic, Uncoupled, Orientations, CoherenceEnhancing),
          "diffusivity": tuple(DIFFUSIVITIES.values())}
 
 

@@ -295,9 +295,9 @@ class DiffusionNetwork:
         With M channels, L scales that diffuse and S others that steer (a single sigma = 0 counts as
         none) the peak of memory is steps (M L + M S + M) + M L + M S + 5 M planes of the image's
         size and type, and one or two to smooth with. A flux that the kernels do not know keeps up
-        to 3 planes more for each step, an integration up to 6, and NumPy's intermediate arrays take up to 55. If all that
-        is kept of the steps is more than 256 MiB, only M planes of each are, and the rest is
-        computed again.
+        to 3 planes more for each step, an integration up to 6, and NumPy's intermediate arrays take
+        up to 55. If all that is kept of the steps is more than 256 MiB, only M planes of each are,
+        and the rest is computed again.
 
         Examples
         --------

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..checks import check_members
 from ..execution import chunks
-from ..images import sample_with, to_units
+from ..images import from_units, sample_with, to_units
 
 MEMBERS = ("complete", "estimated", "in_units", "silent", "stabilise_plane", "restore_plane")
 
@@ -24,7 +24,8 @@ MEMBERS = ("complete", "estimated", "in_units", "silent", "stabilise_plane", "re
 class NoiseModel:
     """The methods of `PoissonNoise`, `SpeckleNoise` and `RicianNoise`."""
 
-    in_grey_levels: ClassVar[tuple[str, ...]] = ()  # the numbers that a factor on the image scales
+    numbers: ClassVar[tuple[str, ...]] = ()  # which are given or estimated
+    in_grey_levels: ClassVar[tuple[str, ...]] = ()  # those that a factor on the image scales
 
     @property
     def complete(self) -> bool:
@@ -200,12 +201,20 @@ def complete_models(noise, planes, unit, mask=None):
             for m, model in enumerate(models)]
 
 
-def denoise_stabilised(models, planes, denoise):
-    """Planes (M, H, W) without the noise of a model for each: what denoise(planes, levels) makes of
-    planes with noise of the standard deviation 1, or 0 where a model has none."""
+def denoise_by_models(noise, planes, unit, others, mask, denoise):
+    """Planes (M, H, W), which are in a unit, without noise, in units of one; and the model of each.
+    noise: a model, or one for each of the planes, estimated from the pixels of a mask (H, W) where
+    numbers are missing; others: what says the same, by name; denoise(planes, levels): takes noise
+    of the standard deviation 1 off planes, or 0 where a model has none.
+    """
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"{name} must be omitted with noise, which says it; got {value!r}")
+    models = complete_models(noise, planes, unit, mask)
     levels = np.array([float(not model.silent) for model in models])
     clean = denoise(_each(planes, [model.stabilise_plane for model in models], levels), levels)
-    return _each(clean, [model.restore_plane for model in models], levels)
+    clean = _each(clean, [model.restore_plane for model in models], levels)
+    return from_units(clean, unit), [model.in_units(1 / unit) for model in models]
 
 
 def _each(planes, functions, levels):

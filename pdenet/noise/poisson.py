@@ -75,7 +75,7 @@ class PoissonNoise(NoiseModel):
     sigma: float | None = None
     offset: float | None = None
 
-    in_grey_levels = ("gain", "sigma", "offset")
+    numbers = in_grey_levels = ("gain", "sigma", "offset")
 
     def __post_init__(self):
         for name in ("gain", "sigma"):

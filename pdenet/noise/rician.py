@@ -57,7 +57,7 @@ class RicianNoise(NoiseModel):
 
     sigma: float | None = None
 
-    in_grey_levels = ("sigma",)
+    numbers = in_grey_levels = ("sigma",)
 
     def __post_init__(self):
         if self.sigma is not None:

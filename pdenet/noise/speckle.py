@@ -57,6 +57,7 @@ class SpeckleNoise(NoiseModel):
     amplitude: bool = False
     floor: float | None = None
 
+    numbers = ("looks",)
     in_grey_levels = ("floor",)
 
     def __post_init__(self):

@@ -18,7 +18,7 @@ it, to those with respect to u and to the parameters. With the layers v_n = G_n 
 cotangent
 
     B = sum_n w_n sym(K z_n (K v_n)')       the cotangent of D, but for the factor -tau
-    C = g'(J)[2 B]                          twice that of J: the derivative of g at J is symmetric
+    C = g'(J)'[2 B]                         twice that of J; the derivative of g at J is symmetric
     cotangent <- cotangent - tau sum_n w_n G_n K' (M(D) K z_n + M(C) K v_n)
 
 by the product rule: the first term differentiates the layer that diffuses, the second the structure
@@ -165,10 +165,12 @@ class DiffusionBlock:
         """
         v, steers, tensor = layers
         z = self.scales.smooth(cotangent, work.part("cotangent"))
-        strength, change, by_average = self._strength(v, self.scales), None, None
+        strength, change = self._strength(v, self.scales), None
+        by_average = np.zeros(0)
         if not isinstance(tensor, DeferredTensor):
             J = self.local_structure(steers, work)
-            change = self.flux.derivative(self._average(J, work), self.operator.correlation(
+            adjoint = getattr(self.flux, "derivative_adjoint", self.flux.derivative)
+            change = adjoint(self._average(J, work), self.operator.correlation(
                 v, z, 2 * strength, tensor, work))
             if self.integration is not None:
                 change, by_average = integration.average_adjoint(
@@ -188,12 +190,13 @@ class DiffusionBlock:
         else:
             self.steering.add_adjoint(steered, -tau, out, work)
             by_strength = {"beta": flux_sums, "steering": structure_sums}
+        all_scales = {"beta": self.scales, "steering": self._steering}
         if self.integration is not None:
             by_strength["integration"] = by_average / 2
-        for name, scales in (("beta", self.scales), ("steering", self._steering),
-                             ("integration", self.integration)):
-            if name in by_strength:
-                gradient[name] = -2 * tau * scales.omega * scales.weights * by_strength[name]
+            all_scales["integration"] = self.integration
+        for name, values in by_strength.items():
+            scales = all_scales[name]
+            gradient[name] = -2 * tau * scales.omega * scales.weights * values
         if hasattr(self.flux.diffusivity, "contrast"):
             gradient["contrast"] = float(2 * tau / self.flux.diffusivity.contrast
                                          * (self._steering.strength @ structure_sums))
@@ -263,7 +266,7 @@ class DiffusionBlock:
 
     def _average(self, J, work):
         return J if self.integration is None else integration.average(
-            self.integration, J, self.operator.parities, work)
+            self.integration, J, cast(Any, self.operator).parities, work)
 
     def trace(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """tr J."""

@@ -15,7 +15,8 @@ from ..checks import check_number
 from ..docstrings import fill
 from ..kernels import laws
 
-__all__ = ["Exponential", "Rational", "Charbonnier", "Weickert", "DIFFUSIVITIES", "Diffusivity"]
+__all__ = ["Exponential", "Rational", "Charbonnier", "Weickert", "Coherence", "DIFFUSIVITIES",
+           "Diffusivity"]
 
 
 class Diffusivity(Protocol):
@@ -195,8 +196,39 @@ class Weickert(CompiledDiffusivity):
         return (values * self.g(values) + self.contrast**2 * tail).astype(values.dtype)
 
 
+@fill
+class Coherence(CompiledDiffusivity):
+    """g(x) = 1 - exp(-contrast**4 / x**2), after Weickert (1999), who takes 1 - g of the coherence.
+
+    {diffusivity of a contrast}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pdenet
+    >>> pdenet.Coherence(10.0).g(np.array([0.0, 100.0])).round(3)
+    array([1.   , 0.632])
+    """
+
+    rule = laws.COHERENCE
+
+    @property
+    def factor(self):
+        return math.sqrt(math.log(2)) / self.contrast**2
+
+    def potential(self, x: npt.ArrayLike) -> np.ndarray:
+        """Psi(x), the integral of g from 0 to x."""
+        from scipy import special  # only here, for a quick start
+
+        values = _floating(x)
+        with np.errstate(divide="ignore", over="ignore"):
+            tail = special.erfc(1 / self._relative(values))
+        tail = math.sqrt(math.pi) * self.contrast**2 * tail
+        return (values * self.g(values) + tail).astype(values.dtype)
+
+
 DIFFUSIVITIES = {kind.__name__.lower(): kind
-                 for kind in (Exponential, Rational, Charbonnier, Weickert)}
+                 for kind in (Exponential, Rational, Charbonnier, Weickert, Coherence)}
 
 
 def is_compiled(diffusivity) -> bool:

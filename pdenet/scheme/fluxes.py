@@ -9,16 +9,16 @@ formulas of `pdenet.kernels.cell_formulas`, instead of the methods here.
 import copy
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 import numpy as np
 
 from . import tensors
 from ..checks import check_count
 from ..docstrings import fill
-from ..kernels import planes
-from .diffusivities import (Diffusivity, Exponential, check_diffusivity, is_compiled,
-                            replace_by_response)
+from ..kernels import laws
+from .diffusivities import (CompiledDiffusivity, Diffusivity, Exponential, check_diffusivity,
+                            is_compiled, replace_by_response)
 
 __all__ = ["Isotropic", "Anisotropic", "Uncoupled", "Orientations", "COUPLINGS", "Flux"]
 
@@ -50,8 +50,9 @@ class Flux(Protocol):
         """D, which may be written over J."""
 
     def derivative(self, structure: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """D'(J)[B], the Frechet derivative of D at J in the direction B; it is symmetric, so that
-        it is its own adjoint. With mixed = 0 the entry B_12 is ignored."""
+        """D'(J)[B], the Frechet derivative of D at J in the direction B. It is symmetric, so that
+        it is its own adjoint; a flux where it is not has a method `derivative_adjoint`, too. With
+        mixed = 0 the entry B_12 is ignored."""
 
     def density(self, structure: np.ndarray) -> np.ndarray:
         """The energy density, shape (...), whose derivative with respect to J is D."""
@@ -61,7 +62,7 @@ FLUX_MEMBERS = ("mixed", "diffusivity", "tensor", "derivative", "density")
 
 
 @dataclass(frozen=True)
-class _Flux:
+class FluxOfDiffusivity:
     """A flux with a diffusivity."""
 
     diffusivity: Diffusivity
@@ -76,13 +77,17 @@ class _Flux:
         """Whether kernels know D, as g of J or of its trace, by the law of g and by `mixed`."""
         return is_compiled(self.diffusivity)
 
+    def law(self, dtype: np.dtype) -> laws.Law:
+        """g as the kernels take it, where they know it."""
+        return cast(CompiledDiffusivity, self.diffusivity).law(dtype)
+
     def _respond(self, x):
         """x <- g(x)."""
         return replace_by_response(self.diffusivity, x)
 
 
 @fill
-class Isotropic(_Flux):
+class Isotropic(FluxOfDiffusivity):
     """D = g(tr J) I, eq. (19), eq. (29), eq. (39): Design Principle 1.
 
     All operator channels, and with them all image channels (Design Principle 2) and scales
@@ -113,7 +118,7 @@ class Isotropic(_Flux):
         return self.diffusivity.potential(structure[0])
 
 
-class _Directional(_Flux):
+class _Directional(FluxOfDiffusivity):
     """D with the eigenvectors of J; a subclass says what becomes of the eigenvalues nu (2, ...).
 
     `_map(nu)` gives those of D, mu, and may change its argument; `_slopes(nu)` the derivatives of
@@ -169,8 +174,7 @@ class Anisotropic(_Directional):
     def tensor(self, structure):
         if not self.compiled:
             return super().tensor(structure)
-        planes.respond_tensor(self.diffusivity.law(structure.dtype), structure.reshape(3, -1))
-        return structure
+        return tensors.respond(self.law(structure.dtype), None, structure)
 
     def derivative(self, structure, direction):
         """By the kernels, where they know g; otherwise as `tensors.frechet_derivative`."""
@@ -178,9 +182,7 @@ class Anisotropic(_Directional):
             return super().derivative(structure, direction)
         changed = direction.copy()
         changed[2] *= direction.dtype.type(self.mixed)
-        planes.slope_tensor(self.diffusivity.law(structure.dtype), structure.reshape(3, -1),
-                            changed.reshape(3, -1))
-        return changed
+        return tensors.respond_adjoint(self.law(structure.dtype), None, structure, changed)
 
     def _map(self, nu):
         return self._respond(nu)

@@ -2,15 +2,15 @@
 
     J  <-  sum_k w_k G_k J,     w_k = omega_k r_k^2,
 
-with the Gaussians G_k and weights r_k of a `ScaleSpace`. An average of structure tensors is one, and
-rotates with the image; as D <= I whatever J is, steps are as stable. The average tells lines and
-corners from noise: single gradients that point nowhere cancel in it.
+with the Gaussians G_k and weights r_k of a `ScaleSpace`. An average of structure tensors is one,
+and rotates with the image; as D <= I whatever J is, steps are as stable. The average tells lines
+from noise: single gradients that point nowhere cancel in it.
 
-The image continues mirrored, and with it J. Its entries live on cells, of which those of the rim lie
-on the boundary: J_11 and J_22 are even there, and J_12 is odd, `Operator.parities`. In the sum over
-the image, in which a cell of the rim counts half, every G_k is its own adjoint then. So C, the
-cotangent of the average of J, becomes that of J by the same average, and the derivative with respect
-to w_k is the sum over the image of tr(C G_k J).
+The image continues mirrored, and with it J. Its entries live on cells, of which those of the rim
+lie on the boundary: J_11 and J_22 are even there, and J_12 is odd, `Gradient.parities`. In the sum
+over the image, in which a cell of the rim counts half, every G_k is its own adjoint then. So C, the
+cotangent of the average of J, becomes that of J by the same average, and the derivative with
+respect to w_k is the sum over the image of tr(C G_k J).
 """
 
 import numpy as np
@@ -26,8 +26,8 @@ def average(scales, structure, parities, work):
 
 
 def average_adjoint(scales, structure, change, operator, work):
-    """sum_k w_k G_k C for planes C = `change`, the cotangent of the average of J, written over them;
-    and for each k the sum over the image of tr(C G_k J)."""
+    """sum_k w_k G_k C for planes C = `change`, the cotangent of the average of J, written over
+    them; and for each k the sum over the image of tr(C G_k J)."""
     products = np.zeros((scales.sigmas.size,) + structure.shape[1:], structure.dtype)
     smoothed = work.array("average", products.shape, structure.dtype)
     for plane, parity, C in zip(structure, operator.parities, change, strict=False):

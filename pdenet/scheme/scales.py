@@ -119,8 +119,8 @@ class ScaleSpace:
             self.apply(scales, factor * self.strength, True, target[np.newaxis], work)
 
     def apply(self, v, factors, add, out, work, parity=gaussian.PIXELS):
-        """The Gaussians G_l times factors, shape (L,), on planes that continue with this parity, see
-        `pdenet.kernels.gaussian.smooth`."""
+        """The Gaussians G_l times factors, shape (L,), on planes that continue with this parity,
+        see `pdenet.kernels.gaussian.smooth`."""
         gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype), add,
                         parity, *gaussian.scratch_for(v, out, self.reach, work), out)
 

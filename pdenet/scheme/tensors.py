@@ -26,6 +26,26 @@ def matrix_function(tensor, function):
     return tensor
 
 
+def respond(law, least, tensor):
+    """J <- D by the kernels, for a law that they know; see `pdenet.kernels.planes.respond_tensor`.
+    Returns it."""
+    from ..kernels import planes  # only here, so that names are had without Numba
+
+    planes.respond_tensor(law, None if least is None else tensor.dtype.type(least),
+                          tensor.reshape(3, -1))
+    return tensor
+
+
+def respond_adjoint(law, least, tensor, direction):
+    """The adjoint of the derivative of `respond` at a tensor J, applied to B = `direction`, over
+    which it is written; returns it."""
+    from ..kernels import planes
+
+    planes.slope_tensor(law, None if least is None else tensor.dtype.type(least),
+                        tensor.reshape(3, -1), direction.reshape(3, -1))
+    return direction
+
+
 def frechet_derivative(tensor, direction, function, slopes):
     """The derivative of a matrix function at a tensor J in a direction B, by the formula of
     Daleckii and Krein: in the eigenvectors of J the new eigenvalues change by B's diagonal times

@@ -15,10 +15,10 @@ from pdenet.files.images import UsageError
 
 GREY = np.random.default_rng(0).normal(100, 30, (20, 26)).astype(np.float32)
 COLOUR = np.random.default_rng(1).integers(0, 256, (3, 18, 14)).astype(np.uint8)
-OPTIONS = {"sigma": ["2.5"], "sigmas": ["0.5", "1.5"], "weights": ["1", "0.5"],
+OPTIONS = {"sigma": ["2.5"], "rho": ["1.5"], "sigmas": ["0.5", "1.5"], "weights": ["1", "0.5"],
            "coupling": ["isotropic"]}
-APPLY = {"eed": {"sigma"}, "weickert-1994": {"sigma"},
-         "multiscale": {"sigmas", "weights", "coupling"}}
+APPLY = {"eed": {"sigma", "rho"}, "weickert-1994": {"sigma", "rho"}, "ced": {"sigma", "rho"},
+         "weickert-brox": {"rho"}, "multiscale": {"sigmas", "weights", "coupling", "rho"}}
 
 
 def parse(model, *options):

@@ -78,7 +78,36 @@ def test_several_planes_add_up_in_one(shape, dtype, tolerance):
 def test_an_image_continues_mirrored_with_twice_its_period():
     for size in (1, 2, 5):
         expected = np.pad(np.arange(size), 12, mode="symmetric")
-        assert [gaussian._mirrored(i, size) for i in range(-12, size + 12)] == expected.tolist()
+        found = [gaussian._mirrored(i, size, gaussian.PIXELS) for i in range(-12, size + 12)]
+        assert found == [(value, 1) for value in expected]
+
+
+@pytest.mark.parametrize("parity", [gaussian.EVEN, gaussian.ODD])
+def test_cells_continue_mirrored_about_the_first_and_the_last(parity):
+    for size in (2, 5):
+        places = np.arange(-12, size + 12)
+        expected = np.pad(np.arange(size), 12, mode="reflect")
+        wave = np.sin(np.pi * places / (size - 1))  # odd about both
+        for i, value, w in zip(places, expected, wave, strict=True):
+            source, sign = gaussian._mirrored(i, size, parity)
+            assert source == value
+            if parity == gaussian.ODD:
+                assert w == pytest.approx(sign * np.sin(np.pi * source / (size - 1)), abs=1e-12)
+            else:
+                assert sign == 1
+
+
+@dtypes
+@pytest.mark.parametrize("parity", [gaussian.EVEN, gaussian.ODD])
+def test_cells_are_smoothed_as_within_what_they_are_mirrored_to(parity, dtype, tolerance):
+    v = random((1, 6, 9), dtype)
+    if parity == gaussian.ODD:  # it vanishes where its sign changes
+        v[:, [0, -1]], v[:, :, [0, -1]] = 0, 0
+    wide = np.pad(v, ((0, 0), (5, 5), (8, 8)), mode="reflect",
+                  **({"reflect_type": "odd"} if parity == gaussian.ODD else {}))
+    found = run(v, [3], [1.0], False, np.empty_like(v), parity)
+    expected = run(wide, [3], [1.0], False, np.empty_like(wide))[:, 5:-5, 8:-8]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=50 * tolerance)
 
 
 @dtypes

@@ -10,10 +10,13 @@ from pdenet.scheme.diffusivities import DIFFUSIVITIES
 
 G = {laws.EXPONENTIAL: lambda x: math.exp(math.log(2) * x), laws.RATIONAL: lambda x: 1 / (1 + x),
      laws.CHARBONNIER: lambda x: (1 + x)**-0.5,
-     laws.WEICKERT: lambda x: -math.expm1(-math.log(2) / x**4) if x > 1e-3 else 1.0}
+     laws.WEICKERT: lambda x: -math.expm1(-math.log(2) / x**4) if x > 1e-3 else 1.0,
+     laws.COHERENCE: lambda x: -math.expm1(-math.log(2) / x**2) if x > 1e-3 else 1.0}
 SLOPES = {laws.EXPONENTIAL: lambda x: math.log(2) * 2**x, laws.RATIONAL: lambda x: -(1 + x)**-2,
           laws.CHARBONNIER: lambda x: -(1 + x)**-1.5 / 2,
-          laws.WEICKERT: lambda x: -4 * math.log(2) * x**-5 * 2**-x**-4.0 if x > 0.2 else 0.0}
+          laws.WEICKERT: lambda x: -4 * math.log(2) * x**-5 * 2**-x**-4.0 if x > 0.2 else 0.0,
+          laws.COHERENCE: lambda x: (-2 * math.log(2) * x**-3 * 2**-x**-2.0 if x > 0.05
+                                     else 0.0)}
 every_rule = pytest.mark.parametrize("rule", G)
 dtypes = pytest.mark.parametrize("dtype, tolerance", [(np.float32, 2e-6), (np.float64, 4e-15)])
 
@@ -61,13 +64,14 @@ def test_no_law_leaves_its_argument():
 
 def test_every_rule_has_one_diffusivity_whose_factor_scales_it():
     assert sorted(kind.rule for kind in DIFFUSIVITIES.values()) == sorted(G)
-    assert laws.NONE not in G and len(G) == 4
+    assert laws.NONE not in G and len(G) == 5
     for kind in DIFFUSIVITIES.values():
         law = kind(2.5).law(np.dtype(np.float32))
         assert law.rule == kind.rule and type(law.factor) is np.float32
         x = np.array([0.5, 3.0, 20.0])
         expected = {laws.EXPONENTIAL: np.exp(-x / 12.5), laws.RATIONAL: 6.25 / (6.25 + x),
                     laws.CHARBONNIER: 2.5 / np.sqrt(6.25 + x),
-                    laws.WEICKERT: 1 - np.exp(-3.31488 * (6.25 / x)**4)}[law.rule]
+                    laws.WEICKERT: 1 - np.exp(-3.31488 * (6.25 / x)**4),
+                    laws.COHERENCE: 1 - np.exp(-(6.25 / x)**2)}[law.rule]
         np.testing.assert_allclose(laws.response(law.rule, float(law.factor) * x, 1.0), expected,
                                    rtol=1e-6)

@@ -21,14 +21,16 @@ def described(network):
 def test_a_network_is_described_in_full():
     network = DiffusionNetwork(
         operator=pdenet.Gradient(0.3, 0.5), scales=ScaleSpace([0.0, 1.5], [0.5, -0.25]),
-        flux=pdenet.Orientations(pdenet.Rational(7.0), angles=9), tau=0.125, steps=4)
+        flux=pdenet.Orientations(pdenet.Rational(7.0), angles=9), tau=0.125, steps=4,
+        integration=ScaleSpace([2.0], [0.5]))
     assert catalogue.describe(network) == {
         "operator": {"name": "Gradient", "alpha": 0.3, "gamma": 0.5, "structure_twist": 1.0},
         "scales": {"sigmas": [0.0, 1.5], "weights": [0.5, -0.25]}, "steering": None,
         "flux": {"name": "Orientations", "diffusivity": {"name": "Rational", "contrast": 7.0},
                  "angles": 9},
-        "tau": 0.125, "reaction": None, "steps": 4, "allow_unstable": False}
-    assert tuple(catalogue.describe(network)) == catalogue.KEYS
+        "integration": {"sigmas": [2.0], "weights": [0.5]}, "tau": 0.125, "reaction": None,
+        "steps": 4, "allow_unstable": False}
+    assert sorted(catalogue.describe(network)) == sorted(catalogue.KEYS + catalogue.LATER_KEYS)
 
 
 @pytest.mark.parametrize("operator", [pdenet.Gradient(0.1, 0.9), pdenet.Laplacian(0.2),

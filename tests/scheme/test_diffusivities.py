@@ -8,7 +8,8 @@ from pdenet.scheme.diffusivities import DIFFUSIVITIES
 FORMULAS = {
     "exponential": lambda y: np.exp(-y / 2), "rational": lambda y: 1 / (1 + y),
     "charbonnier": lambda y: 1 / np.sqrt(1 + y),
-    "weickert": lambda y: -np.expm1(-3.31488 / np.maximum(y, 1e-300)**4)}
+    "weickert": lambda y: -np.expm1(-3.31488 / np.maximum(y, 1e-300)**4),
+    "coherence": lambda y: -np.expm1(-1 / np.maximum(y, 1e-300)**2)}
 each = pytest.mark.parametrize("name", DIFFUSIVITIES)
 
 
@@ -96,7 +97,7 @@ class Flat(Huber):
 
 @pytest.mark.parametrize("diffusivity, contrast, error, message", [
     ("tv", 1.0, ValueError, "diffusivity must be one of exponential, rational, charbonnier, "
-     "weickert or an object with g, derivative and potential; got 'tv'"),
+     "weickert, coherence or an object with g, derivative and potential; got 'tv'"),
     (Huber(), 2.0, ValueError, "contrast must be omitted where diffusivity is an object, which "
      "holds its own; got contrast=2.0"),
     (object(), None, TypeError, "diffusivity must have the methods g, derivative and potential; "

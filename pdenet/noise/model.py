@@ -1,9 +1,9 @@
 """What models of noise have in common: numbers, some of which are estimated, and a transform.
 
-A model is a frozen dataclass. Its numbers are in grey levels of the image, None where they are to be
-estimated. `stabilise` maps an image z with this noise to f(z), whose noise has a standard deviation
-of about 1 wherever it is; `restore` maps E f(z), which is what a denoiser makes of it, to E z, or to
-what the model says that z shows: not f^-1, as E f(z) is not f(E z).
+A model is a frozen dataclass. Its numbers are in grey levels of the image, None where they are to
+be estimated. `stabilise` maps an image z with this noise to f(z), whose noise has a standard
+deviation of about 1 everywhere; `restore` maps E f(z), which is what a denoiser makes of it, to the
+image x without noise. That is not f^-1, as E f(z) is not f(x).
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ class NoiseModel:
 
     numbers: ClassVar[tuple[str, ...]] = ()  # which are given or estimated
     in_grey_levels: ClassVar[tuple[str, ...]] = ()  # those that a factor on the image scales
+
+    @property
+    def known(self) -> Any:
+        """The values of the numbers, in their order."""
+        return tuple(getattr(self, name) for name in self.numbers)
 
     @property
     def complete(self) -> bool:
@@ -163,7 +168,7 @@ class NoiseModel:
 
 def floating(image):
     """An array of float32 or float64."""
-    array = np.asarray(image)
+    array: np.ndarray = np.asarray(image)
     if array.dtype.kind not in "buif":
         raise TypeError(f"image must hold real numbers; got dtype {array.dtype}")
     return array.astype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64,

@@ -129,28 +129,28 @@ class PoissonNoise(NoiseModel):
         return line.get("gain", self.gain), line.get("variance", (self.sigma or 0.0)**2), cost
 
     def stabilise_plane(self, plane):
-        number = plane.dtype.type
-        if self.gain == 0:
-            return plane / number(self.sigma)
-        shift = 3 / 8 + (self.sigma / self.gain)**2 - self.offset / self.gain
-        return 2 * np.sqrt(np.maximum(plane / number(self.gain) + number(shift), 0))
+        number, (gain, sigma, offset) = plane.dtype.type, self.known
+        if gain == 0:
+            return plane / number(sigma)
+        shift = 3 / 8 + (sigma / gain)**2 - offset / gain
+        return 2 * np.sqrt(np.maximum(plane / number(gain) + number(shift), 0))
 
     def restore_plane(self, plane):
-        number = plane.dtype.type
-        if self.gain == 0:
-            return plane * number(self.sigma)
-        values, rest = _rest(self.sigma / self.gain)
+        number, (gain, sigma, offset) = plane.dtype.type, self.known
+        if gain == 0:
+            return plane * number(sigma)
+        values, rest = _rest(sigma / gain)
         counts = np.maximum(plane, 0)**2 / 4 + np.interp(plane, values, rest).astype(plane.dtype)
-        if self.sigma == 0:
+        if sigma == 0:
             counts = np.maximum(counts, 0)
-        return number(self.gain) * counts + number(self.offset)
+        return number(gain) * counts + number(offset)
 
     def draw(self, clean, rng):
-        light = np.maximum(clean.astype(np.float64) - self.offset, 0)
-        if self.gain == 0:
-            return clean + self.sigma * rng.standard_normal(clean.shape)
-        return (self.gain * rng.poisson(light / self.gain) + self.offset
-                + self.sigma * rng.standard_normal(clean.shape))
+        gain, sigma, offset = self.known
+        if gain > 0:
+            light = np.maximum(clean.astype(np.float64) - offset, 0)
+            clean = gain * rng.poisson(light / gain) + offset
+        return clean + sigma * rng.standard_normal(clean.shape)
 
 
 @functools.lru_cache(64)

@@ -87,17 +87,17 @@ class RicianNoise(NoiseModel):
 
     def stabilise_plane(self, plane):
         check_not_negative(plane, "magnitudes")
-        return _transform(plane / plane.dtype.type(self.sigma)).astype(plane.dtype)
+        return _transform(plane / plane.dtype.type(self.known[0])).astype(plane.dtype)
 
     def restore_plane(self, plane):
         values, squares = _inverse()
         found = np.sqrt(np.interp(plane, values, squares))
         beyond = np.maximum(plane - values[-1], 0)
-        return (self.sigma * (found + beyond)).astype(plane.dtype)
+        return (self.known[0] * (found + beyond)).astype(plane.dtype)
 
     def draw(self, clean, rng):
         check_not_negative(clean, "magnitudes")
-        real, imaginary = self.sigma * rng.standard_normal((2, *clean.shape))
+        real, imaginary = self.known[0] * rng.standard_normal((2, *clean.shape))
         return np.hypot(clean + real, imaginary)
 
 

@@ -104,9 +104,9 @@ class SpeckleNoise(NoiseModel):
         """Mean and standard deviation of the logarithm."""
         from scipy.special import polygamma, psi
 
-        factor = 0.5 if self.amplitude else 1.0
-        return (factor * float(psi(self.looks) - math.log(self.looks)),
-                factor * math.sqrt(polygamma(1, self.looks)))
+        (looks,), factor = self.known, 0.5 if self.amplitude else 1.0
+        return (factor * float(psi(looks) - math.log(looks)),
+                factor * math.sqrt(polygamma(1, looks)))
 
     @property
     def _what(self):
@@ -116,7 +116,8 @@ class SpeckleNoise(NoiseModel):
         check_not_negative(clean, self._what)
         if self.silent:
             return clean.copy()
-        factors = rng.gamma(self.looks, 1 / self.looks, clean.shape)
+        looks, = self.known
+        factors = rng.gamma(looks, 1 / looks, clean.shape)
         return clean * (np.sqrt(factors) if self.amplitude else factors)
 
 

@@ -16,6 +16,7 @@ from .network.saved import load as load, pretrained as pretrained
 from .noise import estimate_noise as estimate_noise
 from .scheme.block import DiffusionBlock as DiffusionBlock
 from .scheme.coherence import CoherenceEnhancing as CoherenceEnhancing
+from .scheme.dictionary import Dictionary as Dictionary
 from .scheme.diffusivities import (
     Charbonnier as Charbonnier, Coherence as Coherence, Exponential as Exponential,
     Rational as Rational, Weickert as Weickert)

@@ -41,6 +41,7 @@ LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
 NOTHING = 1e-9  # of the range or of the noise; so little of the other is none
 ADAPTED, EVALUATIONS = 384, 20  # adapt learns from 3 x 3 tiles of images larger than 384 x 384
 CHANCE = 180.0  # the number of parameters of all steps
+LINEAR = {"rates", "sensitivities"}  # whose polynomials are of degree 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,11 +128,17 @@ def shipped(grey, shared):
 
 
 class Polynomials:
-    """A denoiser as a function of the vector that an optimiser changes, its coefficients."""
+    """A denoiser as a function of the vector that an optimiser changes, its coefficients; those of
+    the dictionary stay of degree 1."""
 
     def __init__(self, start):
         self.network, self.shape = start.network, start.coefficients.shape
         self.start = start.coefficients.ravel()
+        self.free = np.ones(self.shape)
+        for row in self.free[2:]:
+            parts = split(start.network.parameters, row)
+            for name in LINEAR & parts.keys():
+                parts[name][...] = 0
 
     def at(self, x):
         return Denoiser(self.network, x.reshape(self.shape))
@@ -149,7 +156,7 @@ class Polynomials:
             by_coordinate = gradient_in_coordinates(network, by_name)
             by_coordinate[denoiser.cut(sigma)] = 0
             gradient += np.outer(denoiser.powers(sigma), by_coordinate)
-        return total, gradient.ravel()
+        return total, (self.free * gradient).ravel()
 
     bounds = limits = -np.inf, np.inf  # tau is cut where a network is made
 

@@ -226,7 +226,28 @@ _PARTS = {
     "options": """
         **options
             Further arguments of `DiffusionNetwork`: tau, steps, reaction, integration,
-            allow_unstable, and operator, for another discretisation of the same derivatives.""",
+            dictionary, allow_unstable, and operator, for another discretisation of the same
+            derivatives.""",
+    "memory of steps": """
+        Notes
+        -----
+        Beyond the image and the result it takes one array of their size. Each thread works on
+        tiles of 512 x 512 pixels, or 8 halos where that is more, and their halo. It needs
+        3 M + 2 M L + M S + T planes of a tile's size for M channels, L scales that diffuse and S
+        others that steer (a single sigma = 0 counts as none), T = 1 or 3 for the tensor, and one or
+        two to smooth with. Explicit steps of a single scale sigma = 0 that steers itself need none.
+        A dictionary takes 98 + 216 M rows of a tile's width more, in cycles of several steps also
+        17 planes of a tile's size.""",
+    "memory of the adjoint": """
+        Notes
+        -----
+        With M channels, L scales that diffuse and S others that steer (a single sigma = 0 counts as
+        none) the peak of memory is steps (M L + M S + M) + M L + M S + 5 M planes of the image's
+        size and type, and one or two to smooth with. A flux that the kernels do not know keeps up
+        to 3 planes more for each step, an integration up to 6, and NumPy's intermediate arrays take
+        up to 55. If all that is kept of the steps is more than 256 MiB, only M planes of each are,
+        and the rest is computed again. A dictionary takes 412 + 603 M rows of the image's width
+        more.""",
     "network": """
         Returns
         -------

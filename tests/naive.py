@@ -4,8 +4,12 @@ Smoothing is scipy.ndimage's, the matrix function goes through numpy.linalg.eigh
 divergence uses the published 3 x 3 weights instead of the factors K' M K.
 """
 
+import math
+
 import numpy as np
 from scipy import integrate, ndimage
+
+from pdenet.scheme import derivatives
 
 
 KINDS = {"Isotropic": "isotropic", "Anisotropic": "anisotropic", "Uncoupled": "uncoupled",
@@ -235,7 +239,7 @@ def step(network, u):
         adjoint = matrix(lambda v: second_order_operators(v, operator), u.shape[1:]).T
         flux = np.concatenate([(g(x) * sample).ravel()
                                for sample in second_order_operators(u[0], operator)])
-        return u - network.tau * (adjoint @ flux).reshape(u.shape)
+        return u - network.tau * (adjoint @ flux).reshape(u.shape) + dictionary_term(network, u)
     given = layers, measures * len(u), operator.alpha, operator.structure_twist
     d = tensor(kind, g, structure(*given) if network.integration is None
                else averaged(network.integration, *given))
@@ -244,4 +248,45 @@ def step(network, u):
         for sigma, omega, beta in zip(scales.sigmas, scales.omega, scales.weights, strict=True):
             inner = divergence(d, smooth(channel, sigma), operator.alpha, operator.gamma)
             out[m] += network.tau * omega * beta**2 * smooth(inner, sigma)
-    return out
+    return out + dictionary_term(network, u)
+
+
+def derivative(v, orders):
+    """A derivative of a Gaussian of these orders along rows and columns, with pdenet's taps."""
+    for axis, order in zip((1, 0), orders, strict=True):
+        half = derivatives.taps()[order]
+        v = ndimage.correlate1d(v, np.concatenate([(-1)**order * half[:0:-1], half]), axis,
+                                mode="reflect")
+    return v
+
+
+def dictionary_parts(v):
+    """The filters of the parts (order, spin): Lap^((order - spin) / 2) (d_x + i d_y)^spin, real and
+    imaginary part, as binomial sums, with the factors that make the maxima of the symbols 1."""
+    for order, spin in derivatives.PARTS:
+        laplacians, total = (order - spin) // 2, 0
+        for k in range(spin + 1):
+            for n in range(laplacians + 1):
+                orders = spin - k + 2 * (laplacians - n), k + 2 * n
+                total = total + (math.comb(spin, k) * 1j**k * math.comb(laplacians, n)
+                                 * derivative(v, orders))
+        total = (math.e / order)**(order / 2) * total
+        yield [total.real] if spin == 0 else [total.real, total.imag]
+
+
+def dictionary_term(network, u):
+    """What the dictionary adds to a step on planes (M, H, W)."""
+    dictionary, found = network.dictionary, np.zeros_like(u)
+    if dictionary is None:
+        return found
+    count = len(derivatives.PARTS)
+    filtered = [list(dictionary_parts(channel)) for channel in u]
+    for g in range(count):
+        square = sum(sample**2 for parts in filtered for sample in parts[g])
+        E = (dictionary.sensitivities[g] / network.flux.diffusivity.contrast**2
+             * (square + smooth(square, dictionary.smoothing)) / 2)
+        adjoint = matrix(lambda v, g=g: list(dictionary_parts(v))[g], u.shape[1:]).T
+        for channel, parts in zip(found, filtered, strict=True):
+            flux = np.concatenate([(sample / (1 + E)).ravel() for sample in parts[g]])
+            channel -= network.tau * dictionary.rates[g] * (adjoint @ flux).reshape(square.shape)
+    return found

@@ -17,6 +17,7 @@ from ..execution.workers import Workers
 from ..files import document
 from ..images import count, in_memory, to_measured, to_measured_pairs
 from ..scheme.block import DiffusionBlock
+from ..scheme.dictionary import Dictionary
 from ..scheme.fluxes import Flux
 from ..scheme.masks import Mask, prepare
 from ..scheme.operators import Gradient, Operator
@@ -33,9 +34,8 @@ class DiffusionNetwork:
     """Diffusion blocks in a row: u <- u - tau sum_l w_l G_l K' Phi(K G_l u), `steps` times.
 
     Every model of Table 1 is one of these; `pdenet.models` builds them by name. All steps have the
-    same parts; scales, steering, integration, flux, tau and reaction may also be a list of one for
-    each step, of the same kind and with the same sigmas. `blocks` holds the block, or one for each
-    step.
+    same parts; all but the operator may also be a list of one for each step, of the same kind and
+    with the same sigmas. `blocks` holds the block, or one for each step.
 
     Parameters
     ----------
@@ -55,6 +55,8 @@ class DiffusionNetwork:
         image f that the network is given.
     integration : ScaleSpace, optional
         The scales over which the structure tensor is averaged before it steers.
+    dictionary : Dictionary, optional
+        Further operators beside `operator`, which need a flux with a contrast.
     steps : int, optional
         Number of blocks.
     allow_unstable : bool, optional
@@ -67,7 +69,7 @@ class DiffusionNetwork:
     ValueError
         If tau is not positive or above `tau_max`, the reaction < 0, steps not a whole number
         >= 0, a list has another length, the steps other sigmas, or the flux does not go with the
-        operator.
+        operator or the dictionary.
 
     Examples
     --------
@@ -89,6 +91,7 @@ class DiffusionNetwork:
     tau: float | Sequence[float] | np.ndarray | None = None
     reaction: float | Sequence[float] | np.ndarray | None = None
     integration: ScaleSpace | Sequence[ScaleSpace] | None = None
+    dictionary: Dictionary | Sequence[Dictionary] | None = None
     steps: int = 10
     allow_unstable: bool = False
     blocks: tuple[DiffusionBlock, ...] = field(init=False, repr=False)
@@ -116,8 +119,8 @@ class DiffusionNetwork:
     @property
     def parameters(self) -> dict[str, Any]:
         """The trainable parameters: beta (L,), contrast, tau; and where there are such parts,
-        steering (S,), integration (K,) and reaction. With an axis of steps in front where each step
-        has its own."""
+        steering (S,), integration (K,), rates and sensitivities (8,), and reaction. With an axis of
+        steps in front where each step has its own."""
         return parameters.read(self)
 
     def with_parameters(self, values: dict[str, Any]) -> "DiffusionNetwork":
@@ -234,13 +237,7 @@ class DiffusionNetwork:
             If the image is not a finite real array of that shape, an option is not allowed, or the
             steps have parameters of their own, so that there is no common time.
 
-        Notes
-        -----
-        Beyond the image and the result it takes one array of their size. Each thread works on
-        tiles of 512 x 512 pixels, or 8 halos where that is more, and their halo. It needs
-        3 M + 2 M L + M S + T planes of a tile's size for M channels, L scales that diffuse and S
-        others that steer (a single sigma = 0 counts as none), T = 1 or 3 for the tensor, and one or
-        two to smooth with. Explicit steps of a single scale sigma = 0 that steers itself need none.
+        {memory of steps}
 
         {references of fast explicit diffusion}
 
@@ -294,14 +291,7 @@ class DiffusionNetwork:
             If the image is not a finite real array of that shape; from pullback, if the cotangent
             is not one of the image's shape.
 
-        Notes
-        -----
-        With M channels, L scales that diffuse and S others that steer (a single sigma = 0 counts as
-        none) the peak of memory is steps (M L + M S + M) + M L + M S + 5 M planes of the image's
-        size and type, and one or two to smooth with. A flux that the kernels do not know keeps up
-        to 3 planes more for each step, an integration up to 6, and NumPy's intermediate arrays take
-        up to 55. If all that is kept of the steps is more than 256 MiB, only M planes of each are,
-        and the rest is computed again.
+        {memory of the adjoint}
 
         Examples
         --------
@@ -360,8 +350,9 @@ class DiffusionNetwork:
                nan_policy: str = "raise") -> float:
         """The energy that the steps descend, for tied steering and gamma = 0.
 
-        The sum over the cells of the flux's density, and reaction |u - f|^2 where the network has a
-        reaction that pulls the image u back to f, the image given at first.
+        The sum over the cells of the flux's density, reaction |u - f|^2 where the network has a
+        reaction that pulls the image u back to f, the image given at first, and the sum over the
+        pixels of sum_g c_g / f_g log(1 + f_g |F_g u|^2), f_g = e_g / contrast^2, of a dictionary.
 
         Parameters
         ----------

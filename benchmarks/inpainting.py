@@ -62,7 +62,7 @@ def text(shape):
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(18)
     for k, top in enumerate(range(4, shape[0], 24)):
         draw.text((4 - 9 * k, top), "edge-enhancing diffusion continues edges " * 3, True, font)
-    return np.array(picture)
+    return np.array(picture.convert("L")) > 0
 
 
 def scratches(shape):
@@ -77,7 +77,7 @@ def scratches(shape):
         else:
             draw.arc((left - 40, top - 40, right + 40, bottom + 40), *rng.uniform(0, 360, 2), True,
                      2 + k % 3 // 2)
-    return np.array(picture)
+    return np.array(picture.convert("L")) > 0
 
 
 def cases(quick):

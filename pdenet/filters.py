@@ -106,7 +106,7 @@ def lysaker_lundervold_tai(
     D = (dxx, dxy, dyx, dyy) are all second derivatives, whose squares sum up to the squared
     Frobenius norm of the Hessian H(u); it sees the speckles that the Laplacian of You-Kaveh leaves.
     Design Principle 1. The mixed derivative is centred; at a wavelength of four pixels the symbol
-    varies by 6.1 % over all directions. It is the one filter that cannot leave pixels out.
+    varies by 6.1 % over all directions.
 
     {parameters of a filter of fourth order}
 

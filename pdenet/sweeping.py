@@ -131,7 +131,8 @@ def _limits(image):
     """The grey levels that are black and white."""
     if image.dtype == np.uint8:
         return 0.0, 255.0
-    low, high = np.quantile(image.astype(np.float64), [0.001, 0.999])
+    values = image.astype(np.float64)
+    low, high = np.quantile(values[np.isfinite(values)], [0.001, 0.999])
     return float(low), float(high) if high > low else float(low) + 1
 
 
@@ -143,6 +144,7 @@ def _grey_levels(image, limits, channel_axis):
     if len(planes) != 3:
         planes = planes.mean(axis=0, keepdims=True).repeat(3, axis=0)
     low, high = limits
+    planes = np.nan_to_num(planes, nan=low)  # of pixels that are no measurement
     levels = np.clip(np.rint(255 * (planes - low) / (high - low)), 0, 255).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(np.moveaxis(levels, 0, -1)))
 

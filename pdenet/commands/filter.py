@@ -12,11 +12,11 @@ from ..network.timesteps import SCHEMES
 from ..scheme.diffusivities import DIFFUSIVITIES
 from ..scheme.fluxes import COUPLINGS
 from . import inputs
+from .one_file import outside
 
 MODELS = tuple(name.replace("_", "-") for name in NAMES["filters"])
 SWEPT = {"contrast": float, "time": float, "sigma": float, "rho": float, "coupling": str,
          "diffusivity": str, "scheme": str}
-WITHOUT_MASK = "lysaker-lundervold-tai"  # whose operator cannot leave pixels out
 PARTS = ("sigma", "rho", "sigmas", "weights", "coupling")  # which some of the models have
 
 HELP = f"""\
@@ -106,8 +106,6 @@ def filter_pixels(pixels, channel_axis, options, progress, mask=None):
     """The filtered pixels, what was done, and the numbers of it."""
     from ..filters import filter_planes
 
-    if options.model == WITHOUT_MASK:
-        mask = None  # and the pixels hold the nearest measured values
     given = to_units(pixels, channel_axis, mask)
     parts = {name: getattr(options, name) for name in PARTS if getattr(options, name) is not None}
     model = functools.partial(_model(options), **parts)
@@ -128,16 +126,22 @@ def _sweep(options):
         raise UsageError("--sweep is for a single image")
     images.check_target(options.output, options.overwrite)
     image = images.read(options.input, options.max_pixels)
-    filled = excluded.find(options.input, image.straight(), options.nodata).filled()
+    straight = image.straight()
+    found = excluded.find(options.input, straight, options.nodata,
+                          outside=outside(options, straight))
+    if found.nothing_left:
+        raise UsageError(f"{options.input}: no pixel is measured")
+    filled = found.filled()
     swept = dict(map(_values, options.sweep))
     given = {name: getattr(options, name) for name in (*PARTS, *SWEPT)
              if name not in swept and getattr(options, name) is not None}
-    found = sweep(options.model.replace("-", "_"), filled.pixels,
-                  channel_axis=filled.channel_axis, workers=options.workers,
-                  **given, **swept)
-    images.write(options.output, images.Image(found.sheet, -1), options.overwrite)
+    results = sweep(options.model.replace("-", "_"), filled.pixels,
+                    channel_axis=filled.channel_axis, workers=options.workers, mask=found.mask,
+                    **given, **swept)
+    images.write(options.output, images.Image(results.sheet, -1), options.overwrite)
     if not options.quiet:
-        print(f"{options.output}: {len(found.images)} results of {options.model}")
+        report = f"; {found.report}" if found.report else ""
+        print(f"{options.output}: {len(results.images)} results of {options.model}{report}")
 
 
 def _values(text):

@@ -3,8 +3,8 @@
 A command is a function process(pixels, channel_axis, options, progress, mask=None) that returns the
 new pixels, a line about them, and numbers for the report, by name. `pixels` may be an array of
 zarr, `progress` is None or a function of what is done and of all there is to do, and `mask` None or
-an array (H, W), True where a pixel is measured; the others hold the nearest measured values. Files
-are written whole or not at all; what a folder or an array has already is kept, so that the same
+an array (H, W), True where a pixel is measured; the others hold values of no meaning. Files are
+written whole or not at all; what a folder or an array has already is kept, so that the same
 command goes on after an interruption.
 """
 

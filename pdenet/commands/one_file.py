@@ -69,7 +69,7 @@ def _run_image(name, image, options, process, tell, progress=None, check=None):
         raise UsageError(f"{name}: --rescale is for integers, such as those of --dtype uint8; the "
                          f"output has {dtype} values")
     straight = image.straight()
-    found = excluded.find(name, straight, options.nodata, dtype, _outside(options, straight))
+    found = excluded.find(name, straight, options.nodata, dtype, outside(options, straight))
     filled = found.filled()
     if check is not None:
         check(filled, dtype)
@@ -89,7 +89,7 @@ def _run_image(name, image, options, process, tell, progress=None, check=None):
             f"{line}; {found.report}" if found.report else line, (numbers, found.count))
 
 
-def _outside(options, image):
+def outside(options, image):
     """The pixels (H, W) that are outside the mask of the options, or None if there is none."""
     if options.mask is None:
         return None

@@ -1,7 +1,6 @@
 """Values that are no measurement: nodata, NaN and infinite ones, colours of what is transparent.
 
-They take no part and stay as they are. For what cannot leave pixels out, each is replaced by the
-nearest measured value of its channel, so that it brings nothing of its own to its neighbours.
+They take no part and stay as they are: a mask leaves their pixels out of what is done.
 """
 
 from dataclasses import dataclass, replace
@@ -40,21 +39,18 @@ class Excluded:
         return self.places is not None and bool(self.places.all())
 
     def filled(self):
-        """The image with measured values everywhere."""
+        """The image with a measured value of the channel, or 0 if it has none, in place of each
+        that is none: for what looks at all values alone, as for their range; the mask leaves it
+        out."""
         if self.places is None:
             return self.image
         axis = self.image.channel_axis
         pixels = self.image.pixels.copy()
         planes, places = (array[np.newaxis] if axis is None else np.moveaxis(array, axis, 0)
                           for array in (pixels, self.places))
-        before = None
-        for plane, where in zip(planes, places):
-            if where.all():
-                plane[...] = 0
-            elif where.any():
-                if before is None or not np.array_equal(where, before):
-                    before, nearest = where, _nearest(where)
-                plane[...] = plane[tuple(nearest)]
+        for plane, where in zip(planes, places, strict=True):
+            first = np.unravel_index(where.argmin(), where.shape)
+            plane[where] = 0 if where.all() else plane[first]
         return replace(self.image, pixels=pixels)
 
     def restored(self, result):
@@ -135,13 +131,6 @@ def _check_type(name, what, pixels, where, dtype):
     if lost.any():
         raise UsageError(f"{name}: {dtype} cannot hold the pixels that are {what}; choose another "
                          f"--dtype")
-
-
-def _nearest(places):
-    """For each pixel the row and column of the nearest one that is measured."""
-    from scipy.ndimage import distance_transform_edt
-
-    return distance_transform_edt(places, return_distances=False, return_indices=True)
 
 
 def _beside(value, up, dtype):

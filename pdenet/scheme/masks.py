@@ -27,7 +27,7 @@ from ..execution.workers import Workers
 from ..kernels import masked_cells
 from ..kernels.gaussian import EVEN, PIXELS, balancing_step
 from ..kernels.workspace import Workspace
-from .operators import Gradient, Laplacian, SampledOperator
+from .operators import Gradient, Hessian, Laplacian, SampledOperator
 from .scales import ScaleSpace
 
 ROUNDS = {4: 8, 8: 10}  # of `balance` by the bytes of a number, until rounding decides
@@ -198,6 +198,32 @@ class MaskedLaplacian(SampledOperator):
         return super().integrate(density * self.plane)
 
 
+@dataclass(frozen=True, eq=False)
+class MaskedHessian(Hessian):
+    """`Hessian` for the pixels where `plane` is one, without the second derivatives at others and
+    those that take one of them. So it has no second derivative across the border of the mask, while
+    the end of the image mirrors it; planes u = a + b x + c y stay as they are at every mask."""
+
+    plane: np.ndarray
+
+    @functools.cached_property
+    def _kept(self):
+        """One for each sample that counts, of the shape (3, H, W)."""
+        around = np.pad(self.plane, 1, mode="symmetric")
+        (a, b, c), (d, e, f), (g, h, i) = (
+            [around[k:k + len(self.plane), j:j + self.plane.shape[1]] for j in range(3)]
+            for k in range(3))
+        return e * np.stack([d * f, a * c * g * i, b * h])
+
+    def apply(self, v, work):
+        out = super().apply(v, work)
+        out *= self._kept
+        return out
+
+    def apply_adjoint(self, flux, scale, out):
+        super().apply_adjoint(flux * self._kept, scale, out)
+
+
 class MaskedScaleSpace(ScaleSpace):
     """`ScaleSpace` with S_l = d_l G_l d_l in place of G_l, or d_l G_l w d_l for cells."""
 
@@ -208,10 +234,9 @@ class MaskedScaleSpace(ScaleSpace):
 
 def check_operator(operator: Any) -> None:
     """Raise ValueError unless an operator can leave pixels out."""
-    if type(operator) not in (Gradient, Laplacian):
+    if type(operator) not in (Gradient, Laplacian, Hessian):
         raise ValueError(f"pixels can be left out, by a mask or as NaN, with the operators "
-                         f"Gradient and Laplacian, as all filters but lysaker_lundervold_tai have; "
-                         f"got {operator}")
+                         f"Gradient, Laplacian and Hessian; got {operator}")
 
 
 def masked_operator(operator: Any, plane: np.ndarray) -> Any:
@@ -219,4 +244,6 @@ def masked_operator(operator: Any, plane: np.ndarray) -> Any:
     check_operator(operator)
     if type(operator) is Laplacian:
         return MaskedLaplacian(operator.alpha, plane)
+    if type(operator) is Hessian:
+        return MaskedHessian(plane)
     return MaskedGradient(operator.alpha, operator.gamma, operator.structure_twist, plane=plane)

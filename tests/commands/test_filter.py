@@ -107,6 +107,25 @@ def test_a_contact_sheet(tmp_path, monkeypatch, capsys):
     assert main([*words, "--overwrite", "--quiet"]) == 0 and capsys.readouterr().out == ""
 
 
+def test_a_contact_sheet_of_what_is_measured(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pixels = GREY.astype(np.float32)
+    pixels[3:9, 4:12] = -9999
+    iio.imwrite("scan.tif", pixels)
+    words = ["filter", "eed", "scan.tif", "sheet.png", "--sweep", "contrast=2,4.5", "--nodata",
+             "-9999"]
+    assert main(words) == 0
+    assert "48 are nodata (-9999): they take no part" in capsys.readouterr().out
+    found = pdenet.sweep("eed", pixels, contrast=[2.0, 4.5], mask=pixels != -9999)
+    sheet = iio.imread("sheet.png")
+    assert sheet.shape == found.sheet.shape
+    pixels[pixels == -9999] = np.nan
+    omitted = pdenet.sweep("eed", pixels, contrast=[2.0, 4.5], nan_policy="omit")
+    np.testing.assert_array_equal(omitted.images[0][~np.isnan(pixels)],
+                                  found.images[0][~np.isnan(pixels)])
+    assert omitted.sheet.min() < omitted.sheet.max()
+
+
 @pytest.mark.parametrize("words, message", [
     (["s.png", "o.png", "--sweep", "contrst=2"], "--sweep contrst=2: the name must be one of "),
     (["s.png", "o.png", "--sweep", "time=1,"], "--sweep time=1,: give at least one value"),

@@ -104,12 +104,12 @@ def biharmonic(image, mask):
 
 
 def griddata(image, mask):
-    """Cubic within the convex hull of the known pixels less than 8 pixels from an unknown one, the
+    """Cubic within the convex hull of the known pixels up to two pixels from an unknown one, the
     nearest of them outside."""
     from scipy.interpolate import griddata
     from scipy.ndimage import binary_dilation
 
-    known = binary_dilation(mask, iterations=8) & ~mask
+    known = binary_dilation(mask, iterations=2) & ~mask
     places, values = np.argwhere(known), image[known]
     found = griddata(places, values, np.argwhere(mask), "cubic")
     near = griddata(places, values, np.argwhere(mask), "nearest")

@@ -104,12 +104,15 @@ def biharmonic(image, mask):
 
 
 def griddata(image, mask):
-    """Cubic within the convex hull of the known pixels, the nearest one outside."""
+    """Cubic within the convex hull of the known pixels up to two pixels from an unknown one, the
+    nearest of them outside."""
     from scipy.interpolate import griddata
+    from scipy.ndimage import binary_dilation
 
-    known, places = np.argwhere(~mask), np.argwhere(mask)
-    found = griddata(known, image[~mask], places, "cubic")
-    near = griddata(known, image[~mask], places, "nearest")
+    known = binary_dilation(mask, iterations=2) & ~mask
+    places, values = np.argwhere(known), image[known]
+    found = griddata(places, values, np.argwhere(mask), "cubic")
+    near = griddata(places, values, np.argwhere(mask), "nearest")
     result = image.copy()
     result[mask] = np.where(np.isfinite(found), found, near)
     return result

@@ -59,6 +59,27 @@ def test_the_laplacian_is_the_divergence_of_the_gradient():
                                pdenet.Laplacian().apply(v[0], Workspace()), atol=1e-13)
 
 
+@pytest.mark.parametrize("operator", [pdenet.Gradient(), pdenet.Gradient(gamma=1.0),
+                                      pdenet.Laplacian(), pdenet.Hessian()], ids=repr)
+@pytest.mark.parametrize("dtype, error", [(np.float64, 1e-14), (np.float32, 1e-6)])
+def test_the_form_is_its_own_transpose_and_gives_others_nothing(operator, dtype, error):
+    """The dot test of K' M(D) K, for any D."""
+    rng, mask = np.random.default_rng(2), random_mask()
+    masked = masks.masked_operator(operator, mask.astype(dtype))
+    u, v = (rng.normal(size=(2, 1, *SHAPE)) * mask).astype(dtype)
+    m, d, o = rng.uniform(0.3, 0.5, (3, 14, 19)) * [[[1]], [[0.5]], [[0.5]]]
+    o[[0, -1]] = o[:, [0, -1]] = 0  # as any J has it where the image is mirrored
+    tensor = np.stack([m, d, o]) if operator.directional else m[np.newaxis, :13, :18]
+    tensor, outs = tensor.astype(dtype), []
+    for plane in (u, v):
+        outs.append(np.empty_like(plane))
+        masked.diffuse(plane, tensor, 1.0, False, outs[-1], Workspace())
+        assert (outs[-1][0][~mask] == 0).all() and np.abs(outs[-1]).max() > 0.1
+    products = [np.sum(a * b, dtype=np.float64) for a, b in ((outs[0], v), (u, outs[1]))]
+    size = np.linalg.norm(outs[0].astype(float)) * np.linalg.norm(v.astype(float))
+    assert abs(products[0] - products[1]) <= error * size
+
+
 def test_second_derivatives_that_take_other_pixels_are_left_out():
     mask, v = random_mask(), np.random.default_rng(1).normal(size=SHAPE) * random_mask()
     K = naive.matrix(naive.hessian, SHAPE)

@@ -259,7 +259,8 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
         Whether the parameters learn from the image itself first, by 20 evaluations of Stein's
         estimate of the error on up to nine tiles of 128 x 128 pixels, see `fit_noisy`. It takes
         seconds and gained 0.4 dB on average, and 1.7 dB at most (benchmarks/adapting.py).
-        What chance alone may give is not taken, so that hardly any image is worse for it.
+        What chance alone may give is not taken, so that hardly any image is worse for it. Speckle
+        of fewer than 16 looks is too skewed for the estimate, and left without.
     progress : bool, optional
         Show the progress of adapt with tqdm.
     workers : int, optional
@@ -304,9 +305,9 @@ def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, prog
     Channels that have noise are brought to one level and turned to their principal axes, in which
     white noise stays white; each axis is denoised by itself, and all are turned back.
     """
-    def again(planes, levels):
+    def again(planes, levels, adapts=True):
         return denoise_planes(planes, 1.0, levels, data_range and data_range / unit, shared,
-                              workers, adapt, progress, mask)[0]
+                              workers, adapt and adapts, progress, mask)[0]
 
     if noise is not None:
         return denoise_by_models(noise, planes, unit, {"sigma": sigma, "data_range": data_range},

@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from ..checks import check_members
 from ..execution import chunks
-from ..images import from_units, sample_with, to_units
+from ..images import from_units, sample_with, to_array, to_units
 
-MEMBERS = ("complete", "estimated", "in_units", "silent", "stabilise_plane", "restore_plane")
+MEMBERS = ("complete", "estimated", "gaussian", "in_units", "silent", "stabilise_plane",
+           "restore_plane")
 
 
 class NoiseModel:
@@ -36,6 +37,11 @@ class NoiseModel:
     def complete(self) -> bool:
         """Whether no number is to be estimated."""
         raise NotImplementedError
+
+    @property
+    def gaussian(self) -> bool:
+        """Whether noise after `stabilise` is so nearly Gaussian that an error can be estimated."""
+        return True
 
     @property
     def silent(self) -> bool:
@@ -148,7 +154,7 @@ class NoiseModel:
             If numbers of the model are missing, or the image has values that the model excludes.
         """
         self._check_complete()
-        clean = floating(clean)
+        clean = np.asarray(floating(clean))
         return self.draw(clean, np.random.default_rng(rng)).astype(clean.dtype)
 
     def draw(self, clean, rng):
@@ -158,7 +164,7 @@ class NoiseModel:
     def _apply(self, function, image):
         self._check_complete()
         image = floating(image)
-        return image.copy() if self.silent else function(image)
+        return image.copy() if self.silent else chunks.on_values(function, image)
 
     def _check_complete(self):
         if not self.complete:
@@ -168,7 +174,7 @@ class NoiseModel:
 
 def floating(image):
     """An array of float32 or float64."""
-    array: np.ndarray = np.asarray(image)
+    array = to_array(image, "image")
     if array.dtype.kind not in "buif":
         raise TypeError(f"image must hold real numbers; got dtype {array.dtype}")
     return array.astype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64,
@@ -209,15 +215,16 @@ def complete_models(noise, planes, unit, mask=None):
 def denoise_by_models(noise, planes, unit, others, mask, denoise):
     """Planes (M, H, W), which are in a unit, without noise, in units of one; and the model of each.
     noise: a model, or one for each of the planes, estimated from the pixels of a mask (H, W) where
-    numbers are missing; others: what says the same, by name; denoise(planes, levels): takes noise
-    of the standard deviation 1 off planes, or 0 where a model has none.
+    numbers are missing; others: what says the same, by name; denoise(planes, levels, adapts): takes
+    noise of the standard deviation 1 off planes, or 0 where a model has none.
     """
     for name, value in others.items():
         if value is not None:
             raise ValueError(f"{name} must be omitted with noise, which says it; got {value!r}")
     models = complete_models(noise, planes, unit, mask)
     levels = np.array([float(not model.silent) for model in models])
-    clean = denoise(_each(planes, [model.stabilise_plane for model in models], levels), levels)
+    clean = denoise(_each(planes, [model.stabilise_plane for model in models], levels), levels,
+                    all(model.gaussian for model in models))
     clean = _each(clean, [model.restore_plane for model in models], levels)
     return from_units(clean, unit), [model.in_units(1 / unit) for model in models]
 

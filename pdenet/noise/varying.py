@@ -38,7 +38,8 @@ def denoise_varying(planes, unit, sigma, denoise):
         mine = np.clip(depth - k + 1, 0, 1).astype(planes.dtype)
         result = result + mine * (last - result)
     little = np.minimum(sigma / lowest, 1).astype(planes.dtype)
-    return from_units(planes + little * (result - planes), unit), known
+    result = np.where(little < 1, planes + little * (result - planes), result)
+    return from_units(result, unit), known
 
 
 def check_map(sigma, shape):

@@ -3,6 +3,8 @@
     python -m benchmarks.gallery            writes data/models.png and data/models_colour.png
     python -m benchmarks.gallery denoised   writes data/denoised.png: noisy, total variation, pdenet
                                             and BM3D (package bm3d) for a grey and a colour image
+    python -m benchmarks.gallery inpainted  writes data/inpainted.png: pixels at random and a text,
+                                            filled by scikit-image and by pdenet
 """
 
 import sys
@@ -14,7 +16,7 @@ from skimage import data
 
 import pdenet
 
-from . import denoising
+from . import denoising, inpainting
 from .images import held_out, psnr
 from .script import DATA
 
@@ -59,6 +61,24 @@ def denoised(path, sigma=40.0):
     draw(panels, len(names) + 2, path)
 
 
+def inpainted(path):
+    """What inpainting makes of a tenth of the pixels of a grey image, and of a text on another."""
+    photographs = inpainting.images()
+    panels = []
+    for name, image, mask in (
+            ("10 % known", photographs["camera"], inpainting.scattered((256, 256), 10)),
+            ("text", photographs["coffee"][:, :200], inpainting.text((200, 200)))):
+        where = mask if image.ndim == 2 else mask[..., np.newaxis]
+        panels.append((name, np.where(where, 0 if image.ndim == 2 else 255, image)))
+        for method, fill in (("homogeneous", inpainting.methods()["homogeneous"]),
+                             ("biharmonic", inpainting.biharmonic),
+                             ("edge-enhancing", inpainting.methods()["EED"])):
+            found = np.clip(fill(image, mask), 0, 255)
+            panels.append((f"{method}: {psnr(image, found):.2f} dB", found))
+        panels.append(("original", image))
+    draw(panels, 5, path)
+
+
 def draw(panels, columns, path):
     """(title, image) in rows."""
     rows = -(-len(panels) // columns)
@@ -79,6 +99,9 @@ def main():
     DATA.mkdir(exist_ok=True)
     if sys.argv[1:] == ["denoised"]:
         denoised(DATA / "denoised.png")
+        return
+    if sys.argv[1:] == ["inpainted"]:
+        inpainted(DATA / "inpainted.png")
         return
     page(data.camera()[40:280, 120:360], MODELS, 3, DATA / "models.png")
     colour = {"Gerig et al. (21)": (pdenet.gerig, {"contrast": 12, "time": 20})} | {

@@ -35,6 +35,7 @@ LEVELS = np.geomspace(denoising.LEAST, denoising.MOST, 7)
 SIZE = 96
 DEGREE = 2
 INTEGRATION = [0.0, 1.0, 2.24, 5.0], [0.9, 0.4, 0.2, 0.1]  # scales in pixels, and weights
+RATE, AMPLIFICATION = 0.05, 0.05  # of the dictionary
 
 
 def crops(images, rounds, seed):
@@ -57,12 +58,13 @@ def start(name, folder):
     if not name.endswith("-shared"):
         path = os.path.join(folder, f"{name}-shared.json")
         return denoising.build(document.read(path)).per_step()
-    return denoising.constant(network(12.0, integration=pdenet.ScaleSpace(*INTEGRATION)), DEGREE)
+    return denoising.constant(network(
+        12.0, integration=pdenet.ScaleSpace(*INTEGRATION),
+        dictionary=pdenet.Dictionary([RATE] * 8, amplification=AMPLIFICATION)), DEGREE)
 
 
 def network(contrast, smallest=0.3, largest=5.0, steered=True, alpha=0.25, **options):
-    """Eight scales, the coarse ones with less weight, steered by weights of their own; the
-    structure tensor is averaged over four scales of integration."""
+    """Eight scales, the coarse ones with less weight, steered by weights of their own."""
     sigmas = pdenet.ScaleSpace.exponential(smallest, largest, 8).sigmas
     weights = np.exp(-0.5 * np.arange(8))
     return pdenet.models.multiscale(

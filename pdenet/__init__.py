@@ -14,6 +14,7 @@ NAMES = {module: tuple(names.split()) for module, names in {
     "filters": ("perona_malik you_kaveh lysaker_lundervold_tai gerig weickert_brox eed "
                 "weickert_1994 multiscale ced"),
     "denoising": "denoise denoiser",
+    "inpainting": "inpaint",
     "estimates": "estimate_contrast estimate_time",
     "noise.level": "estimate_noise",
     "noise.poisson": "PoissonNoise",
@@ -26,6 +27,7 @@ NAMES = {module: tuple(names.split()) for module, names in {
     "scheme.block": "DiffusionBlock",
     "scheme.operators": "Gradient Laplacian Hessian",
     "scheme.scales": "ScaleSpace",
+    "scheme.dictionary": "Dictionary",
     "scheme.fluxes": "Isotropic Anisotropic Uncoupled Orientations",
     "scheme.coherence": "CoherenceEnhancing",
     "scheme.diffusivities": "Exponential Rational Charbonnier Weickert Coherence",

@@ -8,6 +8,7 @@ from .filters import (
     ced as ced, eed as eed, gerig as gerig,
     lysaker_lundervold_tai as lysaker_lundervold_tai, multiscale as multiscale, perona_malik as perona_malik, weickert_1994 as weickert_1994,
     weickert_brox as weickert_brox, you_kaveh as you_kaveh)
+from .inpainting import inpaint as inpaint
 from .learning.fit import fit as fit, fit_noisy as fit_noisy
 from .learning.optimizers import Adam as Adam, LBFGS as LBFGS
 from .network.network import DiffusionNetwork as DiffusionNetwork
@@ -18,6 +19,7 @@ from .noise.rician import RicianNoise as RicianNoise
 from .noise.speckle import SpeckleNoise as SpeckleNoise
 from .scheme.block import DiffusionBlock as DiffusionBlock
 from .scheme.coherence import CoherenceEnhancing as CoherenceEnhancing
+from .scheme.dictionary import Dictionary as Dictionary
 from .scheme.diffusivities import (
     Charbonnier as Charbonnier, Coherence as Coherence, Exponential as Exponential,
     Rational as Rational, Weickert as Weickert)

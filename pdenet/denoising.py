@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .checks import check_count, check_number, check_workers
+from .docstrings import fill
 from .estimates import range_of
 from .files.document import FormatError, check_header, check_keys
-from .images import from_planes, from_units, sample, to_units
+from .images import count, from_units, sample_with, to_units
 from .learning.channels import mixed, principal_axes
 from .learning.fit import fit_noisy
 from .learning.unconstrained import (bounds, from_coordinates, gradient_in_coordinates, split,
@@ -32,7 +33,7 @@ from .network.network import DiffusionNetwork
 from .network.parameters import of_each_step
 from .noise.level import levels_of
 from .noise.model import NoiseModel, denoise_by_models
-from .noise.varying import denoise_varying
+from .noise.varying import check_levels, denoise_varying
 
 __all__ = ["denoise", "denoiser"]
 
@@ -42,6 +43,7 @@ LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
 NOTHING = 1e-9  # of the range or of the noise; so little of the other is none
 ADAPTED, EVALUATIONS = 384, 20  # adapt learns from 3 x 3 tiles of images larger than 384 x 384
 CHANCE = 180.0  # the number of parameters of all steps
+LINEAR = {"rates", "sensitivities"}  # whose polynomials are of degree 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,11 +130,17 @@ def shipped(grey, shared):
 
 
 class Polynomials:
-    """A denoiser as a function of the vector that an optimiser changes, its coefficients."""
+    """A denoiser as a function of the vector that an optimiser changes, its coefficients; those of
+    the dictionary stay of degree 1."""
 
     def __init__(self, start):
         self.network, self.shape = start.network, start.coefficients.shape
         self.start = start.coefficients.ravel()
+        self.free = np.ones(self.shape)
+        for row in self.free[2:]:
+            parts = split(start.network.parameters, row)
+            for name in LINEAR & parts.keys():
+                parts[name][...] = 0
 
     def at(self, x):
         return Denoiser(self.network, x.reshape(self.shape))
@@ -150,7 +158,7 @@ class Polynomials:
             by_coordinate = gradient_in_coordinates(network, by_name)
             by_coordinate[denoiser.cut(sigma)] = 0
             gradient += np.outer(denoiser.powers(sigma), by_coordinate)
-        return total, gradient.ravel()
+        return total, (self.free * gradient).ravel()
 
     bounds = limits = -np.inf, np.inf  # tau is cut where a network is made
 
@@ -219,9 +227,11 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     return _with_contrast_times(factor, family.at(sigma * RANGE / data_range))
 
 
+@fill
 def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | None = None, *,
             noise: NoiseModel | Sequence[NoiseModel] | None = None,
             data_range: float | None = None, channel_axis: int | None = None,
+            mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
             shared: bool = False, adapt: bool = False, progress: bool = False,
             workers: int | None = None) -> np.ndarray:
     """Remove noise from an image by a diffusion network trained for it.
@@ -253,6 +263,7 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
         adding a constant, does the same to the result.
     channel_axis : int, optional
         The axis of the channels.
+    {mask}
     shared : bool, optional
         The same 18 parameters for all steps, instead of 18 for each.
     adapt : bool, optional
@@ -291,32 +302,34 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
     """
     if data_range is not None:
         data_range = check_number("data_range", data_range, above=0.0)
-    planes, unit = to_units(image, channel_axis)
-    planes, _ = denoise_planes(planes, unit, sigma, data_range, shared, check_workers(workers),
-                               adapt, progress, noise=noise)
-    return from_planes(planes, channel_axis)
+    given = to_units(image, channel_axis, mask, nan_policy)
+    planes, _ = denoise_planes(given.planes, given.unit, sigma, data_range, shared,
+                               check_workers(workers), adapt, progress, given.mask, noise)
+    return given.finish(planes)
 
 
-def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, progress, mask=None,
-                   noise=None):
+def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, progress,
+                   measured=None, noise=None):
     """Planes (M, H, W), which are in a unit, without their noise, in units of one; and its level in
-    each, which is estimated from the pixels of a mask (H, W) where sigma is None, or its models.
+    each, which is estimated where sigma is None, or its models. measured: None, or a mask (H, W)
+    outside which the planes are 0.
 
     Channels that have noise are brought to one level and turned to their principal axes, in which
     white noise stays white; each axis is denoised by itself, and all are turned back.
     """
     def again(planes, levels, adapts=True):
         return denoise_planes(planes, 1.0, levels, data_range and data_range / unit, shared,
-                              workers, adapt and adapts, progress, mask)[0]
+                              workers, adapt and adapts, progress, measured)[0]
 
     if noise is not None:
         return denoise_by_models(noise, planes, unit, {"sigma": sigma, "data_range": data_range},
-                                 mask, again)
+                                 measured, again)
     if np.ndim(sigma) == 2:
-        return denoise_varying(planes, unit, sigma, again)
-    levels = levels_of(planes, mask) if sigma is None else _check_levels(sigma, len(planes)) / unit
+        return denoise_varying(planes, unit, sigma, measured, again)
+    levels = (levels_of(planes, measured) if sigma is None
+              else check_levels(sigma, len(planes)) / unit)
     data_range = data_range and data_range / unit
-    options = shared, workers, adapt, progress
+    options = shared, workers, adapt, progress, measured
     if len(planes) == 1:
         planes = _denoise_plane(planes, levels[0], data_range, *options)
     elif levels.any():
@@ -326,23 +339,13 @@ def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, prog
     return from_units(planes, unit), levels * unit
 
 
-def _check_levels(sigma, channels):
-    """Noise levels, one for each channel, from one for all or a sequence."""
-    if np.ndim(sigma) == 0:
-        return np.full(channels, check_number("sigma", sigma, least=0.0))
-    if np.shape(sigma) != (channels,):
-        raise ValueError(f"sigma must be one number, or one for each of the {channels} channels; "
-                         f"got {sigma!r}")
-    return np.array([check_number("sigma", level, least=0.0) for level in sigma])
-
-
 def _denoise_axes(planes, levels, data_range, options):
     """The planes of several channels, of which at least one has noise, without it."""
     noisy = np.flatnonzero(levels)
     sigma = levels[noisy].min()
     factors = (sigma / levels[noisy]).astype(planes.dtype)[:, np.newaxis, np.newaxis]
     alike = planes[noisy] * factors
-    axes = principal_axes(alike, sigma)
+    axes = principal_axes(alike, sigma, options[-1])
     clean = []
     for axis in axes:
         # The largest difference along the axis of channels that have the range.
@@ -355,29 +358,39 @@ def _denoise_axes(planes, levels, data_range, options):
                      for plane, level in zip(planes, levels, strict=True)])
 
 
-def _denoise_plane(plane, sigma, data_range, shared, workers, adapt, progress):
+def _denoise_plane(plane, sigma, data_range, shared, workers, adapt, progress, measured):
     """A plane (1, H, W) without its noise."""
-    data_range = range_of(plane) if data_range is None else data_range
+    data_range = range_of(plane, measured) if data_range is None else data_range
     if data_range <= NOTHING * sigma or sigma <= NOTHING * data_range:
         return plane.copy()
     # Around 0 and with a range of 255, so that float32 holds any image.
     number, unit = plane.dtype.type, data_range / RANGE
-    offset = float(np.mean([part.mean(dtype=np.float64) for part in sample(plane)]))
+    offset = _mean(plane, measured)
     network = denoiser(sigma / unit, shared=shared)
     values = ((plane - number(offset)) / number(unit)).astype(np.float32)
+    mask = network.mask_of(measured, values.dtype, workers)
+    if mask is not None:
+        values = values * mask.plane
     if adapt:
-        network = _adapted(network, values, sigma / unit, workers, progress)
-    values = network.run(values, workers).astype(plane.dtype)
+        network = _adapted(network, values, sigma / unit, workers, progress, measured)
+    values = network.run(values, workers, mask).astype(plane.dtype)
     return values * number(unit) + number(offset)
 
 
-def _adapted(network, plane, sigma, workers, progress):
+def _mean(plane, measured):
+    """The mean of the means of the sample's tiles, of what is measured of them."""
+    return float(np.mean([part.mean(where=True if known is None else known, dtype=np.float64)
+                          for part, known in sample_with(plane, measured)]))
+
+
+def _adapted(network, plane, sigma, workers, progress, measured):
     """The network after learning from a plane (1, H, W), or itself, if it gains less than chance
     may give: the estimated squared error, summed over the pixels, falls by about sigma^2 for each
     parameter that only fits the noise."""
-    tiles = [part[0] for part in sample(plane, ADAPTED, 3)]
-    fitted, history = fit_noisy(network, np.stack(tiles), sigma, epochs=EVALUATIONS,
-                                workers=workers, progress=progress)
+    tiles, masks = zip(*sample_with(plane, measured, ADAPTED, 3), strict=True)
+    fitted, history = fit_noisy(network, np.concatenate(tiles), sigma, epochs=EVALUATIONS,
+                                mask=None if measured is None else masks, workers=workers,
+                                progress=progress)
     losses = [entry["loss"] for entry in history]
-    gained = (losses[0] - min(losses)) * sum(tile.size for tile in tiles) / sigma**2
+    gained = (losses[0] - min(losses)) * sum(map(count, tiles, masks)) / sigma**2
     return fitted if gained > CHANCE else network

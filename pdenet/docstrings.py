@@ -15,6 +15,7 @@ _PARTS = {
         {diffusivity}
         {scheme}
         {channel_axis}
+        {mask}
         {workers}""",
     "parameters of a filter of fourth order": """
         Parameters
@@ -25,6 +26,7 @@ _PARTS = {
         {diffusivity}
         {scheme}
         {channel_axis}
+        {mask}
         {workers}""",
     "parameters of a filter of several scales": """
         Parameters
@@ -35,6 +37,7 @@ _PARTS = {
         {diffusivity}
         {scheme}
         {channel_axis}
+        {mask}
         {workers}""",
     "parameters of a model": """
         Parameters
@@ -97,6 +100,45 @@ _PARTS = {
         workers : int, optional
             Number of threads; by default that in the environment variable PDENET_NUM_THREADS, or
             that of the processors. The result does not depend on it.""",
+    "mask": """
+        mask : array_like of bool, of shape (H, W), optional
+            True where a pixel is measured, in all channels. The others take no part: whatever
+            stands in them, the result elsewhere is the same, and they come back as they were.
+        nan_policy : {"raise", "omit"}, optional
+            What happens to values that are not finite: an error, or their pixels take no part,
+            either.""",
+    "image of a network": """
+        image : array_like of shape (H, W), or with channels along channel_axis
+            float32 stays float32, every other real type becomes float64; not rescaled.
+        channel_axis : int, optional
+            The axis of the channels, which are coupled.""",
+    "scheme of a network": """
+        scheme : {"fed", "explicit"}, optional
+            Fast explicit diffusion reaches the time in O(sqrt(time)) steps; the explicit
+            scheme takes equal steps of at most tau_max / 2.""",
+    "result of a network": """
+        Returns
+        -------
+        ndarray
+            The result, of the image's shape, a copy where there are no steps; float32 for float32,
+            otherwise float64.""",
+    "references of fast explicit diffusion": """
+        References
+        ----------
+        S. Grewenig, J. Weickert, A. Bruhn, "From box filtering to fast explicit diffusion", Pattern
+        Recognition, LNCS 6376, 533-542 (2010).""",
+    "pairs": """
+        noisy, clean : array_like of shape (N, H, W) or (H, W), or with channels
+            Images and what the network should make of them, grey levels.
+        channel_axis : int, optional
+            The axis of the channels; for (N, H, W, M) best -1.""",
+    "mask of pairs": """
+        mask : array_like of bool, of shape (H, W) or (N, H, W), or a list of them, optional
+            True where the pixels of all images, or of each, are measured. The others take no part,
+            and do not count in the loss.
+        nan_policy : {"raise", "omit"}, optional
+            What happens to values that are not finite, in noisy or clean images: an error, or their
+            pixels take no part, either.""",
     "filtered": """
         Returns
         -------
@@ -167,7 +209,12 @@ _PARTS = {
         image : array_like of shape (H, W), or with channels
             Grey levels of any real type.
         channel_axis : int, optional
-            The axis of the channels; None for a grey image of shape (H, W).""",
+            The axis of the channels; None for a grey image of shape (H, W).
+        mask : array_like of bool, of shape (H, W), optional
+            True where a pixel is measured, in all channels. The others do not count.
+        nan_policy : {"raise", "omit"}, optional
+            What happens to values that are not finite: an error, or their pixels do not count,
+            either.""",
     "end of a check": """
         seed : int, optional
             Seed of the random numbers.
@@ -179,7 +226,28 @@ _PARTS = {
     "options": """
         **options
             Further arguments of `DiffusionNetwork`: tau, steps, reaction, integration,
-            allow_unstable, and operator, for another discretisation of the same derivatives.""",
+            dictionary, allow_unstable, and operator, for another discretisation of the same
+            derivatives.""",
+    "memory of steps": """
+        Notes
+        -----
+        Beyond the image and the result it takes one array of their size. Each thread works on
+        tiles of 512 x 512 pixels, or 8 halos where that is more, and their halo. It needs
+        3 M + 2 M L + M S + T planes of a tile's size for M channels, L scales that diffuse and S
+        others that steer (a single sigma = 0 counts as none), T = 1 or 3 for the tensor, and one or
+        two to smooth with. Explicit steps of a single scale sigma = 0 that steers itself need none.
+        A dictionary takes 98 + 216 M rows of a tile's width more, in cycles of several steps also
+        17 planes of a tile's size.""",
+    "memory of the adjoint": """
+        Notes
+        -----
+        With M channels, L scales that diffuse and S others that steer (a single sigma = 0 counts as
+        none) the peak of memory is steps (M L + M S + M) + M L + M S + 5 M planes of the image's
+        size and type, and one or two to smooth with. A flux that the kernels do not know keeps up
+        to 3 planes more for each step, an integration up to 6, and NumPy's intermediate arrays take
+        up to 55. If all that is kept of the steps is more than 256 MiB, only M planes of each are,
+        and the rest is computed again. A dictionary takes 412 + 603 M rows of the image's width
+        more.""",
     "network": """
         Returns
         -------

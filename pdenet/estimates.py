@@ -22,7 +22,7 @@ from . import models
 from .checks import check_choice, check_number, check_workers
 from .docstrings import fill
 from .execution.workers import Workers
-from .images import sample, sample_with, to_units
+from .images import sample_with, to_units
 from .kernels.workspace import Workspace
 from .network.network import DiffusionNetwork, check_network
 from .noise.level import levels_of
@@ -43,7 +43,8 @@ FLOWING = 20.0           # the time of coherence-enhancing diffusion
 
 @fill
 def estimate_contrast(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
-                      channel_axis: int | None = None) -> float:
+                      channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
+                      nan_policy: str = "raise") -> float:
     """The contrast with which a filter comes closest to the image without noise.
 
     It is a multiple 2^(i/2) of the root mean square of sqrt(tr J) for white noise of the image's
@@ -79,13 +80,14 @@ def estimate_contrast(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
     True
     """
     model, _ = _model_of(network)
-    planes, unit = to_units(image, channel_axis)
-    return unit * Search(model, planes).contrast(None)
+    given = to_units(image, channel_axis, mask, nan_policy)
+    return given.unit * Search(model, given.planes, measured=given.mask).contrast(None)
 
 
 @fill
 def estimate_time(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
-                  channel_axis: int | None = None) -> float:
+                  channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
+                  nan_policy: str = "raise") -> float:
     """The diffusion time at which a filter comes closest to the image without noise.
 
     Of eleven times, at which linear diffusion leaves from 85 % to 3 % of white noise, it is the one
@@ -117,9 +119,9 @@ def estimate_time(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
     True
     """
     model, contrast = _model_of(network)
-    planes, unit = to_units(image, channel_axis)
-    search = Search(model, planes)
-    return search.time(search.contrast(None) if contrast is None else contrast / unit)
+    given = to_units(image, channel_axis, mask, nan_policy)
+    search = Search(model, given.planes, measured=given.mask)
+    return search.time(search.contrast(None) if contrast is None else contrast / given.unit)
 
 
 def _model_of(network):
@@ -137,8 +139,9 @@ def _model_of(network):
 
 def prepare(planes: np.ndarray, model: Callable[..., DiffusionNetwork], contrast: float | None,
             time: float | None, diffusivity: str | Diffusivity, workers: int | None = None,
-            mask: np.ndarray | None = None) -> tuple[DiffusionNetwork, float]:
-    """The network of a model function and the time, both estimated where they are None."""
+            measured: np.ndarray | None = None) -> tuple[DiffusionNetwork, float]:
+    """The network of a model function and the time, both estimated where they are None; measured:
+    None, or a mask (H, W) outside which the planes are 0."""
     model = functools.partial(model, diffusivity=diffusivity)
     if time is not None:
         time = check_number("time", time, least=0.0)
@@ -146,7 +149,7 @@ def prepare(planes: np.ndarray, model: Callable[..., DiffusionNetwork], contrast
     network = model(contrast) if own or contrast is not None else None
     if network is None or time is None:
         search = Search(model if network is None else lambda contrast: network, planes, workers,
-                        mask)
+                        measured)
         if network is None:
             network = model(search.contrast(time))
         time = search.time(network.parameters["contrast"]) if time is None else time
@@ -164,21 +167,25 @@ class Search:
         Of NumPy or dask.
     workers : int, optional
         Threads that try contrasts; the result does not depend on it.
-    mask : ndarray of shape (H, W), optional
-        The pixels that are measured.
+    measured : ndarray of shape (H, W), optional
+        True where a pixel is measured; the planes are 0 elsewhere.
     """
 
-    def __init__(self, model, planes, workers=None, mask=None):
+    def __init__(self, model, planes, workers=None, measured=None):
         self.model, self.workers = model, check_workers(workers)
-        self.levels = _with_details(levels_of(planes, mask), range_of(planes))
-        tiles, masks = zip(*sample_with(planes, mask, SIDE, ACROSS))
+        self.levels = _with_details(levels_of(planes, measured), range_of(planes, measured))
+        tiles, masks = zip(*sample_with(planes, measured, SIDE, ACROSS), strict=True)
         self.image = np.concatenate(tiles, axis=2)
-        self.mask = 1 if mask is None else np.concatenate(masks, axis=1)
+        measured = None if measured is None else np.concatenate(masks, axis=1)
         one = self.image.dtype.type
         levels = self.levels.astype(self.image.dtype)[:, np.newaxis, np.newaxis]
         self.probe = levels * np.random.default_rng(0).choice(
             np.array([-1, 1], self.image.dtype), self.image.shape)
+        if measured is not None:
+            self.probe *= measured
         self.moved = self.image + one(PROBE) * self.probe
+        # For all networks of the model, which differ in their contrast alone.
+        self.mask = model(1.0).mask_of(measured, self.image.dtype, self.workers)
         self._known: dict = {}
 
     def contrast(self, time):
@@ -229,12 +236,13 @@ class Search:
         times, cycles = (self.times, 1) if time is None else ([time], None)
         found: list[tuple[float, float]] = []
         for time in times:
-            plain, moved = (network.evolve_planes(planes, time - before, cycles=cycles, workers=1)
+            plain, moved = (network.evolve_planes(planes, time - before, cycles=cycles, workers=1,
+                                                  mask=self.mask)
                             for planes in (plain, moved))
             before = time
             error = (plain - self.image)**2 + plain.dtype.type(2 / PROBE) * self.probe * (
                 moved - plain)
-            found.append((float(np.sum(error * self.mask, dtype=np.float64)), time))
+            found.append((float(np.sum(error, dtype=np.float64)), time))
             if len(found) > 2 and found[-3][0] < found[-2][0] < found[-1][0]:
                 break
         return min(found)
@@ -278,9 +286,18 @@ def _times(network, shares=SHARES):
     return [float(time) for time in np.unique(found)]
 
 
-def range_of(planes: np.ndarray) -> float:
-    """Between the 0.1 % and the 99.9 % quantile of planes, smoothed so that noise counts little."""
-    smooth = np.concatenate([ScaleSpace([2.0]).smooth(part, Workspace()).ravel()
-                             for part in sample(planes)])
-    low, high = np.quantile(smooth, [0.001, 0.999])
+def range_of(planes: np.ndarray, measured: np.ndarray | None = None) -> float:
+    """Between the 0.1 % and the 99.9 % quantile of planes, smoothed so that noise counts little;
+    measured: None, or a mask (H, W) outside which the planes are 0."""
+    scales, work = ScaleSpace([2.0]), Workspace()
+    smooth = []
+    for part, known in sample_with(planes, measured):
+        if known is None:
+            smooth.append(scales.smooth(part, work).ravel())
+        else:
+            offset = part[:, known][:, :1, np.newaxis]  # so that constants stay, bit for bit
+            near = scales.smooth(known[np.newaxis].astype(part.dtype), work)[:, known].copy()
+            found = scales.smooth((part - offset) * known, work)[:, known] / near
+            smooth.append((found + offset[..., 0]).ravel())
+    low, high = np.quantile(np.concatenate(smooth), [0.001, 0.999])
     return float(high - low)

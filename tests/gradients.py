@@ -5,8 +5,8 @@ import itertools
 
 import numpy as np
 
-from pdenet import (Coherence, CoherenceEnhancing, DiffusionNetwork, Exponential, Gradient, Hessian,
-                    Laplacian, ScaleSpace)
+from pdenet import (Coherence, CoherenceEnhancing, Dictionary, DiffusionNetwork, Exponential,
+                    Gradient, Hessian, Laplacian, ScaleSpace)
 from pdenet.kernels.cell_formulas import Stencil
 from pdenet.kernels.cell_rows import correlation_row
 from pdenet.kernels.laws import NONE, Law
@@ -24,19 +24,21 @@ def _with(network, image, direction, parameters, moves, h):
     return network.with_parameters(changed), image + h * direction
 
 
-def check_gradient(network, image, channel_axis=None, seed=0):
-    """Raise AssertionError unless the adjoint is right for the image and every parameter."""
+def check_gradient(network, image, channel_axis=None, seed=0, mask=None):
+    """Raise AssertionError unless the adjoint is right for the image and every parameter, for the
+    pixels of a mask alone where there is one."""
     network = dataclasses.replace(network, allow_unstable=True)
     rng = np.random.default_rng(seed)
     cotangent = rng.normal(size=image.shape)
-    out, pullback = network.vjp(image, channel_axis=channel_axis)
-    np.testing.assert_allclose(out, network(image, channel_axis=channel_axis), rtol=0, atol=1e-10)
+    options = {"channel_axis": channel_axis, "mask": mask}
+    out, pullback = network.vjp(image, **options)
+    np.testing.assert_allclose(out, network(image, **options), rtol=0, atol=1e-10)
     image_cotangent, gradient = pullback(cotangent)
     parameters = network.parameters
     assert list(gradient) == list(parameters)
 
     def value(net, u):
-        return np.sum(cotangent * net(u, channel_axis=channel_axis))
+        return np.sum(cotangent * net(u, **options))
 
     # Taylor: what is left of f(x + h d) after f(x) + h f'(x) d falls with h squared.
     direction = rng.normal(size=image.shape)
@@ -73,15 +75,17 @@ def check_gradient(network, image, channel_axis=None, seed=0):
         expected, found = difference(unit, none, 1e-4), image_cotangent[index]
         assert abs(found - expected) <= 2e-4 * abs(expected) + 1e-7, (index, found, expected)
 
-    # Factors that cancel: of the contrast with the weights that steer, and of tau with those
-    # that diffuse and the reaction.
+    # Factors that cancel: of the contrast with the weights that steer and the sensitivities, and of
+    # tau with those that diffuse, the rates and the reaction.
     terms = {name: float(np.sum(parameters[name] * gradient[name])) for name in parameters}
-    diffusing = terms["beta"] - 2 * terms["tau"] + 2 * terms.get("reaction", 0.0)
-    averaging = (terms["integration"] + terms["contrast"],) if "integration" in terms else ()
+    diffusing = terms["beta"] - 2 * terms["tau"] + 2 * (terms.get("reaction", 0.0)
+                                                        + terms.get("rates", 0.0))
+    slowing = terms["contrast"] + 2 * terms.get("sensitivities", 0.0)
+    averaging = (terms["integration"] + slowing,) if "integration" in terms else ()
     if "steering" in terms:
-        zeros = terms["steering"] + terms["contrast"], diffusing
+        zeros = terms["steering"] + slowing, diffusing
     else:
-        zeros = (diffusing + terms["contrast"],)
+        zeros = (diffusing + slowing,)
     zeros += averaging
     assert max(map(abs, zeros)) <= 1e-12 * max(map(abs, terms.values())), terms
 
@@ -103,7 +107,7 @@ def check_close_eigenvalues(diffusivity, dtype):
         block = make_rows(9, v.size, v)
         rows = block.memory.reshape(9, block.pitch)
         rows[0, 1:v.size + 1], rows[1, 1:v.size + 1], rows[2:5, :r.size] = v, z, structure
-        correlation_row(block, Pixels(0, 0), law, dtype(1), np.full(1, 0.125, dtype),
+        correlation_row(block, Pixels(0, 0), None, law, dtype(1), np.full(1, 0.125, dtype),
                         Stencil(dtype(0.36), dtype(0), dtype(0.36)), 2 * block.pitch,
                         6 * block.pitch)
         return rows[6:, :r.size].copy()
@@ -127,6 +131,11 @@ def check_close_eigenvalues(diffusivity, dtype):
     for result in found:
         error = np.abs(result - expected).max()
         assert error <= (6e-6 if structure.dtype == np.float32 else 2e-12), error
+
+
+# Of a dictionary: none of a part can be mistaken for that of another.
+RATES = np.array([0.3, 0.5, -0.4, 0.7, 0.35, 0.25, -0.2, 0.6])
+SENSITIVITIES = np.array([0.8, 2.0, 0.6, 1.2, 0.9, 1.7, 0.5, 1.4])
 
 
 class _Own(Exponential):
@@ -191,6 +200,23 @@ def networks():
     yield "average-of-each-step-0.6-1", 1, _different_steps(DiffusionNetwork(
         flux=fluxes.Anisotropic(Exponential(20.0)), operator=Gradient(0.35, 0.6), scales=scales,
         steering=steering, integration=average, tau=0.15, steps=3).per_step())
+    for dictionary, steers, channels in itertools.product(
+            (Dictionary(RATES, SENSITIVITIES, amplification=1.0),
+             Dictionary(np.abs(RATES), SENSITIVITIES, smoothing=0.0)), (None, steering), (1, 3)):
+        kind = "sharpening" if dictionary.amplification else "local"
+        name = f"dictionary-{kind}-{'separate' if steers else 'tied'}-{channels}"
+        yield name, channels, DiffusionNetwork(
+            flux=fluxes.Anisotropic(Exponential(20.0)), operator=Gradient(0.35), scales=scales,
+            steering=steers, dictionary=dictionary, tau=0.15, steps=2)
+    yield "dictionary-0.6-1", 1, DiffusionNetwork(
+        flux=fluxes.Isotropic(Exponential(20.0)), operator=Gradient(0.35, 0.6), tau=0.15, steps=2,
+        dictionary=Dictionary(RATES, SENSITIVITIES, amplification=1.0))
+    yield "dictionary-of-second-order-1", 1, DiffusionNetwork(
+        flux=fluxes.Isotropic(Exponential(20.0)), operator=Laplacian(), dictionary=dictionary,
+        steps=2)
+    yield "dictionary-of-each-step-1", 1, _different_steps(DiffusionNetwork(
+        flux=fluxes.Anisotropic(Exponential(20.0)), integration=average, reaction=0.2, steps=3,
+        dictionary=Dictionary(RATES, SENSITIVITIES, amplification=1.0), tau=0.15).per_step())
     yield "reaction-0.6-1", 1, DiffusionNetwork(
         flux=fluxes.Isotropic(Exponential(20.0)), scales=scales, tau=0.15, reaction=0.3, steps=3)
     yield "tau-of-each-step-0.6-1", 1, DiffusionNetwork(

@@ -4,8 +4,16 @@ Smoothing is scipy.ndimage's, the matrix function goes through numpy.linalg.eigh
 divergence uses the published 3 x 3 weights instead of the factors K' M K.
 """
 
+import math
+
 import numpy as np
 from scipy import integrate, ndimage
+
+from pdenet.scheme import derivatives
+
+
+KINDS = {"Isotropic": "isotropic", "Anisotropic": "anisotropic", "Uncoupled": "uncoupled",
+         "Orientations": "orientations", "CoherenceEnhancing": "coherence"}
 
 
 def smooth(u, sigma):
@@ -118,11 +126,109 @@ def matrix(linear, shape):
     return np.array(columns).T
 
 
+def masked_samples(mask, alpha):
+    """The samples (p, q, s) of all cells for the measured pixels of a mask, as a matrix (cells, 3,
+    pixels), and the cells' weights: means over valid edges, and singular values cut at 1."""
+    numbers = np.pad(np.arange(mask.size).reshape(mask.shape), 1, constant_values=-1)
+    valid = np.pad(mask, 1, constant_values=False)
+    K, weights = [], []
+    metric = np.sqrt([1.0, 1.0, max((1 - 2 * alpha) / 2, 1e-300)])[:, np.newaxis]
+    for i, j in np.ndindex(numbers.shape[0] - 1, numbers.shape[1] - 1):
+        corners = [(i, j), (i, j + 1), (i + 1, j), (i + 1, j + 1)]
+        ok = [valid[corner] for corner in corners]
+        rows = np.zeros((3, 4))
+        for row, edges in ((0, [(0, 1), (2, 3)]), (1, [(0, 2), (1, 3)])):
+            whole = [edge for edge in edges if ok[edge[0]] and ok[edge[1]]]
+            for first, last in whole:
+                rows[row, [first, last]] += np.array([-1, 1]) / len(whole)
+        weight = 1.0
+        if all(ok):
+            rows[2] = 1, -1, -1, 1
+        else:
+            U, values, V = np.linalg.svd(metric * rows)
+            cut = np.minimum(1, 1 / np.maximum(values, 1e-30))
+            weight = max((cut**2)[values > 1e-9], default=0.0)
+            if weight:
+                rows = (U * cut / np.sqrt(weight)) @ (np.eye(3, 4) * values[:, np.newaxis]) @ V
+                rows /= metric
+        full = np.zeros((3, mask.size))
+        for corner, column in zip(corners, rows.T, strict=True):
+            if valid[corner]:
+                full[:, numbers[corner]] += column
+        K.append(full)
+        weights.append(weight)
+    return np.array(K), np.array(weights)
+
+
+def balanced_smoothing(mask, sigma):
+    """S = d G d as a matrix, by the fixed point of d <- sqrt(d / (G d))."""
+    G = matrix(lambda v: [smooth(v, sigma)], mask.shape)
+    m = mask.ravel().astype(float)
+    d = m.copy()
+    for _ in range(80):
+        d[mask.ravel()] = np.sqrt(d / np.where(m > 0, G @ d, 1))[mask.ravel()]
+    return d[:, np.newaxis] * G * d
+
+
+def smooth_cells(plane, sigma, odd=False):
+    """A plane of cells (H+1, W+1), mirrored about those of the rim, with the other sign if odd."""
+    far = int(4 * sigma + 0.5) + 1
+    kind = {"reflect_type": "odd"} if odd else {}
+    wide = np.pad(plane, far, mode="reflect", **kind)
+    return ndimage.gaussian_filter(wide, sigma, truncate=4)[far:-far, far:-far]
+
+
+def masked_average(scales, J, mask, alpha):
+    """J (cells, 2, 2) averaged by d G w d, by the fixed point of d <- sqrt(d / (G w d)), with the
+    weights w of the cells of the image continued mirrored."""
+    shape, total = np.add(mask.shape, 1), 0
+    _, w = masked_samples(np.pad(mask, 1, mode="edge"), alpha)
+    w = w.reshape(shape + 2)[1:-1, 1:-1]
+    for sigma, strength in zip(scales.sigmas, scales.strength, strict=True):
+        d = (w > 0).astype(float)
+        for _ in range(80):
+            below = smooth_cells(w * d, sigma)
+            d[w > 0] = np.sqrt(d / np.where(w > 0, below, 1))[w > 0]
+        mean = np.zeros_like(J)
+        for i, j in np.ndindex(2, 2):
+            mean[:, i, j] = (d * smooth_cells(w * d * J[:, i, j].reshape(shape), sigma,
+                                              i != j)).ravel()
+        total = total + strength * mean
+    return total
+
+
+def masked_step(network, u, mask):
+    """One explicit step on the measured pixels of planes (M, H, W), with dense matrices."""
+    operator, scales = network.operator, network.scales
+    steering = scales if network.steering is None else network.steering
+    kind = KINDS[type(network.flux).__name__]
+    K, weights = masked_samples(mask, operator.alpha)
+    k = (1 - 2 * operator.alpha) / 4
+    J = 0
+    for channel in u:
+        for sigma, w in zip(steering.sigmas, steering.strength, strict=True):
+            p, q, s = np.moveaxis(K @ (balanced_smoothing(mask, sigma) @ channel.ravel()), 1, 0)
+            t = operator.structure_twist * k * s**2
+            J = J + w * np.moveaxis(np.array([[p * p + t, p * q], [p * q, q * q + t]]), -1, 0)
+    if network.integration is not None:
+        J = masked_average(network.integration, J, mask, operator.alpha)
+    D = tensor(kind, network.flux.diffusivity.g, J)
+    kappa = k * (D[:, 0, 0] + D[:, 1, 1] - 2 * operator.gamma * np.abs(D[:, 0, 1]))
+    out = u.copy()
+    for m, channel in enumerate(u):
+        for sigma, w in zip(scales.sigmas, scales.strength, strict=True):
+            S = balanced_smoothing(mask, sigma)
+            p, q, s = np.moveaxis(K @ (S @ channel.ravel()), 1, 0)
+            flux = np.stack([D[:, 0, 0] * p + D[:, 0, 1] * q, D[:, 0, 1] * p + D[:, 1, 1] * q,
+                             kappa * s], 1) * weights[:, np.newaxis]
+            change = S.T @ np.einsum("ckx,ck->x", K, flux)
+            out[m] -= network.tau * w * change.reshape(mask.shape)
+    return out
+
+
 def step(network, u):
     """One explicit step of a network on planes (M, H, W)."""
-    kind = {"Isotropic": "isotropic", "Anisotropic": "anisotropic", "Uncoupled": "uncoupled",
-            "Orientations": "orientations", "CoherenceEnhancing": "coherence"}[
-                type(network.flux).__name__]
+    kind = KINDS[type(network.flux).__name__]
     g, operator, scales = network.flux.diffusivity.g, network.operator, network.scales
     steering = scales if network.steering is None else network.steering
     measures = [w * b**2 for w, b in zip(steering.omega, steering.weights, strict=True)]
@@ -133,7 +239,7 @@ def step(network, u):
         adjoint = matrix(lambda v: second_order_operators(v, operator), u.shape[1:]).T
         flux = np.concatenate([(g(x) * sample).ravel()
                                for sample in second_order_operators(u[0], operator)])
-        return u - network.tau * (adjoint @ flux).reshape(u.shape)
+        return u - network.tau * (adjoint @ flux).reshape(u.shape) + dictionary_term(network, u)
     given = layers, measures * len(u), operator.alpha, operator.structure_twist
     d = tensor(kind, g, structure(*given) if network.integration is None
                else averaged(network.integration, *given))
@@ -142,4 +248,45 @@ def step(network, u):
         for sigma, omega, beta in zip(scales.sigmas, scales.omega, scales.weights, strict=True):
             inner = divergence(d, smooth(channel, sigma), operator.alpha, operator.gamma)
             out[m] += network.tau * omega * beta**2 * smooth(inner, sigma)
-    return out
+    return out + dictionary_term(network, u)
+
+
+def derivative(v, orders):
+    """A derivative of a Gaussian of these orders along rows and columns, with pdenet's taps."""
+    for axis, order in zip((1, 0), orders, strict=True):
+        half = derivatives.taps()[order]
+        v = ndimage.correlate1d(v, np.concatenate([(-1)**order * half[:0:-1], half]), axis,
+                                mode="reflect")
+    return v
+
+
+def dictionary_parts(v):
+    """The filters of the parts (order, spin): Lap^((order - spin) / 2) (d_x + i d_y)^spin, real and
+    imaginary part, as binomial sums, with the factors that make the maxima of the symbols 1."""
+    for order, spin in derivatives.PARTS:
+        laplacians, total = (order - spin) // 2, 0
+        for k in range(spin + 1):
+            for n in range(laplacians + 1):
+                orders = spin - k + 2 * (laplacians - n), k + 2 * n
+                total = total + (math.comb(spin, k) * 1j**k * math.comb(laplacians, n)
+                                 * derivative(v, orders))
+        total = (math.e / order)**(order / 2) * total
+        yield [total.real] if spin == 0 else [total.real, total.imag]
+
+
+def dictionary_term(network, u):
+    """What the dictionary adds to a step on planes (M, H, W)."""
+    dictionary, found = network.dictionary, np.zeros_like(u)
+    if dictionary is None:
+        return found
+    count = len(derivatives.PARTS)
+    filtered = [list(dictionary_parts(channel)) for channel in u]
+    for g in range(count):
+        square = sum(sample**2 for parts in filtered for sample in parts[g])
+        E = (dictionary.sensitivities[g] / network.flux.diffusivity.contrast**2
+             * (square + smooth(square, dictionary.smoothing)) / 2)
+        adjoint = matrix(lambda v, g=g: list(dictionary_parts(v))[g], u.shape[1:]).T
+        for channel, parts in zip(found, filtered, strict=True):
+            flux = np.concatenate([(sample / (1 + E)).ravel() for sample in parts[g]])
+            channel -= network.tau * dictionary.rates[g] * (adjoint @ flux).reshape(square.shape)
+    return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdenet import Gradient, ScaleSpace, models
+from pdenet import Dictionary, Gradient, ScaleSpace, models
 
 SIGMAS, WEIGHTS = [0.0, 0.8, 1.7], [0.9, -0.6, 0.5]
 
@@ -68,9 +68,15 @@ def _averaged(build):
 
 
 def _flowing(contrast, **options):
-    return models.ced(contrast / 3, rho=1.5, **options)
+    return models.ced(contrast / 6, rho=1.5, **options)
 
 
+def _with_dictionary(build, rates, **fixed):
+    dictionary = Dictionary(rates, [0.8, 2.0, 0.6, 1.2, 0.9, 1.7, 0.5, 1.4], **fixed)
+    return lambda contrast, **options: build(contrast, dictionary=dictionary, **options)
+
+
+RATES = [0.3, 0.5, 0.1, 0.7, 0.35, 0.25, 0.2, 0.6]
 ALL_MODELS = {
     "perona_malik": Case(models.perona_malik),
     "perona_malik-rational": Case(_named("rational")),
@@ -102,5 +108,10 @@ ALL_MODELS = {
     "perona_malik-integration": Case(_averaged(_named("rational")), energy=False),
     "multiscale-integration": Case(_averaged(_multiscale("anisotropic")), energy=False),
     "multiscale-uncoupled-integration": Case(_averaged(_multiscale("uncoupled")), energy=False),
+    "perona_malik-dictionary": Case(_with_dictionary(models.perona_malik, RATES), energy=False),
+    "multiscale-dictionary": Case(_with_dictionary(_multiscale("anisotropic"), RATES,
+                                                   smoothing=0.0), channels=2),
+    "you_kaveh-dictionary": Case(_with_dictionary(models.you_kaveh, RATES, smoothing=0.5),
+                                 energy=False),
     "eed-integration": Case(_averaged(models.eed), channels=2, energy=False),
 }

@@ -243,7 +243,8 @@ def test_networks_cannot_be_changed():
 
 @pytest.mark.parametrize("name, scheme, planes", [
     ("perona_malik", "explicit", 0), ("perona_malik", "fed", 3 + 1), ("eed", "fed", 3 + 1 + 3 + 1),
-    ("weickert_brox", "fed", 3 * 3 + 3), ("multiscale-anisotropic", "fed", 3 + 2 * 3 + 3 + 2)])
+    ("weickert_brox", "fed", 3 * 3 + 3), ("perona_malik-dictionary", "fed", 3 + 1 + 17 + 3),
+    ("multiscale-anisotropic", "fed", 3 + 2 * 3 + 3 + 2)])
 def test_peak_memory_of_filters_is_what_the_docstring_says(name, scheme, planes, monkeypatch):
     """Beyond the image and the result: an array of their size, and planes of a tile."""
     monkeypatch.setattr("pdenet.execution.tiles.EDGE", 100)

@@ -62,7 +62,7 @@ def ran():
 
 
 def test_table_has_every_model():
-    assert set(pdenet.NAMES["filters"]) <= {row[2] for row in ROWS}
+    assert set(pdenet.NAMES["filters"]) - {"ced"} <= {row[2] for row in ROWS}  # not in the paper
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row[0]} {row[2]}" for row in ROWS])
@@ -87,7 +87,7 @@ def test_the_file_of_an_equation_holds_the_formula_that_runs(row, ran):
 def test_python_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     exec("\n".join(blocks).replace("checkpoint=", "epochs=2, checkpoint="), {})
     assert pdenet.load("mine.json").scales.sigmas.size == 8
 
@@ -126,9 +126,9 @@ def test_equations_are_cited_in_one_spelling():
 def test_commands_and_pictures_are_there():
     assert "python -m pip install '.[plot]' && pdenet filter eed example:camera" in README
     assert "python -m pip install '.[test]' && python -m pytest" in README
-    assert len(README.splitlines()) <= 190
+    assert len(README.splitlines()) <= 170
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
-    assert len(pictures) == 3
+    assert len(pictures) == 4
     for picture in pictures:
         assert (ROOT / picture).stat().st_size > 1000
 

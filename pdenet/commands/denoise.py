@@ -9,11 +9,12 @@ import numpy as np
 from ..checks import check_count, check_number
 from ..experiments.rectangles import add_noise
 from ..files.images import UsageError
-from ..images import from_planes, to_units
+from ..images import to_units
 from ..noise.poisson import PoissonNoise
 from ..noise.rician import RicianNoise
 from ..noise.speckle import SpeckleNoise
 from . import inputs
+from .report import psnr
 
 MODELS = {"poisson": PoissonNoise, "speckle": SpeckleNoise, "rician": RicianNoise}
 
@@ -120,7 +121,7 @@ def denoise_pixels(pixels, channel_axis, options, progress, mask=None):
         return _denoise(pixels, channel_axis, options, mask)
     noisy = add_noise(pixels.astype(np.float64), options.noise, options.seed)
     result, report, numbers = _denoise(noisy, channel_axis, options, mask)
-    before, after = (_psnr(pixels, image) for image in (noisy, result))
+    before, after = (psnr(pixels, image) for image in (noisy, result))
     return result, f"{report}, PSNR {before:.2f} dB before and {after:.2f} dB after", numbers
 
 
@@ -128,18 +129,19 @@ def _denoise(pixels, channel_axis, options, mask=None):
     from ..denoising import denoise_planes
 
     if options.network is not None:
-        result = options.network(pixels, channel_axis=channel_axis, workers=options.workers)
+        result = options.network(pixels, channel_axis=channel_axis, mask=mask,
+                                 workers=options.workers)
         return result, f"by {options.parameters}", {}
-    planes, unit = to_units(pixels, channel_axis)
+    given = to_units(pixels, channel_axis, mask)
     model = _model(options)
     sigma = None if model else options.sigma or options.noise
-    planes, levels = denoise_planes(planes, unit, sigma, None, options.shared, options.workers,
-                                    options.adapt, not options.quiet and sys.stderr.isatty(), mask,
-                                    model)
+    planes, levels = denoise_planes(
+        given.planes, given.unit, sigma, None, options.shared, options.workers, options.adapt,
+        not options.quiet and sys.stderr.isatty(), given.mask, model)
     if model:
-        return from_planes(planes, channel_axis), *_told(model, levels, options.noise_model)
+        return given.finish(planes), *_told(model, levels, options.noise_model)
     told, how = (levels, "estimated noise") if sigma is None else (levels[:1], "noise")
-    return (from_planes(planes, channel_axis),
+    return (given.finish(planes),
             f"{how} {', '.join(f'{level:.4g}' for level in told)}",
             {"sigma": told if told.size > 1 else float(told[0])})
 
@@ -156,11 +158,3 @@ def _told(model, found, name):
         "estimated noise"
     return f"{how} {name}: {line}", {number: values if values.size > 1 else float(values[0])
                                      for number, values in numbers.items()}
-
-
-def _psnr(clean, image):
-    from skimage.metrics import peak_signal_noise_ratio
-
-    limits = np.iinfo(clean.dtype) if clean.dtype.kind in "ui" else None
-    data_range = float(limits.max - limits.min) if limits else float(np.ptp(clean)) or 1.0
-    return peak_signal_noise_ratio(clean.astype(np.float64), image, data_range=data_range)

@@ -7,7 +7,7 @@ import inspect
 from .. import NAMES
 from ..files import excluded, images
 from ..files.images import UsageError
-from ..images import from_planes, to_units
+from ..images import to_units
 from ..network.timesteps import SCHEMES
 from ..scheme.diffusivities import DIFFUSIVITIES
 from ..scheme.fluxes import COUPLINGS
@@ -16,6 +16,7 @@ from . import inputs
 MODELS = tuple(name.replace("_", "-") for name in NAMES["filters"])
 SWEPT = {"contrast": float, "time": float, "sigma": float, "rho": float, "coupling": str,
          "diffusivity": str, "scheme": str}
+WITHOUT_MASK = "lysaker-lundervold-tai"  # whose operator cannot leave pixels out
 PARTS = ("sigma", "rho", "sigmas", "weights", "coupling")  # which some of the models have
 
 HELP = f"""\
@@ -105,14 +106,16 @@ def filter_pixels(pixels, channel_axis, options, progress, mask=None):
     """The filtered pixels, what was done, and the numbers of it."""
     from ..filters import filter_planes
 
-    planes, unit = to_units(pixels, channel_axis)
+    if options.model == WITHOUT_MASK:
+        mask = None  # and the pixels hold the nearest measured values
+    given = to_units(pixels, channel_axis, mask)
     parts = {name: getattr(options, name) for name in PARTS if getattr(options, name) is not None}
     model = functools.partial(_model(options), **parts)
     diffusivity = options.diffusivity or inspect.signature(model).parameters["diffusivity"].default
     planes, contrast, time = filter_planes(
-        planes, unit, model, options.contrast, options.time, diffusivity, options.scheme,
-        options.workers, progress, mask)
-    return (from_planes(planes, channel_axis), f"{options.model}, contrast {contrast:.4g}, time "
+        given.planes, given.unit, model, options.contrast, options.time, diffusivity,
+        options.scheme, options.workers, progress, given.mask)
+    return (given.finish(planes), f"{options.model}, contrast {contrast:.4g}, time "
             f"{time:.4g}", {"contrast": float(contrast), "time": time})
 
 

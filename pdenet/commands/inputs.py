@@ -58,6 +58,8 @@ def add_options(command):
     command.add_argument("--nodata", metavar="VALUE",
                          help="the value of pixels that are no measurement (default: what "
                               "GDAL_NODATA says); NaN always is one")
+    command.add_argument("--mask", metavar="FILE",
+                         help="a grey image of the same size, 0 where a pixel is no measurement")
     command.add_argument("--report", metavar="FILE.csv",
                          help="write what was estimated for each file and page; a report that is "
                               "there already is continued")
@@ -92,7 +94,7 @@ def run(options, process, settings, alone=None):
         raise UsageError(f"{alone} is for a single image")
     with Teller(options).reporting() as tell:
         if folder or several:
-            settings = (*settings, "dtype", "rescale", "nodata")
+            settings = (*settings, "dtype", "rescale", "nodata", "mask")
             return (run_files if several else run_folder)(options, process, settings, tell)
         check = zarr_arrays.check_target if array else images.check_target
         check(options.output, options.overwrite)

@@ -9,7 +9,7 @@ import sys
 
 from .. import __version__
 from ..files.images import ImageFileError, UsageError
-from . import audit, denoise, figure4, filter, train
+from . import audit, denoise, figure4, filter, inpaint, train
 
 HELP = """\
 It ends with exit code 0 when all is done, 1 if something failed, 2 after wrong
@@ -94,7 +94,7 @@ def build_parser():
     parser.add_argument("--version", action="version", version=f"pdenet {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND",
                                      dest="command")
-    for module in (filter, denoise, train, figure4, audit):
+    for module in (filter, denoise, inpaint, train, figure4, audit):
         module.add_command(commands)
     command = commands.add_parser(
         "info", help="show versions, threads and the state of the cache",

@@ -38,7 +38,7 @@ def run_array(options, process, settings, tell, shown):
         lines.add(f"{options.output} page {len(rows)}", line)
         return result
 
-    for name in ("nodata", "rescale"):
+    for name in ("nodata", "mask", "rescale"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} is for image files, not for arrays")
     try:
@@ -69,7 +69,7 @@ def _run_image(name, image, options, process, tell, progress=None, check=None):
         raise UsageError(f"{name}: --rescale is for integers, such as those of --dtype uint8; the "
                          f"output has {dtype} values")
     straight = image.straight()
-    found = excluded.find(name, straight, options.nodata, dtype)
+    found = excluded.find(name, straight, options.nodata, dtype, _outside(options, straight))
     filled = found.filled()
     if check is not None:
         check(filled, dtype)
@@ -87,6 +87,19 @@ def _run_image(name, image, options, process, tell, progress=None, check=None):
     new = found.restored(straight.with_result(result, options.dtype, options.rescale))
     return (new.premultiplied() if image.alpha_kind == 1 and image.alpha is not None else new,
             f"{line}; {found.report}" if found.report else line, (numbers, found.count))
+
+
+def _outside(options, image):
+    """The pixels (H, W) that are outside the mask of the options, or None if there is none."""
+    if options.mask is None:
+        return None
+    mask = images.read(options.mask, options.max_pixels)
+    shape = tuple(np.delete(image.pixels.shape, [] if image.channel_axis is None
+                            else image.channel_axis))
+    if mask.channel_axis is not None or mask.pixels.shape != shape:
+        raise UsageError(f"{options.mask}: a mask must be a grey image of {shape[0]} x {shape[1]} "
+                         f"pixels, as the image is")
+    return mask.pixels == 0
 
 
 def _run_stack(stack, target, options, process, tell, shown):

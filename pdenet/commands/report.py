@@ -6,6 +6,8 @@ import io
 import os
 import sys
 
+import numpy as np
+
 from ..files.atomic import atomic_file
 from ..files.images import UsageError, check_place
 
@@ -117,3 +119,12 @@ def _text(value):
     if hasattr(value, "__len__"):
         return " ".join(f"{number:.6g}" for number in value)
     return f"{value:.6g}"
+
+
+def psnr(clean, image):
+    """The PSNR of an image in dB, for the range of its integer type, or that of its values."""
+    from skimage.metrics import peak_signal_noise_ratio
+
+    limits = np.iinfo(clean.dtype) if clean.dtype.kind in "ui" else None
+    data_range = float(limits.max - limits.min) if limits else float(np.ptp(clean)) or 1.0
+    return peak_signal_noise_ratio(clean.astype(np.float64), image, data_range=data_range)

@@ -83,13 +83,23 @@ def on_values(function, values):
                              meta=np.empty((0,) * values.ndim, values.dtype))
 
 
-def run_passes(planes, passes, function):
-    """function(planes, first planes, cycles) for passes (halo, cycles), chunk by chunk."""
+def where(mask, planes, other):
+    """The planes where the mask, an array of NumPy, is True, elsewhere the other."""
     import dask.array
 
-    if _single.get():
-        (halo, cycles), = passes
-        return _run_once(planes, halo, cycles, function)
+    return dask.array.where(mask, planes, other).astype(planes.dtype)
+
+
+def run_passes(planes, passes, function, mask=None):
+    """function(planes, first planes, cycles) for passes (halo, cycles), chunk by chunk; with a
+    mask, function(planes, first planes, cycles, that of the chunk)."""
+    import dask.array
+
+    if _single.get() or mask is not None:
+        first = planes
+        for halo, cycles in passes:
+            planes = _run_once(planes, first, halo, cycles, function, mask)
+        return planes
     width = max(TILE, tiles.HALOS * max(halo for halo, _ in passes))
     first = planes = planes.rechunk({0: -1} | {
         axis: _chunks(planes.shape[axis], width) for axis in (1, 2)})
@@ -101,17 +111,18 @@ def run_passes(planes, passes, function):
     return planes
 
 
-def _run_once(planes, halo, cycles, function):
-    """A single pass over chunks, each of which is cut out of the image with its halo."""
+def _run_once(planes, first, halo, cycles, function, mask):
+    """A pass over chunks, each of which is cut out of the image with its halo."""
     import dask.array
-
-    def run(values):
-        return function(values, values, cycles=cycles)
 
     def chunk(top, bottom, left, right):
         above, before = min(halo, top), min(halo, left)
-        part = planes[:, top - above:bottom + halo, left - before:right + halo].rechunk(-1)
-        part = part.map_blocks(run, dtype=part.dtype, meta=np.empty((0, 0, 0), part.dtype))
+        box = (top - above, min(bottom + halo, planes.shape[1]),
+               left - before, min(right + halo, planes.shape[2]))
+        own = {"cycles": cycles} | ({} if mask is None else {"mask": mask.part(box)})
+        parts = [array[:, box[0]:box[1], box[2]:box[3]].rechunk(-1) for array in (planes, first)]
+        part = dask.array.map_blocks(function, *parts, dtype=planes.dtype,
+                                     meta=np.empty((0, 0, 0), planes.dtype), **own)
         return part[:, above:above + bottom - top, before:before + right - left]
 
     width = max(2 * TILE, tiles.HALOS * halo // 2)

@@ -43,6 +43,10 @@ class Cluster:
             self.client.compute(planes) if is_lazy(planes) else planes for planes in arrays],
             pure=False)
 
+    def send(self, value):
+        """A future of any object, on a worker."""
+        return self.client.submit(_same, value, pure=False)
+
     def apply(self, function, futures):
         """[function(*arrays) for the futures of arrays], on the workers that hold them."""
         return self.client.gather([self.client.submit(_apply, function, future, pure=False)
@@ -58,6 +62,10 @@ def _run(function, kind, *task):
 
 def _hold(*pair):
     return tuple(map(np.ascontiguousarray, pair))
+
+
+def _same(value):
+    return value
 
 
 def _apply(function, arrays):

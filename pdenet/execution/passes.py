@@ -14,25 +14,26 @@ from ..checks import check_workers
 from .workers import Workers
 
 
-def run_cycles(planes, cycles, workers, progress=None):
+def run_cycles(planes, cycles, workers, progress=None, mask=None):
     """What `cycles`, a list of (block, step sizes), make of planes; progress(done, total) counts
-    cycles."""
+    cycles. `mask` is None, or what the blocks' method `masked` takes, with a method `part` for that
+    of a tile."""
     if not cycles:
         return planes.copy()
     if chunks.is_lazy(planes):
         # Tasks of dask are parallel themselves.
         function = functools.partial(_on_chunk, workers=1 if workers is None else workers)
         grouped = [(halo, group) for _, halo, group in passes(cycles, chunks.widest_halo())]
-        return chunks.run_passes(planes, grouped, function)
-    return _on_array(planes, planes, cycles, workers, progress)
+        return chunks.run_passes(planes, grouped, function, mask)
+    return _on_array(planes, planes, cycles, workers, mask, progress)
 
 
-def _on_chunk(planes, f, cycles, workers):
+def _on_chunk(planes, f, cycles, workers, mask=None):
     """One pass on a chunk of an image, with the same chunk f of the image given at first."""
-    return _on_array(np.ascontiguousarray(planes), f, cycles, workers)
+    return _on_array(np.ascontiguousarray(planes), f, cycles, workers, mask)
 
 
-def _on_array(planes, f, cycles, workers, progress=None):
+def _on_array(planes, f, cycles, workers, mask=None, progress=None):
     """`run_cycles` for planes in memory, with the planes f of the image given at first."""
     workers = check_workers(workers)
     first = cycles[0][0]
@@ -52,7 +53,8 @@ def _on_array(planes, f, cycles, workers, progress=None):
         for done, halo, group in passes(cycles, most):
             # Two arrays in turn, and never the caller's.
             target = np.empty_like(planes) if target is None else target
-            function = functools.partial(_steps_at_once if one_pass else _cycle_by_cycle, group, f)
+            function = functools.partial(_steps_at_once if one_pass else _cycle_by_cycle, group, f,
+                                         mask)
             tiles.map_tiles(team, function, source, target, halo, edge, share)
             source, target = target, (None if source is planes else source)
             if progress is not None:
@@ -76,19 +78,24 @@ def passes(cycles, most):
         yield len(cycles), total, group
 
 
-def _steps_at_once(cycles, f, u, tile, inner, out, work):
+def _steps_at_once(cycles, f, mask, u, tile, inner, out, work):
     """Explicit steps of one block without a data term on a tile, in one pass."""
     block = cycles[0][0]
+    if mask is not None:
+        block = block.masked(mask.part(tile))
     block.explicit_steps(np.concatenate([taus for _, taus in cycles]), u, u[:0], tile, inner, out)
 
 
-def _cycle_by_cycle(cycles, f, u, tile, inner, out, work):
+def _cycle_by_cycle(cycles, f, mask, u, tile, inner, out, work):
     """The cycles on a tile as on an image of its own; f is the image given at first."""
     top, bottom, left, right = tile
     given, part = f[:, top:bottom, left:right], u[:, top:bottom, left:right]
     values = work.array("tile", part.shape, part.dtype)
     np.copyto(values, part)
+    own = None if mask is None else mask.part(tile)
     for block, taus in cycles:
+        if own is not None:
+            block = block.masked(own)
         values = block.cycle(values, taus, given, work)
     out[:, inner[0]:inner[1], inner[2]:inner[3]] = \
         values[:, inner[0] - top:inner[1] - top, inner[2] - left:inner[3] - left]

@@ -1,7 +1,7 @@
 """Values that are no measurement: nodata, NaN and infinite ones, colours of what is transparent.
 
-They take no part and stay as they are. While an image is filtered, each is replaced by the nearest
-measured value of its channel, so that it brings nothing of its own to its neighbours.
+They take no part and stay as they are. For what cannot leave pixels out, each is replaced by the
+nearest measured value of its channel, so that it brings nothing of its own to its neighbours.
 """
 
 from dataclasses import dataclass, replace
@@ -71,11 +71,11 @@ class Excluded:
         return replace(result, pixels=pixels)
 
 
-def find(name, image, nodata=None, dtype=None):
+def find(name, image, nodata=None, dtype=None, outside=None):
     """What is excluded of an image that is to become one of this type.
 
-    nodata: a text, such as "-9999" or "nan"; None: that of the file, if any. Raises if the type
-    cannot hold what stays.
+    nodata: a text, such as "-9999" or "nan"; None: that of the file, if any. outside: the pixels
+    (H, W) outside a mask, or None. Raises if the type cannot hold what stays.
     """
     pixels, dtype = image.pixels, np.dtype(dtype or image.pixels.dtype)
     value = number(image.metadata.nodata if nodata is None else nodata, pixels.dtype)
@@ -84,11 +84,12 @@ def find(name, image, nodata=None, dtype=None):
         found.append((f"nodata ({value:.15g})", pixels == value))
     if pixels.dtype.kind == "f":
         found.append(("NaN or infinite", ~np.isfinite(pixels)))
-    if image.alpha is not None:
-        clear = image.alpha == 0
-        found.append(("transparent", np.broadcast_to(
-            clear if image.channel_axis is None else np.expand_dims(clear, image.channel_axis),
-            pixels.shape)))
+    for what, pixel in (("transparent", None if image.alpha is None else image.alpha == 0),
+                        ("outside the mask", outside)):
+        if pixel is not None:
+            found.append((what, np.broadcast_to(
+                pixel if image.channel_axis is None else np.expand_dims(pixel, image.channel_axis),
+                pixels.shape)))
     found = [(what, where) for what, where in found if where.any()]
     if not found:
         return Excluded(image, None, None)

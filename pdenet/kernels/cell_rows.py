@@ -7,6 +7,9 @@ written. `mixed` says what J_12 counts: 1, or 0 for g of the diagonal alone, or 
 needs no more than the trace of J; then D is one row g, otherwise the three rows of a tensor (m, d,
 o). As its type selects the code, a branch of `mixed is None` is compiled only where it is taken.
 The formulas, `stencil`, `twist` and `law` are those of `cell_formulas`.
+
+`measured` are the two rows of a mask that belong to the rows of pixels, see `masked_cells`, or None
+for an image without one, for which no other code is compiled.
 """
 
 from typing import NamedTuple
@@ -16,6 +19,7 @@ from .cell_formulas import (NEAR, Stencil, add_outer_product, product, tensor_fl
 from .compiler import kernel
 from .formulas import formula
 from .laws import NONE, response, slope
+from .masked_cells import cell_at, masked_edges, masked_gradient, weight_of
 from .vectors import BYTES, fma, load, preceding, quotient, splat, store
 
 
@@ -53,6 +57,15 @@ def gradient_at(memory, pixels, offset):
 
 
 @formula
+def gradient_of(memory, pixels, offset, measured, j):
+    """`gradient_at` for the slot `offset`, or, where there is a mask, what it leaves of K u; j is
+    the slot of the cells in the rows of the mask."""
+    if measured is None:
+        return gradient_at(memory, pixels, offset)
+    return masked_gradient(memory, pixels, offset, cell_at(memory, measured, j))
+
+
+@formula
 def load_tensor(rows, row):
     """The tensors (m, d, o) of the cells from the index `row` on, which is in the first of three
     rows."""
@@ -76,27 +89,36 @@ def flux_at(gradient, rows, mixed, tensor, stencil):
 
 
 @formula
-def gather(memory, before, flux, scale, target, j):
+def edges_of(memory, flux, measured, j):
+    """What the fluxes M(D) K u of the cells from slot j on, `flux`, give to the edges top, bottom,
+    right and left."""
+    if measured is None:
+        return flux[0], flux[0], flux[1], flux[2]
+    return masked_edges(memory, flux, cell_at(memory, measured, j))
+
+
+@formula
+def gather(memory, before, edges, scale, target, j):
     """out = base + 4 scale K' of a flux, in the rows of a target, for the cells from slot j on.
 
     A cell with the flux (P, Q, S) adds -P/2-Q/2+S to its pixel A, P/2-Q/2-S to B, -P/2+Q/2-S to C
-    and P/2+Q/2+S to D. A pixel also needs the cell to its left, which at the first lane is the last
-    one of `before`, the flux of the vector before this one. What the pixels of the lower row get is
-    written to the row target.carry of `memory`.
+    and P/2+Q/2+S to D: each edge takes its part from one of its pixels and gives it to the other. A
+    pixel also needs the cell to its left, which at the first lane is the last one of `before`, the
+    `edges` of the vector before this one. What the pixels of the lower row get is written to the
+    row target.carry of `memory`.
     """
-    p, more, less = flux
-    along = preceding(before[0], p) - p
-    across = preceding(before[1], more) + less
-    above = load(memory, target.carry + j) + (along - across)
+    upper, lower, more, less = edges
+    across = preceding(before[2], more) + less
+    above = load(memory, target.carry + j) + ((preceding(before[0], upper) - upper) - across)
     store(memory, target.out + j, fma(scale, above, load(memory, target.base + j)))
-    store(memory, target.carry + j, along + across)
+    store(memory, target.carry + j, (preceding(before[1], lower) - lower) + across)
 
 
 # Forward -----------------------------------------------------------------------------------------
 
 
 @kernel
-def tensor_row(rows, pixels, law, mixed, strength, twist, out):
+def tensor_row(rows, pixels, measured, law, mixed, strength, twist, out):
     """out = D = g(J) with J = sum_n w_n J(v_n), from the layers v_n in the rows of pixels.
 
     The sum is that over the channels in eq. (21) and eq. (26) and that over the scales in eq. (32)
@@ -115,13 +137,13 @@ def tensor_row(rows, pixels, law, mixed, strength, twist, out):
         if mixed is None:
             trace = zero
             for n in range(strength.size):
-                gradient = gradient_at(memory, pixels, n * pitch + j)
+                gradient = gradient_of(memory, pixels, n * pitch + j, measured, j)
                 trace = fma(strength[n], product(gradient, unit_flux(gradient, twist)), trace)
             store(memory, out + j, response(law.rule, trace, one))
         else:
             total = zero, zero, zero, zero
             for n in range(strength.size):
-                gradient = gradient_at(memory, pixels, n * pitch + j)
+                gradient = gradient_of(memory, pixels, n * pitch + j, measured, j)
                 total = add_outer_product(gradient, gradient, strength[n], twist, total)
             xx, yy, xy, twists = total
             tensor = (xx + yy) + twists, xx - yy, mixed * xy
@@ -131,7 +153,7 @@ def tensor_row(rows, pixels, law, mixed, strength, twist, out):
 
 
 @kernel
-def flux_row(rows, pixels, mixed, tensor, stencil, scale, target):
+def flux_row(rows, pixels, measured, mixed, tensor, stencil, scale, target):
     """out = base + 4 scale K' M(D) K v of one layer v, in the rows of a target.
 
     Fluxes are stored four times too large, see `cell_formulas`, so that whoever calls this passes a
@@ -140,16 +162,17 @@ def flux_row(rows, pixels, mixed, tensor, stencil, scale, target):
     """
     memory = rows.memory
     zero = splat(memory, memory.dtype.type(0))
-    before = zero, zero, zero
+    before = zero, zero, zero, zero
     for j in range(0, rows.columns + 1, BYTES // memory.itemsize):
-        gradient = gradient_at(memory, pixels, j)
+        gradient = gradient_of(memory, pixels, j, measured, j)
         flux = flux_at(gradient, rows, mixed, tensor + j, stencil)
-        gather(memory, before, flux, scale, target, j)
-        before = flux
+        edges = edges_of(memory, flux, measured, j)
+        gather(memory, before, edges, scale, target, j)
+        before = edges
 
 
 @kernel
-def scalar_step_row(rows, pixels, rule, strength, twist, scale, target):
+def scalar_step_row(rows, pixels, measured, rule, strength, twist, scale, target):
     """g(|grad u|^2) grad u and its divergence, eq. (7): `tensor_row` and `flux_row` in one loop,
     for a single layer that steers itself with D = g I.
 
@@ -159,21 +182,22 @@ def scalar_step_row(rows, pixels, rule, strength, twist, scale, target):
     memory = rows.memory
     number = memory.dtype.type
     zero = splat(memory, number(0))
-    before = zero, zero, zero
+    before = zero, zero, zero, zero
     for j in range(0, rows.columns + 1, BYTES // memory.itemsize):
-        gradient = gradient_at(memory, pixels, j)
+        gradient = gradient_of(memory, pixels, j, measured, j)
         flux = unit_flux(gradient, twist)
         trace = strength * product(gradient, flux)
         flux = times(response(rule, trace, number(1)), flux)
-        gather(memory, before, flux, scale, target, j)
-        before = flux
+        edges = edges_of(memory, flux, measured, j)
+        gather(memory, before, edges, scale, target, j)
+        before = edges
 
 
 # Backward ----------------------------------------------------------------------------------------
 
 
 @kernel
-def correlation_row(rows, pixels, law, mixed, strength, stencil, tensor, out):
+def correlation_row(rows, pixels, measured, law, mixed, strength, stencil, tensor, out):
     """out = B = sum_n w_n (K v_n (K z_n)' + K z_n (K v_n)') / 2, or with mixed None its trace, so
     that tr(B D) is sum_n w_n (K z_n)' M(D) K v_n: the adjoint of `flux_row` with respect to D.
 
@@ -190,9 +214,9 @@ def correlation_row(rows, pixels, law, mixed, strength, stencil, tensor, out):
         if mixed is None:
             trace = zero
             for n in range(layers):
-                flux = unit_flux(gradient_at(memory, pixels, (layers + n) * pitch + j),
+                flux = unit_flux(gradient_of(memory, pixels, (layers + n) * pitch + j, measured, j),
                                  stencil.twist)
-                values = product(gradient_at(memory, pixels, n * pitch + j), flux)
+                values = product(gradient_of(memory, pixels, n * pitch + j, measured, j), flux)
                 trace = fma(strength[n], values, trace)
             if law.rule != NONE:
                 x = law.factor * load(memory, tensor + j)
@@ -203,9 +227,10 @@ def correlation_row(rows, pixels, law, mixed, strength, stencil, tensor, out):
         else:
             total = zero, zero, zero, zero
             for n in range(layers):
-                total = add_outer_product(gradient_at(memory, pixels, n * pitch + j),
-                                          gradient_at(memory, pixels, (layers + n) * pitch + j),
-                                          strength[n], stencil.twist, total)
+                total = add_outer_product(
+                    gradient_of(memory, pixels, n * pitch + j, measured, j),
+                    gradient_of(memory, pixels, (layers + n) * pitch + j, measured, j),
+                    strength[n], stencil.twist, total)
             J = D = load_tensor(rows, tensor + j)
             if law.rule != NONE:
                 D = tensor_response(law, J, one)
@@ -219,7 +244,7 @@ def correlation_row(rows, pixels, law, mixed, strength, stencil, tensor, out):
 
 
 @kernel
-def adjoint_row(rows, pixels, given, mixed, stencil, scale, measure, target, sums):
+def adjoint_row(rows, pixels, measured, given, mixed, stencil, scale, measure, target, sums):
     """out = base + 4 scale K' (M(D) K z + M(C) K v), in the rows of a target, for v, z, D and C
     given; as for `flux_row`, `scale` is a quarter of the factor.
 
@@ -231,21 +256,25 @@ def adjoint_row(rows, pixels, given, mixed, stencil, scale, measure, target, sum
     memory = rows.memory
     number = memory.dtype.type
     zero = splat(memory, number(0))
-    lanes, before = BYTES // memory.itemsize, (zero, zero, zero)
+    lanes, before = BYTES // memory.itemsize, (zero, zero, zero, zero)
     by_flux, by_structure = load(memory, sums), load(memory, sums + lanes)
     linear = Stencil(stencil.structure_twist, number(0), stencil.structure_twist)
     for j in range(0, rows.columns + 1, lanes):
-        gradient, part = gradient_at(memory, pixels, given.v + j), load(memory, measure + j)
+        gradient = gradient_of(memory, pixels, given.v + j, measured, j)
+        part = load(memory, measure + j)
+        if measured is not None:
+            part = part * weight_of(cell_at(memory, measured, j), number(1))
         flux = zero, zero, zero
         if given.tensor >= 0:
-            other = gradient_at(memory, pixels, given.z + j)
+            other = gradient_of(memory, pixels, given.z + j, measured, j)
             flux = flux_at(other, rows, mixed, given.tensor + j, stencil)
             by_flux = fma(part, product(gradient, flux), by_flux)
         if given.change >= 0:
             change = flux_at(gradient, rows, mixed, given.change + j, linear)
             by_structure = fma(part, product(gradient, change), by_structure)
             flux = flux[0] + change[0], flux[1] + change[1], flux[2] + change[2]
-        gather(memory, before, flux, scale, target, j)
-        before = flux
+        edges = edges_of(memory, flux, measured, j)
+        gather(memory, before, edges, scale, target, j)
+        before = edges
     store(memory, sums, by_flux)
     store(memory, sums + lanes, by_structure)

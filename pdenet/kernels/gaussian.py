@@ -6,6 +6,8 @@ tensor, which live on the cells of which the first and the last lie on the image
 whole-sample symmetrically about these, EVEN ones with their sign, ODD ones with the other.
 """
 
+import numpy as np
+
 from .compiler import kernel
 from .formulas import formula
 from .row_memory import pitch_of
@@ -63,9 +65,10 @@ def _stand_upright(v, top, rows, columns, margin, radius, parity, upright):
 
 
 @formula
-def _four_rows(upright, first, taps, add, out, i, j):
+def _four_rows(upright, first, taps, balance, balanced, add, out, i, j):
     """out[i:i + 4, j:] = four rows of lanes of `upright`, from the row `first` on, smoothed by the
-    `taps` along the columns; or, if add, out[i:i + 4, j:] += them.
+    `taps` along the columns, if `balanced` times those of the plane `balance`; or, if add, out[i:i
+    + 4, j:] += them.
 
     From tap to tap the neighbours move by one row, so that a row that is loaded serves all four.
     """
@@ -80,6 +83,10 @@ def _four_rows(upright, first, taps, add, out, i, j):
         tap = taps[k]
         s0, s1 = fma(tap, l0 + r0, s0), fma(tap, l1 + r1, s1)
         s2, s3 = fma(tap, l2 + r2, s2), fma(tap, l3 + r3, s3)
+    if balance is not None:
+        if balanced:
+            s0, s1 = load(balance[i], j) * s0, load(balance[i + 1], j) * s1
+            s2, s3 = load(balance[i + 2], j) * s2, load(balance[i + 3], j) * s3
     if add:
         s0, s1 = load(out[i], j) + s0, load(out[i + 1], j) + s1
         s2, s3 = load(out[i + 2], j) + s2, load(out[i + 3], j) + s3
@@ -90,29 +97,61 @@ def _four_rows(upright, first, taps, add, out, i, j):
 
 
 @formula
-def _smooth_strip(upright, margin, taps, top, rows, columns, add, rest, out):
-    """out[:, top:] = a strip of the image, which stands upright from the row `margin` on, smoothed
-    by the `taps` along what were its rows; or, if add, out[:, top:] += that.
+def _smooth_strip(upright, margin, taps, top, rows, columns, balance, balanced, add, out):
+    """out[:, top:] = a strip of the image, which stands `upright` from the row `margin` on,
+    smoothed by the `taps` along what were its rows, if `balanced` times the plane `balance`; or, if
+    add, out[:, top:] += that.
 
     `rows` and `columns` are those of the image. Where fewer than four rows of the result are left,
-    or fewer columns than lanes, it is computed in `rest`, four rows of lanes, and copied.
+    or fewer columns than lanes, it is computed in the last four rows of lanes, and copied.
     """
+    rest = upright[len(upright) - 4:]
     for j in range(0, columns, 4):
         fits = j + 4 <= len(out) and top + upright.shape[1] <= out.shape[1]
         place, row, column = (out, j, top) if fits else (rest, 0, 0)
-        _four_rows(upright, margin + j, taps, add and fits, place, row, column)
+        _four_rows(upright, margin + j, taps, balance, balanced and fits, add and fits, place, row,
+                   column)
         if not fits:
             for m in range(min(4, columns - j)):
                 for k in range(min(upright.shape[1], rows - top)):
                     before = out[j + m, top + k] if add else rest.dtype.type(0)
-                    out[j + m, top + k] = before + rest[m, k]
+                    value = rest[m, k]
+                    if balance is not None:
+                        if balanced:
+                            value *= balance[j + m, top + k]
+                    out[j + m, top + k] = before + value
+
+
+@formula
+def _after(balance, n):
+    """The plane n of the second planes of `balance`, (b, a); None for None."""
+    if balance is None:
+        return None
+    return balance[1][n]
+
+
+@formula
+def _multiply(one, other, out):
+    """out = one other, number by number."""
+    for j in range(out.size):
+        out[j] = one[j] * other[j]
+
+
+@formula
+def _strip_of_products(balance, lanes, v):
+    """As many rows as `lanes` for the products of rows of v with those of `balance`; without it
+    none are needed."""
+    if balance is None:
+        return v[0]
+    return np.empty((lanes, v.shape[2]), v.dtype)
 
 
 @kernel
-def smooth(v, taps, radii, scales, add, parity, turned, upright, out):
+def smooth(v, taps, radii, scales, balance, add, parity, turned, upright, out):
     """out_n = s_n G_n v for the N scales n and one plane v (1, H, W); or its adjoint, out = sum_n
     s_n G_n v_n, for N planes v and one plane out; or out = sum_n s_n G_n v for one of each. Added
-    to out if add, which the last of them needs. The planes continue with this `parity`.
+    to out if add, which the last of them needs. The planes continue with this `parity`. `balance`
+    is None, or planes (b, a), N of each: then a_n G_n b_n takes the place of G_n.
 
     taps[n, :radii[n] + 1] holds the sampled Gaussian of scale n from its centre to one side,
     scales[n] the factor s_n; `turned` and `upright` are work arrays, see `scratch_for`. A Gaussian
@@ -120,22 +159,43 @@ def smooth(v, taps, radii, scales, add, parity, turned, upright, out):
     directions are the same pass, along the rows; as it leaves its result transposed, the second
     pass smooths along what were columns and turns them back. Before it a strip of as many rows as a
     vector has lanes is stood upright, so that whole vectors of neighbours meet the same tap; the
-    strips of one v serve all n.
+    strips of one v serve all n, unless each is multiplied by a b_n of its own.
     """
     margin, lanes, last = taps.shape[1] - 1, BYTES // v.itemsize, len(upright) - 1
-    rest = upright[last, upright.shape[1] - 4:]
+    products = _strip_of_products(balance, lanes, v)
     for n in range(len(radii)):
         half = taps[n, :radii[n] + 1]
         source, (rows, columns) = v[n if len(v) > 1 else 0], v.shape[1:]
         target = turned
         for second in range(2):
-            kept = second == 0 and len(out) > 1
+            kept = second == 0 and len(out) > 1 and balance is None
             for top in range(0, rows, lanes):
                 strip = upright[top // lanes if kept else last]
+                given, first, end = source, top, rows
+                if balance is not None:
+                    if second == 0:
+                        given, first, end = products, 0, min(lanes, rows - top)
+                        for i in range(end):
+                            _multiply(balance[0][n, top + i], source[top + i], products[i])
                 if not kept or n == 0:
                     radius = margin if kept else radii[n]
-                    _stand_upright(source, top, rows, columns, margin, radius, parity, strip)
-                _smooth_strip(strip, margin, half, top, rows, columns, add and second == 1, rest,
-                              target)
+                    _stand_upright(given, first, end, columns, margin, radius, parity, strip)
+                _smooth_strip(strip, margin, half, top, rows, columns, _after(balance, n),
+                              second == 1, add and second == 1, target)
             source, target = turned, out[n if len(out) > 1 else 0]
             half, rows, columns = scales[n] * half, columns, rows
+
+
+@kernel
+def balancing_step(plane, d, smoothed, omega, before):
+    """before <- omega (d - 2/3 d (d G d - plane) - before) + before, for the smoothed plane G d: a
+    step of Chebyshev's iteration towards the factors d for which d G d = plane, which is one where
+    pixels are measured and zero elsewhere.
+
+    `omega` weighs the step, and `before` holds the factors of the step before. All are flat
+    arrays, so that the loop is vectorised.
+    """
+    rate = plane.dtype.type(2 / 3)
+    for j in range(plane.size):
+        error = d[j] * smoothed[j] - plane[j]
+        before[j] += omega * (d[j] - rate * error * d[j] - before[j])

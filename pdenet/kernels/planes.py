@@ -4,7 +4,8 @@ Every kernel works on planes (H, W) of float32 or float64, C-contiguous, and kee
 throughout; numbers have it, too. D, given or written, has one plane g of cells, for D = g I, where
 `mixed` is None, else the three planes (m, d, o) of [[m + d, o], [o, m - d]]. `strength` holds the
 w_n of the layers, shape (N,); `law` is the diffusivity g, see `laws`; `stencil` and `twist` hold
-alpha and gamma, see `cell_formulas`.
+alpha and gamma, see `cell_formulas`. `mask` is None, or a plane of ones and zeros, in whose zeros
+all layers are 0, see `masked_cells`.
 """
 
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from .cell_rows import Given, Target, adjoint_row, correlation_row, flux_row, te
 from .compiler import kernel
 from .formulas import formula
 from .laws import NONE, Law, response, slope
+from .masked_cells import copy_mask, rows_of_mask
 from .row_memory import (Pixels, copy, copy_layers, copy_pixels, copy_tensor, make_rows)
 from .vectors import BYTES, load, store
 
@@ -50,26 +52,27 @@ def around(i, rows, size):
 
 
 @kernel
-def tensor(v, strength, law, mixed, twist, out):
+def tensor(v, mask, strength, law, mixed, twist, out):
     """out = D = g(J) with J = sum_n w_n J(v_n), J(v) = [[p^2 + k s^2, p q], [p q, q^2 + k s^2]] and
     8 k = twist; out has 1 or 3 planes (H+1, W+1). The law NONE gives J itself, or its trace.
     """
     layers, rows, columns = v.shape
     scaled = scaled_for_tensor(strength, law, mixed)
-    block = make_rows(2 * layers + 3, columns, v)
+    block = make_rows(2 * layers + 3 + rows_of_mask(mask, 2), columns, v)
     half = layers * block.pitch  # the rows of all layers above the cells, or below
     first = 2 * half
     for i in range(rows + 1):
         pixels = around(i, rows, half)
         if i < rows:
             copy_layers(v, i, block, pixels.bottom)
-        tensor_row(block, pixels, law, mixed, scaled, twist, first)
+        measured = copy_mask(mask, i, i < rows, 2, block, first + 3 * block.pitch)
+        tensor_row(block, pixels, measured, law, mixed, scaled, twist, first)
         for k in range(len(out)):
             copy(block.memory[first + k * block.pitch:], out[k, i])
 
 
 @kernel
-def diffuse(v, tensor, source, mixed, stencil, scale, add, out):
+def diffuse(v, mask, tensor, source, mixed, stencil, scale, add, out):
     """out_n = scale K' M(D) K v_n for the layers v_n, added to out_n if add.
 
     D is given as planes, or, where `tensor` is None, computed from its source as by `tensor`.
@@ -78,7 +81,7 @@ def diffuse(v, tensor, source, mixed, stencil, scale, add, out):
     number = v.dtype.type
     steers = len(source.layers)
     scaled = scaled_for_tensor(source.strength, source.law, mixed)
-    block = make_rows(3 * layers + 2 * steers + 5, columns, v)
+    block = make_rows(3 * layers + 2 * steers + 5 + rows_of_mask(mask, 2), columns, v)
     memory, pitch = block.memory, block.pitch
     half = (layers + steers) * pitch
     carry = 2 * half
@@ -90,22 +93,25 @@ def diffuse(v, tensor, source, mixed, stencil, scale, add, out):
         if i < rows:
             copy_layers(v, i, block, pixels.bottom)
             copy_layers(source.layers, i, block, pixels.bottom + leading)
+        measured = copy_mask(mask, i, i < rows, 2, block, result + pitch)
         if tensor is not None:
             copy_tensor(tensor, i, block, first)
         else:
             steering = Pixels(pixels.top + leading, pixels.bottom + leading)
-            tensor_row(block, steering, source.law, mixed, scaled, stencil.structure_twist, first)
+            tensor_row(block, steering, measured, source.law, mixed, scaled,
+                       stencil.structure_twist, first)
         for n in range(layers):
             if add and i > 0:
                 copy_pixels(out[n, i - 1], memory, base)
-            flux_row(block, Pixels(pixels.top + n * pitch, pixels.bottom + n * pitch), mixed, first,
-                     stencil, number(0.25) * scale, Target(base, carry + n * pitch, result))
+            flux_row(block, Pixels(pixels.top + n * pitch, pixels.bottom + n * pitch), measured,
+                     mixed, first, stencil, number(0.25) * scale,
+                     Target(base, carry + n * pitch, result))
             if i > 0:
                 copy(memory[result + 1:], out[n, i - 1])
 
 
 @kernel
-def correlate(v, z, strength, tensor, mixed, stencil, out):
+def correlate(v, z, mask, strength, tensor, mixed, stencil, out):
     """out = B, with tr(B D) = sum_n w_n (K z_n)' M(D) K v_n in every cell for the tensor D given;
     with mixed None its trace.
 
@@ -114,7 +120,7 @@ def correlate(v, z, strength, tensor, mixed, stencil, out):
     layers, rows, columns = v.shape
     law = Law(NONE, v.dtype.type(1))
     scaled = scaled_for_tensor(strength, law, mixed)
-    block = make_rows(4 * layers + 6, columns, v)
+    block = make_rows(4 * layers + 6 + rows_of_mask(mask, 2), columns, v)
     half = 2 * layers * block.pitch
     first, second = 2 * half, 2 * half + 3 * block.pitch
     for i in range(rows + 1):
@@ -123,20 +129,21 @@ def correlate(v, z, strength, tensor, mixed, stencil, out):
             copy_layers(v, i, block, pixels.bottom)
             copy_layers(z, i, block, pixels.bottom + layers * block.pitch)
         copy_tensor(tensor, i, block, first)
-        correlation_row(block, pixels, law, mixed, scaled, stencil, first, second)
+        measured = copy_mask(mask, i, i < rows, 2, block, second + 3 * block.pitch)
+        correlation_row(block, pixels, measured, law, mixed, scaled, stencil, first, second)
         for k in range(len(out)):
             copy(block.memory[second + k * block.pitch:], out[k, i])
 
 
 @kernel
-def diffuse_adjoint(v, z, strength, tensor, change, source, mixed, stencil, sums, outs):
+def diffuse_adjoint(v, z, mask, strength, tensors, source, mixed, stencil, sums, outs):
     """The adjoint of `diffuse` with respect to the layers v, and to the layers a that steer.
 
     Where v itself steers, out_n = K' (M(D) K z_n + M(C) K v_n). Where other layers a steer, which
     the source holds, out_n = K' M(D) K z_n and steered_n = K' M(C) K a_n. M(C) has the weight of
-    the twist that J has, and no gamma. D = `tensor` and C = `change` are given as planes; where
-    both are None they are computed as D = g(J) from the source and C = g'(J)[2 B], with B that of
-    `correlate` for the strength given. outs = (out, steered); out may be z.
+    the twist that J has, and no gamma. `tensors` are D and C, given as planes; for None they are
+    computed as D = g(J) from the source and C = g'(J)[2 B], with B that of `correlate` for the
+    strength given. outs = (out, steered); out may be z.
 
     sums = (flux_sums, structure_sums): for each layer v_n the sum of (K v_n)' M(D) K z_n over the
     cells, and for each layer a_n that of (K a_n)' M(C) K a_n / 2. A cell of the rim is shared with
@@ -151,8 +158,9 @@ def diffuse_adjoint(v, z, strength, tensor, change, source, mixed, stencil, sums
     scaled = number(2) * (quarter if mixed is None else number(0.125)) * strength
     scaling = (quarter if mixed is None else number(0.125)) * source.strength
     # The rows: v, z and a above the cells, again below them; what is carried for each out and
-    # steered; base, measure, halves, result; three of D, three of C; and the sums.
-    block = make_rows(7 * layers + 5 * steers + 11, columns, v)
+    # steered; base, measure, halves, result; three of D, three of C; the sums; and the mask.
+    sizes = 7 * layers + 5 * steers + 11
+    block = make_rows(sizes + rows_of_mask(mask, 2), columns, v)
     memory, pitch = block.memory, block.pitch
     half = (2 * layers + steers) * pitch
     carry = 2 * half
@@ -171,20 +179,22 @@ def diffuse_adjoint(v, z, strength, tensor, change, source, mixed, stencil, sums
             copy_layers(v, i, block, pixels.bottom)
             copy_layers(z, i, block, pixels.bottom + layers * pitch)
             copy_layers(source.layers, i, block, pixels.bottom + leading)
-        if tensor is not None:
-            copy_tensor(tensor, i, block, first)
-            copy_tensor(change, i, block, second)
+        measured = copy_mask(mask, i, i < rows, 2, block, sizes * pitch)
+        if tensors is not None:
+            copy_tensor(tensors[0], i, block, first)
+            copy_tensor(tensors[1], i, block, second)
         else:
             steering = Pixels(pixels.top + leading, pixels.bottom + leading)
-            tensor_row(block, steering, unscaled, mixed, scaling, stencil.structure_twist,
-                       first)
-            correlation_row(block, pixels, source.law, mixed, scaled, stencil, first, second)
+            tensor_row(block, steering, measured, unscaled, mixed, scaling,
+                       stencil.structure_twist, first)
+            correlation_row(block, pixels, measured, source.law, mixed, scaled, stencil, first,
+                            second)
         for n in range(layers + steers):
             diffuses, steering_too = n < layers, steers == 0 or n >= layers
             given = Given(n * pitch if diffuses else leading + (n - layers) * pitch,
                           (layers + n) * pitch, first if diffuses else -1,
                           second if steering_too else -1)
-            adjoint_row(block, pixels, given, mixed, stencil, quarter,
+            adjoint_row(block, pixels, measured, given, mixed, stencil, quarter,
                         halves if i == 0 or i == rows else measure,
                         Target(base, carry + n * pitch, result), parts + 2 * lanes * n)
             if i > 0:

@@ -44,6 +44,13 @@ def pitch_of(columns, like):
 
 
 @formula
+def mirrored(i, size):
+    """Index of pixel i of the image continued half-sample symmetrically, period 2 size."""
+    i %= 2 * size
+    return i if i < size else 2 * size - 1 - i
+
+
+@formula
 def from_line(data, size):
     """The first `size` numbers of an array `data` from a multiple of 64 bytes on."""
     first = -(data.ctypes.data // data.itemsize) % (64 // data.itemsize)

@@ -6,18 +6,19 @@ numbers are equal to those of steps one after the other, bit for bit.
 
 from .cell_rows import Target, flux_row, scalar_step_row, tensor_row
 from .compiler import kernel
+from .masked_cells import copy_mask, rows_of_mask
 from .planes import scaled_for_tensor
 from .row_memory import Pixels, copy, copy_pixels, make_rows, mirror_ends
 
 
 @kernel
-def explicit_steps(u, source, mixed, stencil, scales, tile, inner, out):
+def explicit_steps(u, mask, source, mixed, stencil, scales, tile, inner, out):
     """out = u after the steps u_m += scales[s] K' M(D) K u_m, for all s.
 
     D = g(J) is computed from the layers of the source, for a single step, or, where it has none,
-    from the channels of u themselves; `mixed` and `stencil` are those of `planes`. The steps are
-    made on a tile of the image, and written where the inner part of the tile is; both are given as
-    (top, bottom, left, right).
+    from the channels of u themselves; `mixed` and `stencil` are those of `planes`, and so is
+    `mask`, but for the tile alone. The steps are made on a tile of the image, and written where the
+    inner part of the tile is; both are given as (top, bottom, left, right).
 
     Each step needs two rows of the image before it: as soon as step s has finished a row, step s +
     1 can use it. So the image is read and written once for all steps, and everything between stays
@@ -30,8 +31,9 @@ def explicit_steps(u, source, mixed, stencil, scales, tile, inner, out):
     scaled = scaled_for_tensor(source.strength, source.law, mixed)
     quarter = u.dtype.type(0.25)
     # For each step and channel the last two rows before it, and what is carried; then D, a row
-    # of the result, and the last two rows of the layers.
-    block = make_rows(3 * steps * channels + 4 + 2 * layers, columns, u)
+    # of the result, the last two rows of the layers, and of a mask those that a step may need.
+    sizes = 3 * steps * channels + 4 + 2 * layers
+    block = make_rows(sizes + rows_of_mask(mask, steps + 1), columns, u)
     memory, pitch = block.memory, block.pitch
     third = channels * pitch  # a step has three groups: two rows in turn, and what is carried
     tensor = 3 * steps * third
@@ -52,10 +54,10 @@ def explicit_steps(u, source, mixed, stencil, scales, tile, inner, out):
             if layers > 0:
                 over = steering + max(i - 1, 0) % 2 * layers * pitch
                 under = steering + min(i, rows - 1) % 2 * layers * pitch
+            measured = copy_mask(mask, i, s == 0 and i < rows, steps + 1, block, sizes * pitch)
             if not single:
-                tensor_row(block, Pixels(over, under), source.law, mixed, scaled,
-                           stencil.structure_twist,
-                           tensor)
+                tensor_row(block, Pixels(over, under), measured, source.law, mixed, scaled,
+                           stencil.structure_twist, tensor)
             row = tile[0] + i - 1
             final = s == steps - 1
             for m in range(channels):
@@ -63,10 +65,11 @@ def explicit_steps(u, source, mixed, stencil, scales, tile, inner, out):
                 result = last if i == 0 or final else (3 * s + 3 + (i - 1) % 2) * third + m * pitch
                 target = Target(pixels.top, (3 * s + 2) * third + m * pitch, result)
                 if single:
-                    scalar_step_row(block, pixels, source.law.rule, scaled[0], stencil.twist,
-                                    quarter * scales[s], target)
+                    scalar_step_row(block, pixels, measured, source.law.rule, scaled[0],
+                                    stencil.twist, quarter * scales[s], target)
                 else:
-                    flux_row(block, pixels, mixed, tensor, stencil, quarter * scales[s], target)
+                    flux_row(block, pixels, measured, mixed, tensor, stencil,
+                             quarter * scales[s], target)
                 if not final:
                     mirror_ends(memory, result, columns)
                 elif i > 0 and inner[0] <= row < inner[1]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..images import sample
+from ..images import sample_with
 from ..kernels.workspace import Workspace
 from ..scheme.scales import ScaleSpace
 
@@ -10,16 +10,17 @@ CORRELATED = 0.3  # gradients of channels, if they are to be mixed
 SMOOTHED = 1.0  # pixels, the standard deviation of the Gaussian before these gradients
 
 
-def principal_axes(planes, sigma):
+def principal_axes(planes, sigma, mask=None):
     """Orthonormal axes (M, M), in rows, of channels with noise of one level: the eigenvectors of
-    the covariance of their gradients at the scale SMOOTHED, less that of the noise.
+    the covariance of their gradients at the scale SMOOTHED, less that of the noise; of those
+    between measured pixels, where there is a mask (H, W) outside which the planes are 0.
 
     Correlations below 0.3, and such as noise has by chance, count as none, so that channels which
     have nothing in common stay apart: mixed, they would be worse than alone.
     """
     covariance, count = np.zeros((len(planes), len(planes))), 0
-    for part in sample(planes):
-        steps = _gradients(part)
+    for part, measured in sample_with(planes, mask):
+        steps = _gradients(part, measured)
         covariance += np.einsum("mk,nk->mn", steps, steps)
         count += steps.shape[1]
     impulse = np.zeros((1, 33, 33))
@@ -38,10 +39,17 @@ def principal_axes(planes, sigma):
     return np.linalg.eigh(covariance)[1].T
 
 
-def _gradients(planes):
-    """All differences of smoothed planes (M, H, W) along their rows and columns, (M, number)."""
-    smooth = ScaleSpace([SMOOTHED]).smooth(planes, Workspace()).astype(np.float64)
-    return np.hstack([np.diff(smooth, axis=axis).reshape(len(planes), -1) for axis in (1, 2)])
+def _gradients(planes, mask=None):
+    """All differences of smoothed planes (M, H, W) along their rows and columns, (M, number); with
+    a mask (H, W), outside which the planes are 0, those between measured pixels."""
+    scales, work = ScaleSpace([SMOOTHED]), Workspace()
+    smooth = scales.smooth(planes, work).astype(np.float64)
+    if mask is None:
+        return np.hstack([np.diff(smooth, axis=axis).reshape(len(planes), -1) for axis in (1, 2)])
+    near = scales.smooth(mask[np.newaxis].astype(planes.dtype), work)
+    smooth = np.divide(smooth, near, where=mask, out=np.zeros_like(smooth))
+    down, right = mask[1:] & mask[:-1], mask[:, 1:] & mask[:, :-1]
+    return np.hstack([np.diff(smooth, axis=1)[:, down], np.diff(smooth, axis=2)[:, right]])
 
 
 def mixed(planes, weights):

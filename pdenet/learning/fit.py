@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..checks import check_count, check_members, check_number, check_workers
+from ..docstrings import fill
 from ..execution.cluster import Cluster
 from ..execution.workers import Workers
-from ..images import in_memory, to_pairs
+from ..images import in_memory, to_measured_pairs
 from ..network.network import DiffusionNetwork, check_network
 from .losses import Supervised, Unbiased, place
 from .optimizers import LBFGS, Optimizer
@@ -27,10 +28,11 @@ from .unconstrained import Coordinates
 __all__ = ["fit", "fit_noisy"]
 
 
+@fill
 def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *,
         epochs: int = 400, batch_size: int | None = None, optimizer: Optimizer = LBFGS(),
-        rng: int = 0, channel_axis: int | None = None,
-        validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        rng: int = 0, channel_axis: int | None = None, mask: Any = None,
+        nan_policy: str = "raise", validation: tuple | None = None,
         patience: int | None = None, workers: int | None = None,
         checkpoint: str | os.PathLike | None = None,
         callback: Callable[[dict], object] | None = None, progress: bool = False,
@@ -56,9 +58,10 @@ def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *
         batches.
     channel_axis : int, optional
         The axis of the channels; for (N, H, W, M) best -1.
+    {mask of pairs}
     validation : tuple of array_like, optional
-        Another pair (noisy, clean): the parameters returned are those after the epoch with the
-        least loss on it. Without it they are those after the last epoch.
+        Another pair (noisy, clean), or (noisy, clean, mask): the parameters returned are those
+        after the epoch with the least loss on it. Without it they are those after the last epoch.
     patience : int, optional
         Stop after so many epochs without a lower loss, of validation where there is one.
     workers : int, optional
@@ -110,25 +113,31 @@ def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *
     options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
                              callback, progress, usual_batch=4)
     waits = math.inf if patience is None else check_count("patience", patience, least=1)
-    sets = {"": to_pairs(noisy, clean, channel_axis)}
+    sets = [to_measured_pairs(noisy, clean, channel_axis, mask, nan_policy)]
     if validation is not None:
-        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise TypeError("validation must be a pair (noisy, clean)")
-        sets["validation"] = to_pairs(*validation, channel_axis, "validation ")
-    if client is None:
-        losses = [Supervised(in_memory(pairs)) for pairs in sets.values()]
-    else:
-        options["team"] = cluster = Cluster(client)
-        losses = [place(pairs, cluster) for pairs in sets.values()]
-    return train(Coordinates(network), losses[0], validation=losses[1] if validation else None,
+        if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
+            raise TypeError("validation must be a pair (noisy, clean), or (noisy, clean, mask)")
+        others = to_measured_pairs(validation[0], validation[1], channel_axis,
+                                   validation[2] if len(validation) == 3 else None, nan_policy,
+                                   "validation ")
+        sets.append(others)
+    if client is not None:
+        options["team"] = Cluster(client)
+    losses = []
+    for pairs, measured in sets:
+        masks = [network.mask_of(found, pairs[0][0].dtype) for found in measured]
+        losses.append(Supervised(in_memory(pairs), masks=masks) if client is None
+                      else place(pairs, options["team"], masks))
+    return train(Coordinates(network), losses[0], validation=losses[1] if len(losses) > 1 else None,
                  patience=waits, **options)
 
 
+@fill
 def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Sequence[float], *,
               probes: int = 1, epochs: int = 60, batch_size: int | None = None,
               optimizer: Optimizer = LBFGS(), rng: int = 0,
-              channel_axis: int | None = None, workers: int | None = None,
-              checkpoint: str | os.PathLike | None = None,
+              channel_axis: int | None = None, mask: Any = None, nan_policy: str = "raise",
+              workers: int | None = None, checkpoint: str | os.PathLike | None = None,
               callback: Callable[[dict], object] | None = None, progress: bool = False
               ) -> tuple[DiffusionNetwork, list[dict]]:
     """Learn a network's parameters from noisy images alone, even from one.
@@ -165,7 +174,7 @@ def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Se
         0.01 dB was left to gain on photographs of 512 x 512 (benchmarks/blind.py).
     batch_size : int, optional
         Images per update, 1 by default; only for an optimiser that takes batches.
-    optimizer, channel_axis, workers, checkpoint, callback, progress
+    optimizer, channel_axis, mask, nan_policy, workers, checkpoint, callback, progress
         As for `fit`.
     rng : int, optional
         Seed of the probes and of the order of the images.
@@ -206,13 +215,15 @@ def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Se
     """
     options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
                              callback, progress, usual_batch=1)
-    noisy = [planes for planes, _ in in_memory(to_pairs(noisy, noisy, channel_axis))]
+    pairs, measured = to_measured_pairs(noisy, noisy, channel_axis, mask, nan_policy)
+    noisy = [planes for planes, _ in in_memory(pairs)]
     if np.ndim(sigma) > 0 and np.size(sigma) != len(noisy):
         raise ValueError(f"sigma must be one for all images or one for each of the {len(noisy)}; "
                          f"got {np.size(sigma)}")
     sigmas = [check_number("sigma", value, above=0.0)
               for value in np.broadcast_to(np.asarray(sigma, dtype=object), len(noisy))]
-    loss = Unbiased(noisy, sigmas, options["rng"], check_count("probes", probes, least=1))
+    masks = [network.mask_of(found, noisy[0].dtype) for found in measured]
+    loss = Unbiased(noisy, sigmas, options["rng"], check_count("probes", probes, least=1), masks)
     return train(Coordinates(network), loss, **options)
 
 

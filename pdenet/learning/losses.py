@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, Sequence
 import numpy as np
 
 from ..execution.workers import Team
+from ..images import count
 from ..network import adjoint
 from ..network.losses import Task, mean_square_tasks, squared_error
 from ..network.network import DiffusionNetwork
@@ -54,26 +55,35 @@ class Statistics(NamedTuple):
     digest: str
 
 
-def statistics(noisy, clean):
-    """The statistics of planes (M, H, W) and of their targets."""
+def statistics(noisy, clean, measured=None):
+    """The statistics of planes (M, H, W) and of their targets, in the pixels of a mask (H, W), if
+    there is one; outside it all are 0."""
     square = float(np.sum(np.square(noisy - clean), dtype=np.float64))
-    return Statistics(clean.size, square, float(clean.min()), float(clean.max()),
-                      digest(noisy, clean))
+    values = clean if measured is None else clean[:, measured]
+    return Statistics(values.size, square, float(values.min()), float(values.max()),
+                      digest(noisy, clean, *([] if measured is None else [measured])))
 
 
 class Supervised:
-    """The mean of (network(noisy) - clean)^2, for pairs of planes (M, H, W)."""
+    """The mean of (network(noisy) - clean)^2, for pairs of planes (M, H, W).
 
-    def __init__(self, pairs, known=None):
-        self.pairs = pairs
-        self.known = known or [statistics(*pair) for pair in pairs]
+    `masks` holds for each pair None or the `Mask` outside which it is 0; only what is measured
+    counts.
+    """
+
+    def __init__(self, pairs, known=None, masks=None):
+        self.pairs, self.masks = pairs, masks or [None] * len(pairs)
+        self.known = known or [
+            statistics(noisy, clean, None if mask is None else mask.plane > 0)
+            for (noisy, clean), mask in zip(pairs, self.masks, strict=True)]
 
     def __len__(self):
         return len(self.pairs)
 
     def tasks(self, batch):
         return mean_square_tasks([self.pairs[i] for i in batch],
-                                 sum(self.known[i].size for i in batch))
+                                 sum(self.known[i].size for i in batch),
+                                 [self.masks[i] for i in batch])
 
     def value(self, network, team):
         """The loss of all images."""
@@ -97,15 +107,20 @@ class Supervised:
         return combine(pair.digest for pair in self.known)
 
 
-def place(pairs, cluster):
-    """A `Supervised` loss of pairs of planes that the workers of a `Cluster` hold."""
-    held = [cluster.hold(pair) for pair in pairs]
-    return Supervised(held, cluster.apply(statistics, held))
+def place(pairs, cluster, masks):
+    """A `Supervised` loss of pairs of planes that the workers of a `Cluster` hold, and of their
+    masks, which they hold, too."""
+    planes = [pair if mask is None else (*pair, mask.plane > 0)
+              for pair, mask in zip(pairs, masks, strict=True)]
+    known = cluster.apply(statistics, [cluster.hold(arrays) for arrays in planes])
+    return Supervised([cluster.hold(pair) for pair in pairs], known,
+                      [mask and cluster.send(mask) for mask in masks])
 
 
 def _evaluate(network, task, work):
     """The loss of one task, without its gradient."""
-    return task.loss(adjoint.forward(network, task.arrays[0], work)[1], *task.arrays)[0]
+    result = adjoint.forward(network, task.arrays[0], work, task.mask)[1]
+    return task.loss(result, *task.arrays)[0]
 
 
 class Unbiased:
@@ -113,27 +128,34 @@ class Unbiased:
 
     The mean over the images of |f(y) - y|^2 / N - sigma^2 + 2 sigma^2 / N div f(y), with the
     divergence from fixed probes b, see `pdenet.fit_noisy`: one loss of f(y), and one of
-    f(y + epsilon b) for each.
+    f(y + epsilon b) for each. N counts what is measured, where `masks` has a `Mask` for an image.
     """
 
-    def __init__(self, noisy, sigmas, seed, probes=1):
+    def __init__(self, noisy, sigmas, seed, probes=1, masks=None):
         self.noisy, self.sigmas, rng = noisy, sigmas, np.random.default_rng(seed)
+        self.masks = masks or [None] * len(noisy)
+        self.sizes = [count(planes, None if mask is None else mask.plane > 0)
+                      for planes, mask in zip(noisy, self.masks, strict=True)]
         self.probes = [(2 * rng.integers(0, 2, (probes, *planes.shape)) - 1).astype(planes.dtype)
                        for planes in noisy]
+        for signs, mask in zip(self.probes, self.masks, strict=True):
+            if mask is not None:
+                signs *= mask.plane
 
     def __len__(self):
         return len(self.noisy)
 
     def tasks(self, batch):
-        size, tasks = sum(self.noisy[i].size for i in batch), []
+        size, tasks = sum(self.sizes[i] for i in batch), []
         for i in batch:
             planes, probes, sigma = self.noisy[i], self.probes[i], self.sigmas[i]
             epsilon = planes.dtype.type(sigma / 20)
             rate = 2 * sigma**2 / (float(epsilon) * size * len(probes))
-            tasks.append(Task((planes, probes.sum(axis=0)),
-                              functools.partial(_residual, size, sigma**2, rate)))
+            residual = functools.partial(_residual, size, sigma**2 * self.sizes[i] / size, rate)
+            tasks.append(Task((planes, probes.sum(axis=0)), residual, mask=self.masks[i]))
             tasks += [Task((planes + epsilon * probe, probe),
-                           functools.partial(_correlation, rate)) for probe in probes]
+                           functools.partial(_correlation, rate), mask=self.masks[i])
+                      for probe in probes]
         return tasks
 
     def psnr(self, loss):
@@ -149,13 +171,14 @@ class Unbiased:
                         in zip(self.noisy, self.sigmas, self.probes, strict=True)])
 
 
-def _residual(size, variance, rate, result, planes, probes):
-    """The task of f(y) in Stein's estimate: its loss is (|f(y) - y|^2 - N sigma^2) / size - rate b'
-    f(y), where b is the sum of all probes and `size` the number of values in the batch."""
+def _residual(size, noise, rate, result, planes, probes):
+    """The task of f(y) in Stein's estimate: its loss is |f(y) - y|^2 / size - noise - rate b' f(y),
+    where b is the sum of all probes, `size` the number of values in the batch, and noise = N
+    sigma^2 / size."""
     number, cotangent = squared_error(size, result, planes, planes)
     product, slope = _correlation(rate, result, planes, probes)
     cotangent -= slope
-    return number - variance * planes.size / size - product, cotangent
+    return number - noise - product, cotangent
 
 
 def _correlation(rate, result, planes, probe):

@@ -1,32 +1,40 @@
 """The coordinates that an optimiser sees: a network's parameters as one vector without units.
 
-The contrast is replaced by its logarithm, which keeps it positive, and tau by log(tau / tau_max);
-all others stay as they are. In these coordinates a learning rate of 0.001 is a small step whatever
-the grey levels are. beta may cross 0, as the strength depends on its square alone; if it were cut
-off at 0, its derivative would vanish and it would stay there. The reaction and log(tau / tau_max)
-are cut at 0, the former from below, the latter from above. Where tau is at its bound, the
-derivative with respect to beta still includes how the bound changes with beta.
+The contrast and the sensitivities are replaced by their logarithms, which keep them positive, and
+tau by log(tau / tau_limit); all others stay as they are. In these coordinates a learning rate of
+0.001 is a small step whatever the grey levels are. beta may cross 0, as the strength depends on its
+square alone; if it were cut off at 0, its derivative would vanish and it would stay there. The
+reaction, log(tau / tau_limit), and rates that must not be negative are cut at 0, tau from above.
+Where tau is at its bound, the derivative with respect to beta still includes how the bound changes
+with beta.
+
+Where a dictionary may amplify, all its negative rates are x / (1 + a / amplification), with a = tau
+max sum |x_g| |F_g|^2 over the negative coordinates x: so a step amplifies by a / (1 + a /
+amplification), less than is allowed, and no coordinate is cut.
 """
 
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
-from ..network import adjoint, catalogue
+from ..network import adjoint, catalogue, per_step
 from ..network.parameters import of_each_step, slot
 from ..scheme import data_terms
 
 
+LOGARITHMS = ("contrast", "sensitivities")
 FARTHEST = 1e12  # a weight, a contrast or its inverse
 
 
 def to_coordinates(network):
     """The parameters as one vector without units."""
-    parts = network.parameters
-    if "contrast" in parts:
-        parts["contrast"] = np.log(parts["contrast"])
+    parts = {name: np.log(value) if name in LOGARITHMS else np.array(value)
+             for name, value in network.parameters.items()}
+    for k, _, dictionary, tau in _dictionaries(network):
+        parts["rates"][k] = dictionary.unsaturated(tau)
     parts["tau"] = np.log(np.divide(parts["tau"], _limit(network)))
     return np.concatenate([np.ravel(value) for value in parts.values()])
 
@@ -35,41 +43,52 @@ def from_coordinates(network, x):
     """The network with the parameters of a vector; a tau above tau_max if it may be unstable."""
     parts = split(network.parameters, x)
     # Far beyond what is allowed the exponential need not be exact.
-    for name in ("contrast", "tau"):
+    for name in (*LOGARITHMS, "tau"):
         if name in parts:
             parts[name] = np.exp(np.minimum(parts[name], 700.0))
     parts = {name: part if part.ndim else float(part) for name, part in parts.items()}
     tau = parts.pop("tau")
     network = dataclasses.replace(network, tau=1e-300).with_parameters(parts)
-    return network.with_parameters({"tau": tau * _limit(network, np.ndim(tau))})
+    changed: dict[str, Any] = {"tau": tau * _limit(network, np.ndim(tau))}
+    for k, _, dictionary, tau in _dictionaries(network, changed["tau"]):
+        changed.setdefault("rates", np.array(network.parameters["rates"]))
+        changed["rates"][k] = dictionary.saturated(tau)
+    return network.with_parameters(changed)
 
 
 def gradient_in_coordinates(network, gradient):
     """The chain rule, from the derivatives with respect to the parameters to those with respect to
-    the coordinates: d/d log c = c d/dc, and tau = exp(x) tau_max depends on beta and the reaction,
-    too."""
-    parameters, per_step = network.parameters, "tau" in of_each_step(network)
+    the coordinates: d/d log c = c d/dc, and tau = exp(x) tau_limit depends on beta, the rates and
+    the reaction, too."""
+    parameters, own_tau = network.parameters, "tau" in of_each_step(network)
     gradient = {name: np.array(value) for name, value in gradient.items()}
-    gradient["tau"] *= parameters["tau"]
-    if "contrast" in gradient:
-        gradient["contrast"] *= parameters["contrast"]
-    limits = np.broadcast_to(network.tau_max, network.steps)
+    for k, which, dictionary, tau in _dictionaries(network):
+        gradient["rates"][k], by_tau = dictionary.saturation_adjoint(tau, gradient["rates"][k])
+        gradient["tau"][which] += by_tau
+    for name in (*LOGARITHMS, "tau"):
+        if name in gradient:
+            gradient[name] *= parameters[name]
+    limits = np.broadcast_to(_limits(network), network.steps)
     for k, (block, _) in enumerate(network.each_step()):
         # A tau for all steps depends on the bound of the step with the least.
-        by_limit = (gradient["tau"][k] if per_step
+        by_limit = (gradient["tau"][k] if own_tau
                     else gradient["tau"] if k == limits.argmin() else 0.0)
-        for name, slope in block.tau_max_slopes.items():
+        for name, slope in block.tau_limit_slopes.items():
             gradient[name][slot(network, name, k)] += by_limit * slope
     return np.concatenate([np.ravel(value) for value in gradient.values()])
 
 
 def bounds(network):
-    """The least and the largest vector for which tau <= tau_max and the reaction is >= 0."""
+    """The least and the largest vector for which tau <= tau_limit, and the reaction, and rates
+    without amplification, are >= 0."""
     low, high = (np.full(to_coordinates(network).size, value) for value in (-np.inf, np.inf))
     split(network.parameters, high)["tau"][...] = 0
     for name, least in data_terms.PARAMETERS.items():
         if name in network.parameters:
             split(network.parameters, low)[name][...] = least
+    for k, _, dictionary, _ in _dictionaries(network):
+        if dictionary.amplification == 0:
+            split(network.parameters, low)["rates"][k] = 0
     return low, high
 
 
@@ -79,8 +98,9 @@ def limits(network):
     low, high = (np.full(to_coordinates(network).size, sign * FARTHEST) for sign in (-1, 1))
     below, above = split(network.parameters, low), split(network.parameters, high)
     below["tau"][...], above["tau"][...] = -500, 500
-    if "contrast" in below:
-        below["contrast"][...], above["contrast"][...] = -math.log(FARTHEST), math.log(FARTHEST)
+    for name in LOGARITHMS:
+        if name in below:
+            below[name][...], above[name][...] = -math.log(FARTHEST), math.log(FARTHEST)
     return low, high
 
 
@@ -94,10 +114,30 @@ def split(parameters, x):
     return parts
 
 
+def _limits(network):
+    """tau_limit; where the blocks differ, one for each step."""
+    limits = [block.tau_limit for block in network.blocks]
+    return np.array(limits) if len(limits) > 1 else limits[0]
+
+
 def _limit(network, ndim=None):
-    """tau_max; the least one of all steps where they have a common tau."""
+    """tau_limit; the least one of all steps where they have a common tau."""
     ndim = np.ndim(network.parameters["tau"]) if ndim is None else ndim
-    return network.tau_max if ndim else float(np.min(network.tau_max))
+    return _limits(network) if ndim else float(np.min(_limits(network)))
+
+
+def _dictionaries(network, taus=None):
+    """For each dictionary, of all steps or of one: where its parameters are, where the largest of
+    its step sizes is, the dictionary, and that step size."""
+    if network.block.dictionary is None:
+        return
+    taus = network.parameters["tau"] if taus is None else taus
+    if isinstance(network.dictionary, per_step.PerStep):
+        for k, dictionary in enumerate(network.dictionary):
+            yield (k, k, dictionary, taus[k]) if np.ndim(taus) else (k, ..., dictionary, taus)
+    else:
+        which = np.argmax(taus) if np.ndim(taus) else ...
+        yield ..., which, network.dictionary, np.max(taus)
 
 
 class Coordinates:

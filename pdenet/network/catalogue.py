@@ -3,18 +3,22 @@
     {"operator": {"name": "Gradient", "alpha": 0.41, "gamma": 0.0, "structure_twist": 1.0},
      "scales": {"sigmas": [...], "weights": [...]}, "steering": null or in the form of scales,
      "flux": {"name": "Anisotropic", "diffusivity": {"name": "Exponential", "contrast": 20.0}},
-     "tau": 0.1, "reaction": null, "integration": null or in the form of scales, "steps": 10,
-     "allow_unstable": false}
+     "tau": 0.1, "reaction": null, "integration": null or in the form of scales,
+     "dictionary": null, "steps": 10, "allow_unstable": false}
 
-scales, steering, integration, flux, tau and reaction are lists of one for each step, where the
-steps differ. Only parts that stand here can be written to a file and read from one.
+All but the operator, steps and allow_unstable are lists of one for each step, where the steps
+differ. A dictionary is {"rates": [...], "sensitivities": [...], "smoothing": 1.0, "amplification":
+0.0}. Only parts that stand here can be written to a file and read from one.
 """
 
 from dataclasses import fields
 
+import numpy as np
+
 from . import per_step
 from ..files.document import FormatError, check_keys, number, short
 from ..scheme.coherence import CoherenceEnhancing
+from ..scheme.dictionary import Dictionary
 from ..scheme.diffusivities import DIFFUSIVITIES
 from ..scheme.fluxes import Anisotropic, Isotropic, Orientations, Uncoupled
 from ..scheme.operators import Gradient, Hessian, Laplacian
@@ -22,7 +26,7 @@ from ..scheme.scales import ScaleSpace
 
 FORMAT, VERSION = "pdenet network", 1
 # Fields of parts, and keys, that files of earlier versions do not have.
-LATER, LATER_KEYS = ("structure_twist",), ("integration",)
+LATER, LATER_KEYS = ("structure_twist",), ("integration", "dictionary")
 KEYS = ("operator", "scales", "steering", "flux", "tau", "reaction", "steps", "allow_unstable")
 PARTS = {"operator": (Gradient, Laplacian, Hessian),
          "flux": (Isotropic, Anisotropic, Uncoupled, Orientations, CoherenceEnhancing),
@@ -45,6 +49,7 @@ def describe(network):
             "steering": per_step.convert(network.steering, _describe_scales),
             "flux": per_step.convert(network.flux, lambda flux: _describe_part("flux", flux)),
             "integration": per_step.convert(network.integration, _describe_scales),
+            "dictionary": per_step.convert(network.dictionary, _describe_values),
             "tau": per_step.convert(network.tau, float), "reaction": network.reaction,
             "steps": network.steps, "allow_unstable": network.allow_unstable}
 
@@ -59,6 +64,12 @@ def _describe_part(kind, value):
                for name, own in inner.items()}}
 
 
+def _describe_values(part):
+    """The numbers of a part, of one kind only, by the names of its fields."""
+    return part and {field.name: np.asarray(getattr(part, field.name)).tolist()
+                     for field in fields(part)}
+
+
 def _describe_scales(value):
     return value and {"sigmas": value.sigmas.tolist(), "weights": value.weights.tolist()}
 
@@ -67,7 +78,8 @@ def _describe_scales(value):
 
 
 def arguments(document):
-    """The arguments of `DiffusionNetwork` for a parsed document with these KEYS.
+    """The arguments of `DiffusionNetwork` for a parsed document with these KEYS and perhaps some of
+    the LATER_KEYS.
 
     Raises
     ------
@@ -82,7 +94,7 @@ def arguments(document):
             **{name: _each(name, document.get(name), read) for name, read in (
                 ("scales", _scales), ("steering", _optional(_scales)), ("flux", _part),
                 ("tau", number), ("reaction", _optional(number)),
-                ("integration", _optional(_scales)))}}
+                ("integration", _optional(_scales)), ("dictionary", _optional(_dictionary)))}}
 
 
 def _each(name, value, read):
@@ -114,11 +126,17 @@ def _part(kind, document):
 
 def _scales(name, document):
     check_keys(name, document, ("sigmas", "weights"))
-    lists = []
-    for key in ("sigmas", "weights"):
-        values = document[key]
-        if not isinstance(values, list) or not 1 <= len(values) <= 100:
-            raise FormatError(f"{name}.{key} must be a list of 1 to 100 numbers; got "
-                              f"{short(values)}")
-        lists.append([number(f"{name}.{key}", value) for value in values])
-    return ScaleSpace(*lists)
+    return ScaleSpace(*(_numbers(f"{name}.{key}", document[key]) for key in ("sigmas", "weights")))
+
+
+def _dictionary(name, document):
+    check_keys(name, document, [field.name for field in fields(Dictionary)])
+    lists = ("rates", "sensitivities")
+    return Dictionary(**{key: (_numbers if key in lists else number)(f"{name}.{key}", value)
+                         for key, value in document.items()})
+
+
+def _numbers(name, values):
+    if not isinstance(values, list) or not 1 <= len(values) <= 100:
+        raise FormatError(f"{name} must be a list of 1 to 100 numbers; got {short(values)}")
+    return [number(name, value) for value in values]

@@ -5,7 +5,7 @@ from ..checks import check_count
 from ..scheme.block import DiffusionBlock
 from .timesteps import check_tau
 
-PARTS = ("scales", "flux", "steering", "reaction", "integration")  # of a block, beside the operator
+PARTS = ("scales", "flux", "steering", "reaction", "integration", "dictionary")  # of a block
 
 
 def settle(network):

@@ -12,17 +12,22 @@ class Task(NamedTuple):
     for the network, and loss(result, *arrays), a number and its derivatives with respect to the
     result.
 
-    Instead of the arrays there may be a future of them, see `pdenet.execution.cluster`.
+    Instead of the arrays, or of the mask, there may be a future of them, see
+    `pdenet.execution.cluster`.
     """
 
     arrays: Any
     loss: Any
     level: Any = None  # of the noise, for the family of networks of `pdenet.denoising`
+    mask: Any = None  # a `pdenet.scheme.masks.Mask`, outside which the arrays are 0
 
 
-def mean_square_tasks(pairs, size):
-    """Tasks whose losses add up to the mean of (network(noisy) - clean)^2 over `size` values."""
-    return [Task(pair, functools.partial(squared_error, size)) for pair in pairs]
+def mean_square_tasks(pairs, size, masks=None):
+    """Tasks whose losses add up to the mean of (network(noisy) - clean)^2 over `size` values; the
+    masks are None or one for each pair, which may be None, too."""
+    loss = functools.partial(squared_error, size)
+    return [Task(pair, loss, mask=mask)
+            for pair, mask in zip(pairs, masks or [None] * len(pairs), strict=True)]
 
 
 def squared_error(size, result, noisy, clean):

@@ -11,13 +11,15 @@ import numpy.typing as npt
 
 from . import adjoint, catalogue, parameters, per_step
 from ..checks import check_workers
+from ..docstrings import fill
 from ..execution.passes import run_cycles
 from ..execution.workers import Workers
 from ..files import document
-from ..images import from_planes, in_memory, to_pairs, to_planes, to_planes_like
-from ..kernels.workspace import Workspace
+from ..images import count, in_memory, to_measured, to_measured_pairs
 from ..scheme.block import DiffusionBlock
+from ..scheme.dictionary import Dictionary
 from ..scheme.fluxes import Flux
+from ..scheme.masks import Mask, prepare
 from ..scheme.operators import Gradient, Operator
 from ..scheme.scales import ScaleSpace
 from .construction import settle
@@ -32,9 +34,8 @@ class DiffusionNetwork:
     """Diffusion blocks in a row: u <- u - tau sum_l w_l G_l K' Phi(K G_l u), `steps` times.
 
     Every model of Table 1 is one of these; `pdenet.models` builds them by name. All steps have the
-    same parts; scales, steering, integration, flux, tau and reaction may also be a list of one for
-    each step, of the same kind and with the same sigmas. `blocks` holds the block, or one for each
-    step.
+    same parts; all but the operator may also be a list of one for each step, of the same kind and
+    with the same sigmas. `blocks` holds the block, or one for each step.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ class DiffusionNetwork:
         image f that the network is given.
     integration : ScaleSpace, optional
         The scales over which the structure tensor is averaged before it steers.
+    dictionary : Dictionary, optional
+        Further operators beside `operator`, which need a flux with a contrast.
     steps : int, optional
         Number of blocks.
     allow_unstable : bool, optional
@@ -66,7 +69,7 @@ class DiffusionNetwork:
     ValueError
         If tau is not positive or above `tau_max`, the reaction < 0, steps not a whole number
         >= 0, a list has another length, the steps other sigmas, or the flux does not go with the
-        operator.
+        operator or the dictionary.
 
     Examples
     --------
@@ -88,6 +91,7 @@ class DiffusionNetwork:
     tau: float | Sequence[float] | np.ndarray | None = None
     reaction: float | Sequence[float] | np.ndarray | None = None
     integration: ScaleSpace | Sequence[ScaleSpace] | None = None
+    dictionary: Dictionary | Sequence[Dictionary] | None = None
     steps: int = 10
     allow_unstable: bool = False
     blocks: tuple[DiffusionBlock, ...] = field(init=False, repr=False)
@@ -115,8 +119,8 @@ class DiffusionNetwork:
     @property
     def parameters(self) -> dict[str, Any]:
         """The trainable parameters: beta (L,), contrast, tau; and where there are such parts,
-        steering (S,), integration (K,) and reaction. With an axis of steps in front where each step
-        has its own."""
+        steering (S,), integration (K,), rates and sensitivities (8,), and reaction. With an axis of
+        steps in front where each step has its own."""
         return parameters.read(self)
 
     def with_parameters(self, values: dict[str, Any]) -> "DiffusionNetwork":
@@ -167,63 +171,65 @@ class DiffusionNetwork:
         document.write({"format": catalogue.FORMAT, "version": catalogue.VERSION,
                         **catalogue.describe(self), "provenance": provenance or {}}, path)
 
+    @fill
     def __call__(self, image: npt.ArrayLike, *, channel_axis: int | None = None,
+                 mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
                  workers: int | None = None) -> np.ndarray:
         """The image after all blocks.
 
         Parameters
         ----------
-        image : array_like of shape (H, W), or with channels along channel_axis
-            float32 stays float32, every other real type becomes float64; not rescaled.
-        channel_axis : int, optional
-            The axis of the channels, which are coupled.
-        workers : int, optional
-            Number of threads; by default that in the environment variable PDENET_NUM_THREADS, or
-            that of the processors. The result does not depend on it.
+        {image of a network}
+        {mask}
+        {workers}
 
-        Returns
-        -------
-        ndarray
-            The result, of the image's shape; float32 for float32, otherwise float64.
+        {result of a network}
 
         Raises
         ------
         TypeError, ValueError
             If the image is not a finite real array of that shape.
         """
-        return from_planes(self.run(to_planes(image, channel_axis), workers), channel_axis)
+        given = to_measured(image, channel_axis, mask, nan_policy)
+        own = self.mask_of(given.mask, given.planes.dtype, workers)
+        return given.finish(self.run(given.planes, workers, own))
 
-    def run(self, planes: np.ndarray, workers: int | None = None) -> np.ndarray:
-        """A call of the network for planes (M, H, W) that have passed `images.to_planes`."""
-        return run_cycles(planes, [(block, (tau,)) for block, tau in self.each_step()], workers)
+    def run(self, planes: np.ndarray, workers: int | None = None, mask: Mask | None = None
+            ) -> np.ndarray:
+        """A call of the network for planes (M, H, W) that have passed `images.to_planes`, and are 0
+        outside the mask."""
+        cycles = [(block, (tau,)) for block, tau in self.each_step()]
+        return run_cycles(planes, cycles, workers, mask=mask)
 
+    def mask_of(self, measured: np.ndarray | None, dtype: Any, workers: int | None = None
+                ) -> Mask | None:
+        """What the steps need of a mask (H, W), True where an image of this type is measured."""
+        return prepare(measured, self.blocks, dtype, workers)
+
+    @fill
     def evolve(self, image: npt.ArrayLike, time: float, *, scheme: str = "fed",
                cycles: int | None = None, channel_axis: int | None = None,
+               mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
                workers: int | None = None,
                progress: Callable[[int, int], object] | None = None) -> np.ndarray:
         """The image at diffusion time `time`, whatever the network's own tau and steps.
 
         Parameters
         ----------
-        image, channel_axis, workers
-            As for a call of the network.
+        {image of a network}
+        {mask}
+        {workers}
         time : float
             Diffusion time, >= 0: pixels squared for the gradient, to the fourth power for
             second-order operators. Where g = 1 the gradient smooths like a Gaussian of
             standard deviation sqrt(2 time) pixels.
-        scheme : {"fed", "explicit"}, optional
-            Fast explicit diffusion reaches the time in O(sqrt(time)) steps; the explicit
-            scheme takes equal steps of at most tau_max / 2.
+        {scheme of a network}
         cycles : int, optional
             How many times fast explicit diffusion renews the diffusion tensor.
         progress : callable, optional
             Called as progress(done, total) with the numbers of cycles.
 
-        Returns
-        -------
-        ndarray
-            The result, of the image's shape; float32 for float32, otherwise float64; a copy for
-            time = 0.
+        {result of a network}
 
         Raises
         ------
@@ -231,18 +237,9 @@ class DiffusionNetwork:
             If the image is not a finite real array of that shape, an option is not allowed, or the
             steps have parameters of their own, so that there is no common time.
 
-        Notes
-        -----
-        Beyond the image and the result it takes one array of their size. Each thread works on
-        tiles of 512 x 512 pixels, or 8 halos where that is more, and their halo. It needs
-        3 M + 2 M L + M S + T planes of a tile's size for M channels, L scales that diffuse and S
-        others that steer (a single sigma = 0 counts as none), T = 1 or 3 for the tensor, and one or
-        two to smooth with. Explicit steps of a single scale sigma = 0 that steers itself need none.
+        {memory of steps}
 
-        References
-        ----------
-        S. Grewenig, J. Weickert, A. Bruhn, "From box filtering to fast explicit diffusion", Pattern
-        Recognition, LNCS 6376, 533-542 (2010).
+        {references of fast explicit diffusion}
 
         Examples
         --------
@@ -252,28 +249,32 @@ class DiffusionNetwork:
         >>> bool(abs(spread.sum() - 9) < 1e-9 and spread.max() < 0.5)
         True
         """
-        planes = to_planes(image, channel_axis)
-        return from_planes(self.evolve_planes(planes, time, scheme, cycles, workers, progress),
-                           channel_axis)
+        given = to_measured(image, channel_axis, mask, nan_policy)
+        own = self.mask_of(given.mask, given.planes.dtype, workers)
+        return given.finish(self.evolve_planes(given.planes, time, scheme, cycles, workers,
+                                               progress, own))
 
     def evolve_planes(self, planes: np.ndarray, time: float, scheme: str = "fed",
                       cycles: int | None = None, workers: int | None = None,
-                      progress: Callable[[int, int], object] | None = None) -> np.ndarray:
-        """`evolve` for planes (M, H, W) that have passed `images.to_planes`."""
+                      progress: Callable[[int, int], object] | None = None,
+                      mask: Mask | None = None) -> np.ndarray:
+        """`evolve` for planes (M, H, W) as `run` takes them."""
         if len(self.blocks) > 1:
             raise ValueError("a diffusion time needs equal steps, but here each has parameters of "
                              "its own; call the network instead")
         sizes = schedule(time, self.tau_max, scheme, cycles)
-        return run_cycles(planes, [(self.block, taus) for taus in sizes], workers, progress)
+        return run_cycles(planes, [(self.block, taus) for taus in sizes], workers, progress, mask)
 
-    def vjp(self, image: npt.ArrayLike, *, channel_axis: int | None = None
+    @fill
+    def vjp(self, image: npt.ArrayLike, *, channel_axis: int | None = None,
+            mask: npt.ArrayLike | None = None, nan_policy: str = "raise"
             ) -> tuple[np.ndarray, Callable[[npt.ArrayLike], tuple[np.ndarray, dict[str, Any]]]]:
         """The network's result and its adjoint, by the formulas of `pdenet.scheme.block`.
 
         Parameters
         ----------
-        image, channel_axis
-            As for a call of the network.
+        {image of a network}
+        {mask}
 
         Returns
         -------
@@ -290,14 +291,7 @@ class DiffusionNetwork:
             If the image is not a finite real array of that shape; from pullback, if the cotangent
             is not one of the image's shape.
 
-        Notes
-        -----
-        With M channels, L scales that diffuse and S others that steer (a single sigma = 0 counts as
-        none) the peak of memory is steps (M L + M S + M) + M L + M S + 5 M planes of the image's
-        size and type, and one or two to smooth with. A flux that the kernels do not know keeps up
-        to 3 planes more for each step, an integration up to 6, and NumPy's intermediate arrays take
-        up to 55. If all that is kept of the steps is more than 256 MiB, only M planes of each are,
-        and the rest is computed again.
+        {memory of the adjoint}
 
         Examples
         --------
@@ -309,32 +303,20 @@ class DiffusionNetwork:
         >>> np.allclose(cotangent, 1)  # the sum of the grey levels is kept
         True
         """
-        planes, work = to_planes(image, channel_axis).copy(), Workspace()  # may change meanwhile
-        states, result = adjoint.forward(self, planes, work)
+        given = to_measured(image, channel_axis, mask, nan_policy)
+        return adjoint.vjp(self, given, self.mask_of(given.mask, given.planes.dtype))
 
-        def pullback(cotangent):
-            cotangent = to_planes_like(planes, cotangent, channel_axis, "cotangent")
-            if planes.dtype == np.float32 and np.abs(cotangent).max() > 1e30:
-                raise ValueError("cotangent values must be at most 1e30 for an image in float32; "
-                                 f"got {np.abs(cotangent).max():.3g}")
-            cotangent = cotangent.astype(planes.dtype)
-            # Work arrays of its own, so that several threads may call it.
-            cotangent, gradient = adjoint.backward(self, states, cotangent, Workspace())
-            return from_planes(cotangent, channel_axis), gradient
-
-        return from_planes(result.copy(), channel_axis), pullback
-
+    @fill
     def loss_and_gradient(self, noisy: npt.ArrayLike, clean: npt.ArrayLike, *,
-                          channel_axis: int | None = None, workers: int | None = None
+                          channel_axis: int | None = None, mask: Any = None,
+                          nan_policy: str = "raise", workers: int | None = None
                           ) -> tuple[float, dict[str, Any]]:
         """Mean squared error and its gradient: mean over all values of (network(noisy) - clean)^2.
 
         Parameters
         ----------
-        noisy, clean : array_like of shape (N, H, W) or (H, W), or with channels
-            Images and what the network should make of them, grey levels.
-        channel_axis : int, optional
-            The axis of the channels; for (N, H, W, M) best -1.
+        {pairs}
+        {mask of pairs}
         workers : int, optional
             As for a call of the network. Each thread takes the memory that `vjp` takes.
 
@@ -350,8 +332,10 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the arrays are not finite real images of equal shape.
         """
-        pairs = in_memory(to_pairs(noisy, clean, channel_axis))
-        tasks = mean_square_tasks(pairs, sum(target.size for _, target in pairs))
+        pairs, measured = to_measured_pairs(noisy, clean, channel_axis, mask, nan_policy)
+        size = sum(count(pair[1], found) for pair, found in zip(pairs, measured, strict=True))
+        masks = [self.mask_of(found, pairs[0][0].dtype, workers) for found in measured]
+        tasks = mean_square_tasks(in_memory(pairs), size, masks)
         with Workers(check_workers(workers)) as team:
             return adjoint.batch_gradient(self, tasks, team)
 
@@ -360,20 +344,22 @@ class DiffusionNetwork:
         blocks = self.blocks if len(self.blocks) > 1 else self.blocks * self.steps
         return list(zip(blocks, self.each("tau"), strict=True))
 
+    @fill
     def energy(self, image: npt.ArrayLike, *, given: npt.ArrayLike | None = None,
-               channel_axis: int | None = None) -> float:
+               channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
+               nan_policy: str = "raise") -> float:
         """The energy that the steps descend, for tied steering and gamma = 0.
 
-        The sum over the cells of the flux's density, and reaction |u - f|^2 where the network has a
-        reaction that pulls the image u back to f, the image given at first.
+        The sum over the cells of the flux's density, reaction |u - f|^2 where the network has a
+        reaction that pulls the image u back to f, the image given at first, and the sum over the
+        pixels of sum_g c_g / f_g log(1 + f_g |F_g u|^2), f_g = e_g / contrast^2, of a dictionary.
 
         Parameters
         ----------
-        image : array_like of shape (H, W), or with channels along channel_axis
+        {image of a network}
         given : array_like of the image's shape, optional
             f, for a network with a reaction.
-        channel_axis : int, optional
-            The axis of the channels.
+        {mask}
 
         Returns
         -------
@@ -393,9 +379,11 @@ class DiffusionNetwork:
         >>> network.energy(np.eye(8)) > network.energy(network(np.eye(8)))
         True
         """
-        planes = to_planes(image, channel_axis)
-        f = None if given is None else to_planes_like(planes, given, channel_axis, "given")
-        return self.block.energy(planes.astype(np.float64), f)
+        u = to_measured(image, channel_axis, mask, nan_policy)
+        f = None if given is None else u.like(given, "given")
+        own = self.mask_of(u.mask, np.float64)
+        block = self.block if own is None else self.block.masked(own)
+        return block.energy(u.planes.astype(np.float64), f)
 
 
 def check_network(network) -> DiffusionNetwork:

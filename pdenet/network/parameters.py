@@ -28,11 +28,17 @@ def _scales(part):
                   lambda scales, value: ScaleSpace(scales.sigmas, value), ndim=1)
 
 
+def _dictionary(name):
+    return _Place("dictionary", lambda dictionary: dictionary and getattr(dictionary, name),
+                  lambda dictionary, value: dictionary.with_values(**{name: value}), ndim=1)
+
+
 PLACES = {"beta": _scales("scales"), "steering": _scales("steering"),
           "integration": _scales("integration"),
           "contrast": _Place("flux", lambda flux: getattr(flux.diffusivity, "contrast", None),
                              lambda flux, value: with_diffusivity(
                                  flux, with_contrast(flux.diffusivity, value))),
+          **{name: _dictionary(name) for name in ("rates", "sensitivities")},
           **{name: _Place(name) for name in data_terms.PARAMETERS}, "tau": _Place("tau")}
 
 
@@ -60,16 +66,22 @@ def change(network, values):
     """The network with other values of some parameters, for all steps or for each."""
     if not isinstance(values, dict):
         raise TypeError(f"values must be a dict of parameters by name; got {values!r}")
-    known, changed = read(network), {}
+    known: dict[str, Any] = read(network)
+    changed: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
             raise ValueError(f"parameters of this network are {', '.join(known)}; got {name!r}")
         place = PLACES[name]
-        parts = per_step.each(getattr(network, place.part), network.steps)
-        if np.ndim(value) == place.ndim + 1:
-            values_of_each = per_step.check(name, value, network.steps)
-            changed[place.part] = [place.change(*pair)
-                                   for pair in zip(parts, values_of_each, strict=True)]
+        part = changed.get(place.part, getattr(network, place.part))
+        each = np.ndim(value) == place.ndim + 1
+        # Where a part has several parameters, it stays one for each step if another needs it.
+        others = [other for other in known if other != name and PLACES[other].part == place.part]
+        if each or isinstance(part, per_step.PerStep) and any(
+                np.ndim(values.get(other, known[other])) > PLACES[other].ndim for other in others):
+            value = (per_step.check(name, value, network.steps) if each
+                     else (value,) * network.steps)
+            parts = per_step.each(part, network.steps)
+            changed[place.part] = per_step.PerStep(map(place.change, parts, value))
         else:
-            changed[place.part] = place.change(parts[0], value)
+            changed[place.part] = place.change(per_step.each(part, 1)[0], value)
     return dataclasses.replace(network, **changed)

@@ -23,6 +23,7 @@ ROUNDS = 3
 
 @fill
 def estimate_noise(image: npt.ArrayLike, *, channel_axis: int | None = None,
+                   mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
                    per_channel: bool = False) -> Any:
     """The standard deviation of white noise, from the patches with the least texture.
 
@@ -76,8 +77,8 @@ def estimate_noise(image: npt.ArrayLike, *, channel_axis: int | None = None,
     >>> bool(abs(pdenet.estimate_noise(noisy) - 20) < 1)
     True
     """
-    planes, unit = to_units(image, channel_axis)
-    sigmas = levels_of(planes) * unit
+    given = to_units(image, channel_axis, mask, nan_policy)
+    sigmas = levels_of(given.planes, given.mask) * given.unit
     return sigmas if per_channel else float(sigmas.mean())
 
 

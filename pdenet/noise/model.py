@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..checks import check_members
+from ..docstrings import fill
 from ..execution import chunks
-from ..images import from_units, sample_with, to_array, to_units
+from ..images import from_units, sample_with, to_array, to_units, zero_outside
 
 MEMBERS = ("complete", "estimated", "gaussian", "in_units", "silent", "stabilise_plane",
            "restore_plane")
@@ -66,15 +67,14 @@ class NoiseModel:
                  if getattr(self, name) is not None}
         return self if unit == 1 else dataclasses.replace(self, **known)  # type: ignore[type-var]
 
-    def estimate(self, image: npt.ArrayLike, *, channel_axis: int | None = None) -> Any:
+    @fill
+    def estimate(self, image: npt.ArrayLike, *, channel_axis: int | None = None,
+                 mask: npt.ArrayLike | None = None, nan_policy: str = "raise") -> Any:
         """The model with the numbers that were omitted, estimated from an image.
 
         Parameters
         ----------
-        image : array_like of shape (H, W), or with channels
-            Grey levels of any real type.
-        channel_axis : int, optional
-            The axis of the channels; None for a grey image of shape (H, W).
+        {image to estimate from}
 
         Returns
         -------
@@ -87,8 +87,9 @@ class NoiseModel:
             If the image is not a finite real array of that shape, or has values that the model
             excludes.
         """
-        planes, unit = to_units(image, channel_axis)
-        found = [model.in_units(1 / unit) for model in complete_models(self, planes, unit)]
+        given = to_units(image, channel_axis, mask, nan_policy)
+        found = [model.in_units(1 / given.unit) for model in
+                 complete_models(self, given.planes, given.unit, given.mask)]
         return found[0] if channel_axis is None else found
 
     def stabilise(self, image: npt.ArrayLike) -> np.ndarray:
@@ -200,30 +201,31 @@ def check_models(noise, channels):
     return noise
 
 
-def complete_models(noise, planes, unit, mask=None):
+def complete_models(noise, planes, unit, measured=None):
     """A model for each of the planes (M, H, W), which are in a unit, estimated where numbers are
-    missing."""
+    missing, from the pixels of a mask (H, W)."""
     models = [model.in_units(unit) for model in check_models(noise, len(planes))]
     tiles: list = []
     if not all(model.complete for model in models):
-        tiles = list(sample_with(planes, mask))
+        tiles = list(sample_with(planes, measured))
     return [model if model.complete else
             model.estimated([(tile[m], measured) for tile, measured in tiles])
             for m, model in enumerate(models)]
 
 
-def denoise_by_models(noise, planes, unit, others, mask, denoise):
+def denoise_by_models(noise, planes, unit, others, measured, denoise):
     """Planes (M, H, W), which are in a unit, without noise, in units of one; and the model of each.
-    noise: a model, or one for each of the planes, estimated from the pixels of a mask (H, W) where
-    numbers are missing; others: what says the same, by name; denoise(planes, levels, adapts): takes
+    noise: a model, or one for each of the planes; others: what says the same, by name; measured:
+    None, or a mask (H, W) outside which the planes are 0; denoise(planes, levels, adapts): takes
     noise of the standard deviation 1 off planes, or 0 where a model has none.
     """
     for name, value in others.items():
         if value is not None:
             raise ValueError(f"{name} must be omitted with noise, which says it; got {value!r}")
-    models = complete_models(noise, planes, unit, mask)
+    models = complete_models(noise, planes, unit, measured)
     levels = np.array([float(not model.silent) for model in models])
-    clean = denoise(_each(planes, [model.stabilise_plane for model in models], levels), levels,
+    white = _each(planes, [model.stabilise_plane for model in models], levels)
+    clean = denoise(zero_outside(white, measured), levels,
                     all(model.gaussian for model in models))
     clean = _each(clean, [model.restore_plane for model in models], levels)
     return from_units(clean, unit), [model.in_units(1 / unit) for model in models]

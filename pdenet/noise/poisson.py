@@ -30,8 +30,8 @@ class PoissonNoise(NoiseModel):
 
     noise has a standard deviation of about 1, but for the darkest pixels with less than about one
     count. Of E f(z), which is what denoising yields, the exact unbiased inverse makes the counts p:
-    for many counts D^2 / 4 + s D - 1/8 with D = E f(z), for few ones by a table of D, which is summed
-    over both laws. (The closed form of Makitalo and Foi is up to 0.04 counts off.)
+    for many counts D^2 / 4 + s D - 1/8 with D = E f(z), for few ones by a table of D, which is
+    summed over both laws. (The closed form of Makitalo and Foi is up to 0.04 counts off.)
 
     Parameters
     ----------

@@ -2,10 +2,12 @@
 
     u_m  <-  u_m - tau sum_l w_l G_l K' M(D) K G_l u_m,     m = 1..M channels, l = 1..L scales
              + tau reaction (f_m - u_m)
+             - tau sum_g c_g F_g' F_g u_m / (1 + E_g)
 
-Without its last line this is eq. (17) for M = L = 1, eq. (28) for L = 1, and eq. (36) for M = 1.
-The last line is not in the paper: it pulls u back to f, the image that the network was given, see
-`data_terms`. The scales give w_l = omega_l beta_l^2 and G_l, see `scales`. Channels and scales form
+Without its last lines this is eq. (17) for M = L = 1, eq. (28) for L = 1, and eq. (36) for M = 1.
+The second line is not in the paper: it pulls u back to f, the image that the network was given, see
+`data_terms`. The third is a dictionary of further operators beside K, as Section 5 proposes, see
+`dictionary`. The scales give w_l = omega_l beta_l^2 and G_l, see `scales`. Channels and scales form
 one axis of layers n = (m, l), v_n = G_l u_m, which are coupled by one tensor, D = g(J) with J =
 sum_n w_n K v_n (K v_n)'.
 
@@ -37,7 +39,7 @@ Where J is averaged, D = g(sum_k w_k G_k J), C is averaged as well, see `integra
 The derivative with respect to tau is -sum_n w_n of the first sum; as g is a function of J /
 contrast^2, that with respect to the contrast is 2 tau / contrast sum_n w_n of the second.
 Multiplying the contrast and all weights, beta_l and those that steer, by a factor and dividing tau
-by its square changes nothing, so that without a reaction always
+by its square changes nothing, so that without a reaction and a dictionary always
 
     sum_l beta_l d/dbeta_l + sum_l s_l d/ds_l + contrast d/dcontrast - 2 tau d/dtau = 0
 
@@ -59,14 +61,16 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import integration, stability
+from . import integration, masks
 from ..checks import check_members
 from ..kernels.planes import Source
 from ..kernels.several_steps import explicit_steps
 from ..kernels.workspace import Workspace
 from .data_terms import DataTerm, build_data_term
+from .dictionary import Dictionary
 from .diffusivities import CompiledDiffusivity
 from .fluxes import FLUX_MEMBERS, Flux, with_diffusivity
+from .limits import Limits
 from .operators import OPERATOR_MEMBERS, DeferredTensor, FusedOperator, Operator
 from .scales import ScaleSpace
 
@@ -76,7 +80,7 @@ Box = tuple[int, int, int, int]  # part of an image: top, bottom, left, right
 
 
 @dataclass(frozen=True, eq=False)
-class DiffusionBlock:
+class DiffusionBlock(Limits):
     """One residual block: the explicit step with operator K, scales G, and flux Phi.
 
     As the residual block of eq. (5) it has the identification of eq. (18), W_1 = K,
@@ -98,13 +102,16 @@ class DiffusionBlock:
     integration : ScaleSpace, optional
         The scales over which the structure tensor is averaged, J <- sum_k w_k G_k J; it is not, by
         default.
+    dictionary : Dictionary, optional
+        Further operators beside K.
 
     Raises
     ------
     TypeError
         If a part lacks a member that is asked of it.
     ValueError
-        If the flux needs a structure tensor and the operator has none, or the reaction is < 0.
+        If the flux needs a structure tensor and the operator has none, the reaction is < 0, or
+        there is a dictionary and the flux has no contrast.
 
     Examples
     --------
@@ -121,6 +128,7 @@ class DiffusionBlock:
     steering: ScaleSpace | None = None
     reaction: float | None = None
     integration: ScaleSpace | None = None
+    dictionary: Dictionary | None = None
     data_term: DataTerm = field(init=False, repr=False)
 
     def __post_init__(self):
@@ -137,15 +145,22 @@ class DiffusionBlock:
         if self.flux.mixed is not None and not self.operator.directional:
             raise ValueError(f"flux must be Isotropic with operator {self.operator}; "
                              f"got {self.flux}")
+        if self.dictionary is not None:
+            check_members("dictionary", self.dictionary, ("rates",), "Dictionary or None")
+            if not hasattr(self.flux.diffusivity, "contrast"):
+                raise ValueError(f"a dictionary needs a flux with a contrast; got {self.flux}")
 
     # The step -------------------------------------------------------------------------------------
 
     def step(self, u: np.ndarray, v: np.ndarray, tensor: Any, tau: float, f: np.ndarray,
-             out: np.ndarray, work: Workspace) -> np.ndarray:
+             out: np.ndarray, work: Workspace, held: np.ndarray | None = None) -> np.ndarray:
         """out = u_m - tau sum_l w_l G_l K' M(tensor) K v_ml + tau reaction (f_m - u_m) for the
-        layers v_ml = G_l u_m: the explicit step, eq. (17), eq. (28), eq. (36)."""
+        layers v_ml = G_l u_m: the explicit step, eq. (17), eq. (28), eq. (36). `held` are the
+        weights of a dictionary, where they are not those of u."""
         np.copyto(out, u)
         self.data_term.add_step(u, f, tau, out)
+        if self.dictionary is not None:
+            self.dictionary.add_step(u, self._contrast, tau, out, work, held)
         if v.shape == u.shape and self.scales.reach == 0:  # G = I
             self.operator.diffuse(v, tensor, -tau * self.scales.strength[0], True, out, work)
         else:
@@ -181,6 +196,8 @@ class DiffusionBlock:
             steered = work.array("steered", steers.shape, steers.dtype)
         np.copyto(out, cotangent)  # before, as z may be the cotangent itself
         gradient = self.data_term.add_adjoint(u, f, tau, cotangent, out, given)
+        others = {} if self.dictionary is None else self.dictionary.add_adjoint(
+            u, self._contrast, tau, cotangent, out, work)
         sums = self.operator.diffuse_adjoint(v, z, strength, steers, tensor, change, z, steered,
                                              work)
         flux_sums, structure_sums = (values.reshape(len(out), -1).sum(0) for values in sums)
@@ -201,6 +218,8 @@ class DiffusionBlock:
             gradient["contrast"] = float(2 * tau / self.flux.diffusivity.contrast
                                          * (self._steering.strength @ structure_sums))
         gradient["tau"] -= float(self.scales.strength @ flux_sums)
+        for name, value in others.items():
+            gradient[name] = gradient.get(name, 0) + value
         return gradient
 
     def cycle(self, u: np.ndarray, taus: tuple[float, ...], f: np.ndarray,
@@ -215,12 +234,14 @@ class DiffusionBlock:
             out, whole = self._other(u, work), (0, u.shape[1], 0, u.shape[2])
             self.explicit_steps(taus, u, v, whole, whole, out)
             return out
-        tensor = None
+        tensor = held = None
+        if self.dictionary is not None and len(taus) > 1:
+            held = self.dictionary.hold(u, self._contrast, work)
         for tau in taus:
             v = self.scales.smooth(u, work)
             if tensor is None:
                 tensor = self.tensor(self.steering_layers(u, work, v), work, hold=len(taus) > 1)
-            u = self.step(u, v, tensor, tau, f, self._other(u, work), work)
+            u = self.step(u, v, tensor, tau, f, self._other(u, work), work, held)
         return u
 
     def explicit_steps(self, taus: npt.ArrayLike, u: np.ndarray, steers: np.ndarray, tile: Box,
@@ -236,8 +257,9 @@ class DiffusionBlock:
                         self._law(u.dtype))
         mixed = None if self.flux.mixed is None else number(self.flux.mixed)
         scales = (-self.scales.strength[0] * np.array(taus)).astype(u.dtype)
-        stencil = cast(FusedOperator, self.operator).stencil(u.dtype)
-        explicit_steps(u, source, mixed, stencil, scales, tile, inner, out)
+        operator = cast(FusedOperator, self.operator)
+        explicit_steps(u, operator.mask, source, mixed, operator.stencil(u.dtype), scales, tile,
+                       inner, out)
 
     # What it is made of ---------------------------------------------------------------------------
 
@@ -298,7 +320,11 @@ class DiffusionBlock:
     def compiled(self) -> bool:
         """Whether one kernel can make several explicit steps in one pass."""
         return (self._fused and self.scales.sigmas.size == 1 and self.scales.reach == 0
-                and not self.data_term.active)
+                and not self.data_term.active and self.dictionary is None)
+
+    @property
+    def _contrast(self):
+        return getattr(self.flux.diffusivity, "contrast")
 
     @property
     def _steering(self):
@@ -330,15 +356,25 @@ class DiffusionBlock:
             return (*[part and tuple(part.sigmas)
                       for part in (block.scales, block.steering, block.integration)],
                     flux if dataclasses.is_dataclass(flux) else type(flux),
-                    type(block.flux.diffusivity), block.data_term.active)
+                    type(block.flux.diffusivity), block.data_term.active,
+                    block.dictionary and block.dictionary.smoothing)
         return kind(self) == kind(other)
 
-    # What is known of it --------------------------------------------------------------------------
+    def masked(self, mask: masks.Mask) -> DiffusionBlock:
+        """This block for the measured pixels alone: others, which must hold 0, keep it."""
+        parity = masks.parity_of(self.operator)
+        return dataclasses.replace(
+            self, operator=masks.masked_operator(self.operator, mask.plane),
+            scales=mask.of(self.scales), steering=self.steering and mask.of(self.steering),
+            integration=self.integration and mask.of(self.integration, parity),
+            dictionary=self.dictionary and self.dictionary.masked(mask.plane))
+
+    # What is known of it; and what `Limits` says --------------------------------------------------
 
     def energy(self, u: np.ndarray, f: np.ndarray | None = None) -> float:
         """The energy of planes u that the step descends, its gradient is -2/tau (step - u): the sum
-        over the cells of the flux's density, and the data term's energy, which may need the image f
-        given at first. A ValueError, if there is none."""
+        over the cells of the flux's density, the dictionary's energy, and the data term's, which
+        may need the image f given at first. A ValueError, if there is none."""
         if self.steering is not None:
             raise ValueError("this network has no energy, because its steering scales are not "
                              "those that diffuse")
@@ -351,41 +387,7 @@ class DiffusionBlock:
                              "over scales of integration")
         work = Workspace()
         data = self.data_term.energy(u, f)
+        if self.dictionary is not None:
+            data += self.dictionary.energy(u, self._contrast, work)
         structure = self.structure(self.steering_layers(u, work), work)
         return self.operator.integrate(self.flux.density(structure)) + data
-
-    def symbol(self, xi: np.ndarray, eta: np.ndarray) -> np.ndarray:
-        """sum_l w_l G_l^2 K' K on frequencies xi by eta (rad per pixel): the step for g = 1."""
-        return stability.symbol(self.operator, self.scales, xi, eta)
-
-    @functools.cached_property
-    def tau_max(self) -> float:
-        """2 / (rho + bound): the largest stable step size, with the maximum rho of the symbol and
-        the bound of the data term.
-
-        With it ||u - mean|| never grows, whatever the image, but for what the data term brings
-        back.
-        """
-        rho, _, _ = stability.spectral_radius(self.operator, self.scales)
-        return 2 / (rho + self.data_term.bound)
-
-    @functools.cached_property
-    def tau_max_slopes(self) -> dict[str, Any]:
-        """The derivatives of log(tau_max) with respect to beta and to what the data term learns."""
-        slopes = {"beta": stability.tau_max_slopes(self.operator, self.scales, self.tau_max)}
-        return slopes | {name: -self.tau_max / 2 * slope
-                         for name, slope in self.data_term.bound_slopes.items()}
-
-    def reach(self, steps: int) -> int:
-        """Pixels on which a pixel depends after a cycle of this many steps."""
-        a_step, steering = self._reach
-        return steps * a_step + steering
-
-    @functools.cached_property
-    def _reach(self):
-        """The pixels on which a step depends, and those on which a cycle depends beyond its steps,
-        because what steers is smoothed more."""
-        smoothing, steering = self.scales.reach, self._steering.reach
-        if self.integration is not None:
-            steering += self.integration.reach
-        return 2 * smoothing + self.operator.reach, max(0, steering - smoothing)

@@ -1,4 +1,4 @@
-"""What pulls an image back to the one given at first, f: nothing, or a reaction.
+"""What pulls an image back to the one given at first, f: nothing, a reaction, or known pixels.
 
 A data term says what it adds to the explicit step, to the step's adjoint, to the bound of the step
 size, and to the energy, and which parameters it has. No other file knows what these are.
@@ -115,6 +115,26 @@ class Reaction:
             raise ValueError("a model with a reaction has no energy of one image alone; give the "
                              "image that it pulls back to")
         return self.rate * float(np.sum(np.square(u - f), dtype=np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class KnownPixels:
+    """The step leaves known pixels as they are: it takes back what diffusion changes there.
+
+    It is the limit of a reaction of infinite rate there, so that it has no energy, and needs no
+    bound of the step size: K' M(D) K on the other pixels alone is a part of that on all.
+
+    Parameters
+    ----------
+    known : ndarray of shape (H, W)
+        True where a pixel is known.
+    """
+
+    known: np.ndarray
+
+    def keep(self, out: np.ndarray, f: np.ndarray) -> None:
+        """out = f in the known pixels, for planes (M, H, W)."""
+        np.copyto(out, f, where=self.known)
 
 
 def build_data_term(reaction: float | None) -> DataTerm:

@@ -88,10 +88,15 @@ class FusedOperator(Operator, Protocol):
     ----------
     fused : bool
         True.
+    mask : ndarray of shape (H, W) or None
+        Ones where pixels are measured, zeros elsewhere; see `masks`.
     """
 
     @property
     def fused(self) -> bool: ...
+
+    @property
+    def mask(self) -> np.ndarray | None: ...
 
     def stencil(self, dtype: np.dtype) -> Stencil:
         """What kernels for images of this type need of the operator's parameters."""
@@ -154,6 +159,11 @@ class Gradient:
     reach = 1
     parities = (EVEN, EVEN, ODD)
 
+    @property
+    def mask(self) -> np.ndarray | None:
+        """None, as all pixels take part; see `masks`."""
+        return None
+
     def __post_init__(self):
         object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.5))
         for name in ("gamma", "structure_twist"):
@@ -171,26 +181,28 @@ class Gradient:
         """D = g(J), or g of the trace, in one pass."""
         rows, columns = v.shape[1:]
         out = work.array("structure", (1 if mixed is None else 3, rows + 1, columns + 1), v.dtype)
-        planes.tensor(v, strength, law, _number(mixed, v.dtype),
+        planes.tensor(v, self.mask, strength, law, _number(mixed, v.dtype),
                       self.stencil(v.dtype).structure_twist, out)
         return out
 
     def diffuse(self, v, tensor, scale, add, out, work):
-        planes.diffuse(v, *_by_kernel(v, tensor), self.stencil(v.dtype), v.dtype.type(scale), add,
-                       out)
+        planes.diffuse(v, self.mask, *_by_kernel(v, tensor), self.stencil(v.dtype),
+                       v.dtype.type(scale), add, out)
 
     def correlation(self, v, z, strength, tensor, work):
         out = work.array("correlation", tensor.shape, v.dtype)
-        planes.correlate(v, z, strength, tensor, _number(None if len(tensor) == 1 else 1, v.dtype),
-                         self.stencil(v.dtype), out)
+        planes.correlate(v, z, self.mask, strength, tensor,
+                         _number(None if len(tensor) == 1 else 1, v.dtype), self.stencil(v.dtype),
+                         out)
         return out
 
     def diffuse_adjoint(self, v, z, strength, steers, tensor, change, out, steered, work):
         held, source, mixed = _by_kernel(v, tensor)
         source = source._replace(layers=v[:0] if steers is v else steers)
         flux_sums, structure_sums = np.zeros(len(v)), np.zeros(len(steers))
-        planes.diffuse_adjoint(v, z, strength, held, change, source, mixed, self.stencil(v.dtype),
-                               (flux_sums, structure_sums), (out, steered))
+        planes.diffuse_adjoint(v, z, self.mask, strength, None if held is None else (held, change),
+                               source, mixed, self.stencil(v.dtype), (flux_sums, structure_sums),
+                               (out, steered))
         return flux_sums, structure_sums
 
     @property

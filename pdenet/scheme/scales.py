@@ -61,6 +61,8 @@ class ScaleSpace:
     weights: np.ndarray
     omega: np.ndarray = field(init=False)
 
+    _balance = None  # or planes (b, a), each (L, H, W), for a_l G_l b_l in place of G_l
+
     def __init__(self, sigmas: npt.ArrayLike, weights: npt.ArrayLike | None = None):
         sigmas = _vector("sigmas", sigmas)
         if (sigmas < 0).any() or (np.diff(sigmas) <= 0).any():
@@ -119,10 +121,12 @@ class ScaleSpace:
             self.apply(scales, factor * self.strength, True, target[np.newaxis], work)
 
     def apply(self, v, factors, add, out, work, parity=gaussian.PIXELS):
-        """The Gaussians G_l times factors, shape (L,), on planes that continue with this parity,
-        see `pdenet.kernels.gaussian.smooth`."""
-        gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype), add,
-                        parity, *gaussian.scratch_for(v, out, self.reach, work), out)
+        """out_l = factor_l G_l v for one plane v, or its adjoint, out = sum_l factor_l G_l v_l, or,
+        if add, both sums for one plane each; added to out if add. The planes continue with this
+        parity, see `pdenet.kernels.gaussian.smooth`."""
+        gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype),
+                        self._balance, add, parity,
+                        *gaussian.scratch_for(v, out, self.reach, work), out)
 
     @functools.cached_property
     def _radii(self):

@@ -13,6 +13,7 @@ import itertools
 
 import numpy as np
 
+from . import derivatives
 from .scales import ScaleSpace
 
 
@@ -38,26 +39,44 @@ def symbol(operator, scales, xi, eta):
     return out
 
 
-def spectral_radius(operator, scales):
+def spectral_radius(operator, scales, dictionary=None):
     """rho, the maximum of the symbol, and the frequencies xi and eta where it is, each of shape
-    (1,).
-
-    It is found on a grid eight times finer than the symbol's fastest oscillation, and refined
-    around every local maximum on the grid that comes close: large scales have a ridge, on which the
-    grid's maximum may be far from the true one.
-    """
+    (1,); with a dictionary, of the sum with the symbol of its rates >= 0."""
     find = _spectral_radius if operator.__hash__ else _spectral_radius.__wrapped__
-    return find(operator, tuple(scales.sigmas), tuple(scales.weights))
+    rates = () if dictionary is None else tuple(np.maximum(dictionary.rates, 0))
+    return find(operator, tuple(scales.sigmas), tuple(scales.weights), rates)
 
 
 @functools.lru_cache(64)
-def _spectral_radius(operator, sigmas, weights):
+def _spectral_radius(operator, sigmas, weights, rates):
     scales = ScaleSpace(sigmas, weights)
+    reach = 2 * scales.reach + operator.reach
+    if not any(rates):
+        return _highest(functools.partial(symbol, operator, scales), reach)
+    return _highest(lambda xi, eta: symbol(operator, scales, xi, eta)
+                    + derivatives.symbol(rates, xi, eta), max(reach, 2 * derivatives.RADIUS))
+
+
+@functools.lru_cache(64)
+def largest(rates):
+    """The maximum of the symbol of a dictionary with these rates, and the frequencies where it
+    is."""
+    return _highest(functools.partial(derivatives.symbol, rates), 2 * derivatives.RADIUS)
+
+
+def _highest(values, reach):
+    """The maximum of a symbol, and the frequencies xi and eta where it is, each of shape (1,).
+
+    It is found on a grid eight times finer than the symbol's fastest oscillation, which is as many
+    times that of a cosine as the step reaches, and refined around every local maximum on the grid
+    that comes close: large scales have a ridge, on which the grid's maximum may be far from the
+    true one.
+    """
     # At most 1024: faster oscillations are those of large scales, whose G_l^2 is negligible there.
-    count = min(8 * (2 * scales.reach + operator.reach), 1024)
+    count = min(8 * reach, 1024)
     grid = np.linspace(0, np.pi, count + 1)
-    rho = symbol(operator, scales, grid, grid)
-    found = (_refine(operator, scales, np.array([grid[column], grid[row]]), np.pi / count)
+    rho = values(grid, grid)
+    found = (_refine(values, np.array([grid[column], grid[row]]), np.pi / count)
              for row, column in _peaks(rho))
     return max(found, key=lambda peak: peak[0])
 
@@ -73,7 +92,7 @@ def _peaks(rho):
     return zip(rows[highest], columns[highest], strict=True)
 
 
-def _refine(operator, scales, centre, spacing):
+def _refine(values, centre, spacing):
     """Climb from a point of a grid to a maximum: its value, and its frequencies.
 
     Where the best of 17 x 17 points around the centre is at their rim, the centre moves there,
@@ -82,7 +101,7 @@ def _refine(operator, scales, centre, spacing):
     while True:
         low, high = np.clip(centre - spacing, 0, np.pi), np.clip(centre + spacing, 0, np.pi)
         xi, eta = (np.linspace(a, b, 17) for a, b in zip(low, high, strict=True))
-        rho = symbol(operator, scales, xi, eta)
+        rho = values(xi, eta)
         row, column = np.unravel_index(rho.argmax(), rho.shape)
         best = np.array([xi[column], eta[row]])
         at_rim = (best == low) & (best > 0) | (best == high) & (best < np.pi)
@@ -94,10 +113,15 @@ def _refine(operator, scales, centre, spacing):
             return float(rho.max()), best[:1], best[1:]
 
 
-def tau_max_slopes(operator, scales, tau_max):
-    """The derivatives of log(tau_max) with respect to beta, shape (L,): as tau_max = 2 / (rho +
-    ...), -tau_max / 2 times those of rho, which are those of the symbol at its maximum."""
-    _, xi, eta = spectral_radius(operator, scales)
+def slopes(operator, scales, dictionary, limit):
+    """The derivatives of log(limit) for limit = 2 / (rho + ...), by name: with respect to beta,
+    shape (L,), and, with a dictionary, to its rates, shape (8,). They are -limit / 2 times those of
+    the symbol at its maximum."""
+    _, xi, eta = spectral_radius(operator, scales, dictionary)
     smoothing = scales.symbol(xi) * scales.symbol(eta)
     by_strength = smoothing[:, 0]**2 * symbol(operator, ScaleSpace([0.0]), xi, eta)[0]
-    return -tau_max * scales.omega * scales.weights * by_strength
+    found = {"beta": -limit * scales.omega * scales.weights * by_strength}
+    if dictionary is not None:
+        by_rates = derivatives.symbols(xi, eta)[:, 0, 0]
+        found["rates"] = -limit / 2 * np.where(dictionary.rates < 0, 0, by_rates)
+    return found

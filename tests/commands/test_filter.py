@@ -49,8 +49,8 @@ def test_an_option_is_for_the_models_that_have_the_part(model, name, monkeypatch
 def test_every_option_on_which_pixels_depend_is_a_setting(monkeypatch):
     monkeypatch.setattr(inputs, "run", lambda options, process, settings: settings)
     options = parse("eed")
-    others = {"command", "input", "inputs", "output", "run", "dtype", "rescale", "nodata", "report",
-              "workers", "scheduler", "max_pixels", "overwrite", "quiet", "sweep"}
+    others = {"command", "input", "inputs", "output", "run", "dtype", "rescale", "nodata", "mask",
+              "report", "workers", "scheduler", "max_pixels", "overwrite", "quiet", "sweep"}
     assert sorted(command.run(options)) == sorted(set(vars(options)) - others)
 
 

@@ -53,19 +53,45 @@ def test_values_that_are_no_measurement_stay_and_reach_nobody(here, capsys, noda
     assert (here / "r.csv").read_text().splitlines()[1] == f"in.tif,,{out.sum()},"
 
 
-def test_filters_of_images_with_nodata_are_those_of_filled_images(here):
+def test_filters_of_images_with_nodata_leave_them_out(here):
     pixels = GREY.astype(np.float32)
     pixels[:, 20:] = -9999
     tifffile.imwrite("in.tif", pixels, extratags=[(42113, "s", 0, "-9999", True)])
     for command in ("filter eed in.tif out.tif --contrast 9 --time 3", "denoise in.tif d.tif"
                     " --sigma 10"):
         assert cli.main([*command.split(), "--quiet"]) == 0
-    filled = np.where(pixels == -9999, pixels[:, 19:20], pixels)
-    for name, expected in (("out.tif", pdenet.eed(filled, contrast=9, time=3)),
-                           ("d.tif", pdenet.denoise(filled, 10))):
+    mask = pixels != -9999
+    for name, expected in (("out.tif", pdenet.eed(pixels, contrast=9, time=3, mask=mask)),
+                           ("d.tif", pdenet.denoise(pixels, 10, mask=mask))):
         result = tifffile.imread(name)
-        np.testing.assert_array_equal(result[:, :20], expected[:, :20])
+        np.testing.assert_array_equal(result, expected)
         assert (result[:, 20:] == -9999).all()
+
+
+def test_where_pixels_cannot_be_left_out_they_are_filled(here):
+    pixels = GREY.astype(np.float32)
+    pixels[:, 20:] = -9999
+    tifffile.imwrite("in.tif", pixels, extratags=[(42113, "s", 0, "-9999", True)])
+    command = "filter lysaker-lundervold-tai in.tif out.tif --contrast 9 --time 3 --quiet"
+    assert cli.main(command.split()) == 0
+    filled = np.where(pixels == -9999, pixels[:, 19:20], pixels)
+    expected = pdenet.lysaker_lundervold_tai(filled, contrast=9, time=3)
+    np.testing.assert_array_equal(tifffile.imread("out.tif")[:, :20], expected[:, :20])
+
+
+def test_a_mask_in_a_file(here, capsys):
+    mask = np.ones(GREY.shape, np.uint8)
+    mask[4:9, 6:15] = 0
+    iio.imwrite("in.png", GREY)
+    iio.imwrite("mask.png", mask)
+    assert cli.main("filter eed in.png out.png --contrast 9 --time 3 --mask mask.png".split()) == 0
+    assert "45 are outside the mask: they take no part" in capsys.readouterr().out
+    expected = pdenet.eed(GREY, contrast=9, time=3, mask=mask > 0)
+    np.testing.assert_array_equal(iio.imread("out.png"), np.clip(np.rint(expected), 0, 255))
+    iio.imwrite("small.png", mask[:5])
+    command = "denoise in.png d.png --mask small.png"
+    assert cli.main(command.split()) != 0
+    assert f"a mask must be a grey image of {GREY.shape[0]} x" in capsys.readouterr().err
 
 
 def test_what_is_transparent_does_not_bleed(here, capsys):

@@ -78,8 +78,9 @@ def test_networks_are_single_threads_where_the_images_have_them(monkeypatch):
     seen, counts = [], []
     monkeypatch.setattr(audit, "rotation_audit",
                         lambda function, **options: seen.append((function, options)))
-    monkeypatch.setattr(pdenet.DiffusionNetwork, "run", lambda network, planes, workers=None: (
-        counts.append(workers), planes)[1])
+    monkeypatch.setattr(pdenet.DiffusionNetwork, "run",
+                        lambda network, planes, workers=None, mask=None: (
+                            counts.append(workers), planes)[1])
     for function in (pdenet.models.perona_malik(5.0), np.asarray):
         figure4.evaluate(function, 3, workers=5)
     assert [options for _, options in seen] == [{"count": 3, "sigma": 60, "workers": 5}] * 2

@@ -108,7 +108,7 @@ def check_gathered(row, total, scale, before):
 def test_tensors_are_functions_of_the_layers(columns, mixed, law):
     row = Row(columns)
     scaled = STRENGTH / 8 if mixed is not None else STRENGTH / 4 * law.factor
-    cell_rows.tensor_row(row.block, row.pixels, law, mixed, scaled, STENCIL.twist,
+    cell_rows.tensor_row(row.block, row.pixels, None, law, mixed, scaled, STENCIL.twist,
                          row.place(TENSOR))
     J = products(row, (row.samples[0], row.samples[0]))
     if mixed is None:
@@ -125,7 +125,7 @@ def test_tensors_are_functions_of_the_layers(columns, mixed, law):
 def test_a_flux_is_gathered_by_the_pixels_above_and_carried_to_those_below(columns, mixed):
     row = Row(columns)
     tensor, before = row.set_tensor(TENSOR, mixed, 1), row.rows[BASE:OUT].copy()
-    cell_rows.flux_row(row.block, row.pixels, mixed, row.place(TENSOR), STENCIL, 0.4 / 4,
+    cell_rows.flux_row(row.block, row.pixels, None, mixed, row.place(TENSOR), STENCIL, 0.4 / 4,
                        row.target())
     check_gathered(row, flux(row.samples[0][0], tensor, GAMMA), 0.4, before)
 
@@ -134,8 +134,8 @@ def test_a_flux_is_gathered_by_the_pixels_above_and_carried_to_those_below(colum
 def test_a_scalar_step_is_both_at_once(columns):
     row = Row(columns)
     before, (p, q, s) = row.rows[BASE:OUT].copy(), row.samples[0][0]
-    cell_rows.scalar_step_row(row.block, row.pixels, laws.RATIONAL, 0.8 / 4, STENCIL.twist, 0.4 / 4,
-                              row.target())
+    cell_rows.scalar_step_row(row.block, row.pixels, None, laws.RATIONAL, 0.8 / 4, STENCIL.twist,
+                              0.4 / 4, row.target())
     g = 1 / (1 + 0.8 * (p * p + q * q + (1 - 2 * ALPHA) / 2 * s * s))
     check_gathered(row, flux((p, q, s), (g, 0 * g, 0 * g), 0.0), 0.4, before)
 
@@ -165,7 +165,7 @@ def test_the_correlation_and_what_becomes_of_the_structure(columns, mixed, law):
             lambda x: 1 / (1 + f * x), matrices(tensor + step * B))) for step in (h, -h))
         B = (after - behind) / (2 * h)
     with np.errstate(invalid="ignore", divide="ignore"):
-        cell_rows.correlation_row(row.block, row.pixels, law, mixed,
+        cell_rows.correlation_row(row.block, row.pixels, None, law, mixed,
                                   STRENGTH / (4 if mixed is None else 8), STENCIL,
                                   row.place(TENSOR), row.place(CHANGE))
     np.testing.assert_allclose(row.found(TENSOR, len(D)), D, atol=1e-13)
@@ -186,8 +186,8 @@ def test_the_adjoint_gathers_two_fluxes_and_sums_products(columns, mixed, tied, 
     before, v, z = row.rows[BASE:OUT].copy(), row.samples[0][0], row.samples[1][0]
     given = Given(0, row.place(2), row.place(TENSOR) if tied else -1,
                   row.place(CHANGE) if steers else -1)
-    cell_rows.adjoint_row(row.block, row.pixels, given, mixed, STENCIL, 0.4 / 4, row.place(ONES),
-                          row.target(), row.place(SUMS))
+    cell_rows.adjoint_row(row.block, row.pixels, None, given, mixed, STENCIL, 0.4 / 4,
+                          row.place(ONES), row.target(), row.place(SUMS))
     by_flux, by_structure = tied * flux(z, D, GAMMA), steers * flux(v, C, 0.0)
     check_gathered(row, by_flux + by_structure, 0.4, before)
     weights = row.rows[ONES, :row.cells]

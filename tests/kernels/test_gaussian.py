@@ -38,13 +38,13 @@ def smoothed(v, half):
     return v
 
 
-def run(v, radii, scales, add, out, parity=gaussian.PIXELS):
+def run(v, radii, scales, add, out, parity=gaussian.PIXELS, balance=None):
     """In work arrays that hold NaN, as what an earlier call has left must not matter."""
     scratch = gaussian.scratch_for(v, out, max(radii), Workspace())
     for array in scratch:
         array[:] = np.nan
     gaussian.smooth(v, taps(radii).astype(v.dtype), np.array(radii),
-                    np.array(scales, v.dtype), add, parity, *scratch, out)
+                    np.array(scales, v.dtype), balance, add, parity, *scratch, out)
     return out
 
 
@@ -73,6 +73,27 @@ def test_several_planes_add_up_in_one(shape, dtype, tolerance):
                                                                    strict=True))
     found = run(v, RADII, scales, True, out)
     np.testing.assert_allclose(found[0], expected, rtol=0, atol=50 * tolerance)
+
+
+@shapes
+@dtypes
+@adding
+def test_planes_that_balance(shape, dtype, tolerance, add):
+    """a_n G_n b_n for several scales of one plane, and its adjoint."""
+    v, a, b = random((1, *shape), dtype), *random((2, 3, *shape), dtype, 2)
+    scales, halves = [0.5, -2.0, 1.5], [half[:radius + 1] for half, radius in zip(
+        taps(RADII), RADII, strict=True)]
+    out = random((3, *shape), dtype, 1)
+    expected = [add * plane + factor * after * smoothed(before * v[0].astype(float), half)
+                for plane, factor, before, after, half in zip(out, scales, b, a, halves,
+                                                              strict=True)]
+    found = run(v, RADII, scales, add, out.copy(), balance=(b, a))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=50 * tolerance)
+    total = run(out, RADII, scales, True, v.copy(), balance=(a, b))
+    expected = v[0] + sum(factor * before * smoothed(after * plane.astype(float), half)
+                          for plane, factor, before, after, half in zip(out, scales, b, a, halves,
+                                                                        strict=True))
+    np.testing.assert_allclose(total[0], expected, rtol=0, atol=50 * tolerance)
 
 
 def test_an_image_continues_mirrored_with_twice_its_period():

@@ -42,7 +42,7 @@ def run(u, steers, mixed, scales, tile=None, inner=None):
                     Law(laws.RATIONAL, number(0.3)))
     out = np.full_like(u, -7)
     whole = (0, shape[0], 0, shape[1])
-    explicit_steps(u, source, None if mixed is None else number(mixed),
+    explicit_steps(u, None, source, None if mixed is None else number(mixed),
                    Stencil(number(2 * (1 - 2 * ALPHA)), number(GAMMA),
                            number(2 * (1 - 2 * ALPHA))), scales.astype(u.dtype),
                    tile or whole, inner or whole, out)

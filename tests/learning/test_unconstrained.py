@@ -19,8 +19,19 @@ NETWORK = DiffusionNetwork(flux=Isotropic(Exponential(7.0)), tau=0.1, steps=2, r
 LIMIT = NETWORK.tau_max
 EACH = NETWORK.per_step()
 ONE_TAU = NETWORK.with_parameters({"beta": [[0.8, 0.6], [1.5, 0.6]], "reaction": [0.1, 0.3]})
+RATES = np.array([0.3, 0.5, -0.4, 0.7, 0.35, 0.25, -0.2, 0.6]) / 3
+SHARPENING = DiffusionNetwork(
+    flux=Isotropic(Exponential(7.0)), tau=0.1, steps=2, scales=ScaleSpace([0.0, 1.0], [0.8, 0.6]),
+    dictionary=pdenet.Dictionary(RATES, np.linspace(0.5, 2, 8), amplification=0.3))
+REMOVING = DiffusionNetwork(
+    flux=Isotropic(Exponential(7.0)), tau=0.1, steps=2, reaction=0.1,
+    dictionary=[pdenet.Dictionary(np.abs(RATES)), pdenet.Dictionary(np.abs(RATES) / 2)])
 WITHOUT = pdenet.models.perona_malik(None, diffusivity=Huber(), tau=0.1)
 NETWORKS = {"all": NETWORK, "each": EACH, "one tau": ONE_TAU, "no contrast": WITHOUT,
+            "sharpening": SHARPENING, "sharpening, each": SHARPENING.per_step(),
+            "removing": REMOVING,
+            "sharpening, other taus": SHARPENING.with_parameters({"tau": [0.1, 0.05]}),
+            "sharpening, one tau": SHARPENING.with_parameters({"rates": [RATES, 0.9 * RATES]}),
             "other taus": ONE_TAU.with_parameters({"tau": [0.1, 0.05]})}
 every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 
@@ -51,7 +62,7 @@ def test_what_a_vector_means():
     assert found.steps == 2 and parameters["reaction"] == 0.4
 
 
-@pytest.mark.parametrize("name", ["tau", "contrast", "beta", "reaction"])
+@pytest.mark.parametrize("name", ["tau", "contrast", "beta", "reaction", "rates", "sensitivities"])
 @every_network
 def test_the_chain_rule(network, name):
     """For a loss that is the sum of the squares of one parameter."""
@@ -87,6 +98,8 @@ def test_what_is_not_allowed_is_cut_off(network):
         expected["tau"][...] = np.minimum(expected["tau"], 0)
         if "reaction" in expected:
             expected["reaction"][...] = np.maximum(expected["reaction"], 0)
+        if network is REMOVING:
+            expected["rates"][...] = np.maximum(expected["rates"], 0)
         found = np.clip(x, *unconstrained.bounds(network))
         np.testing.assert_array_equal(
             found, np.concatenate([np.ravel(part) for part in expected.values()]))
@@ -94,6 +107,27 @@ def test_what_is_not_allowed_is_cut_off(network):
         free = Coordinates(dataclasses.replace(network, allow_unstable=True))
         np.testing.assert_array_equal(np.clip(x, *free.bounds), before)
         np.testing.assert_array_equal(x, before)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "sharpening" in name])
+@pytest.mark.parametrize("scale", [0.1, 3.0, 1e3])
+def test_no_vector_amplifies_more_than_is_allowed(name, scale):
+    network = NETWORKS[name]
+    x = scale * np.random.default_rng(1).normal(size=Coordinates(network).start.size)
+    found = unconstrained.from_coordinates(network, np.clip(x, *Coordinates(network).limits))
+    amplified = [tau * block.dictionary.sharpening[0] for block, tau in found.each_step()]
+    assert all(0 < growth < 0.3 for growth in amplified)
+    assert not found.allow_unstable
+
+
+def test_a_network_at_its_bound_begins_next_to_it():
+    dictionary = SHARPENING.dictionary
+    network = SHARPENING.with_parameters({"tau": min(dictionary.tau_max, SHARPENING.tau_max)})
+    x = unconstrained.to_coordinates(network.with_parameters({
+        "rates": np.where(RATES < 0, 0.3 / network.tau / dictionary.sharpening[0] * RATES, RATES)}))
+    again = unconstrained.from_coordinates(network, x)
+    assert np.isfinite(x).all()
+    assert again.tau * again.dictionary.sharpening[0] == pytest.approx(0.3, rel=1e-5)
 
 
 def test_a_vector_far_beyond_is_an_error_and_no_warning():

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import pdenet
+from pdenet.kernels import dictionary
 
 from ..gradients import SLOPES, check_close_eigenvalues, check_gradient, image, networks
 from ..table import ALL_MODELS
@@ -237,6 +238,31 @@ MUTANTS = [
     ("scheme/fluxes.py", "changed[2] *= direction.dtype.type(self.mixed)", "pass"),
     ("scheme/block.py", "np.copyto(out, cotangent)", "np.multiply(1.001, cotangent, out=out)"),
     ("scheme/block.py", "v, z, 2 * strength, tensor", "v, z, 2.002 * strength, tensor"),
+    ("scheme/block.py", "gradient.get(name, 0) + value", "gradient.get(name, 0) + 1.001 * value"),
+    ("scheme/dictionary.py", 'return {"tau": -float(self', 'return {"tau": -1.001 * float(self'),
+    ("scheme/dictionary.py", '"rates": -tau * by_rate', '"rates": -1.001 * tau * by_rate'),
+    ("scheme/dictionary.py", '"sensitivities": by_sensitivity',
+     '"sensitivities": 1.001 * by_sensitivity'),
+    ("scheme/dictionary.py", "-2 / contrast * float(self", "-2.002 / contrast * float(self"),
+    ("scheme/dictionary.py", "kernels.add_adjoint(u, cotangent, self",
+     "kernels.add_adjoint(1.001 * u, cotangent, self"),
+    ("kernels/derivative_rows.py", "fma(three, f[8], f[6])", "fma(two, f[8], f[6])"),
+    ("kernels/derivative_rows.py", "increase(memory, above, same - change)",
+     "increase(memory, above, same + change)"),
+    ("kernels/derivative_rows.py", "x = fma(-load(memory, changes", "x = fma(load(memory, changes"),
+    ("kernels/derivative_rows.py", "COUNT = (2, 1, 2,", "COUNT = (2, 1, 1,"),
+    ("kernels/derivative_rows.py", "- load(memory, right + 3 * pitch)",
+     "- load(memory, right + 2 * pitch)"),
+    ("kernels/dictionary_weights.py", "store(memory, changes + g * pitch + j, twice)",
+     "store(memory, changes + g * pitch + j, once)"),
+    ("kernels/dictionary_weights.py", "first, second = fma(inside, once, first), fma(inside, twice",
+     "first, second = once + first, fma(inside, twice"),
+    ("kernels/dictionary_weights.py", "factor = two * factors[0, g]",
+     "factor = two * two * factors[0, g]"),
+    ("kernels/dictionary.py", "rows - 1:  # a few rows", "rows - 2:  # a few rows"),
+    ("kernels/dictionary.py", "memory.dtype.type(1 - 2 * (n % 2)))", "memory.dtype.type(1))"),
+    ("kernels/dictionary.py", "_smooth(memory, layout, smoothing, k, rows, changes",
+     "_smooth(memory, layout, smoothing, k, rows, squared"),
     ("scheme/data_terms.py", '"tau": self.rate * product', '"tau": 1.001 * self.rate * product'),
     ("scheme/data_terms.py", '"reaction": tau * product', '"reaction": 1.001 * tau * product'),
     ("scheme/data_terms.py", "out -= part", "out -= 1.002 * part"),
@@ -265,8 +291,8 @@ MUTANTS = [
      "linear = Stencil(stencil.structure_twist, stencil.gamma, "),
     ("kernels/cell_rows.py", "linear = Stencil(stencil.structure_twist, number(0), ",
      "linear = Stencil(stencil.twist, number(0), "),
-    ("kernels/planes.py", "source.law, mixed, scaled, stencil.structure_twist, first)",
-     "source.law, mixed, scaled, stencil.twist, first)"),
+    ("kernels/planes.py", "source.law, mixed, scaled,\n" + 23 * " " + "stencil.structure_twist,",
+     "source.law, mixed, scaled, stencil.twist,"),
     ("kernels/cell_rows.py", "trace = law.factor * slope(law.rule, g, x, one) * trace",
      "trace = number(1.001) * law.factor * slope(law.rule, g, x, one) * trace"),
     ("kernels/cell_rows.py", "xx - yy, mixed * xy\n", "xx - yy, xy\n"),
@@ -276,10 +302,21 @@ MUTANTS = [
      "memory[measure] = number(0.5)"),
     ("network/adjoint.py", "return cotangent, {name: value if", "cotangent[0, 2, 3] *= 1.001\n    "
      "return cotangent, {name: value if"),
-    ("network/adjoint.py", "reversed(list(enumerate(network.each_step())))",
-     "reversed(list(enumerate(network.each_step()))[1:])"),
+    ("network/adjoint.py", "reversed(list(enumerate(_steps(network, mask))))",
+     "reversed(list(enumerate(_steps(network, mask)))[1:])"),
     ("network/adjoint.py", "parameters.slot(network, name, k)",
      "parameters.slot(network, name, 0)"),
+]
+MUTANTS += [
+    ("kernels/masked_cells.py", "y = fma(cell.turn, along, cell.keep * across)",
+     "y = fma(cell.turn, along, across)"),
+    ("kernels/masked_cells.py", "along, across = cell.share * p,",
+     "along, across = cell.whole * p,"),
+    ("kernels/masked_cells.py", "above(cell.whole, half, less, cell.left * y)",
+     "above(cell.whole, half, less, cell.right * y)"),
+    ("kernels/cell_rows.py", "part = part * weight_of(", "part = 1.01 * part * weight_of("),
+    ("scheme/masks.py", "np.multiply(source, both[0], out=part[0])", "np.copyto(part[0], source)"),
+    ("network/adjoint.py", "cotangent += kept", "cotangent += 0 * kept"),
 ]
 CODE = """
 import sys
@@ -289,6 +326,10 @@ check_close_eigenvalues("exponential", "f4")
 for name, channels, network in networks():
     if name.endswith("1") and ("0.6" in name or "Laplacian" in name):
         check_gradient(network, image(1)[:5, :6])
+mask = image(1)[:5, :6] > 95
+for name, channels, network in networks():
+    if name in ("Anisotropic-0-tied-1", "Isotropic-0.6-separate-1", "Laplacian-tied-1"):
+        check_gradient(network, image(1)[:5, :6], mask=mask)
 """
 
 
@@ -343,4 +384,6 @@ def test_peak_memory_is_what_the_docstring_says(case, kept, monkeypatch):
     layers = M * L + M * S + M + T
     expected = (steps * layers if kept else steps * M + layers) + M * L + M * S + T + 5 * M
     expected += min(max(L, S), 2)  # to smooth with
+    if network.dictionary is not None:
+        expected += (412 + 603 * M) * dictionary.layout_of(170, u).pitch / (150 * 170)
     assert 0.8 * expected < peak < (1.2 * expected if exact else expected + 55), (peak, expected)

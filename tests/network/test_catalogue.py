@@ -10,6 +10,7 @@ from pdenet import DiffusionNetwork, FormatError, ScaleSpace
 from pdenet.network import catalogue
 from pdenet.scheme.diffusivities import DIFFUSIVITIES
 
+DICTIONARY = {"rates": [1] * 8, "sensitivities": [1] * 8, "smoothing": 1, "amplification": 0}
 FLUXES = (pdenet.Isotropic, pdenet.Anisotropic, pdenet.Uncoupled)
 
 
@@ -22,13 +23,16 @@ def test_a_network_is_described_in_full():
     network = DiffusionNetwork(
         operator=pdenet.Gradient(0.3, 0.5), scales=ScaleSpace([0.0, 1.5], [0.5, -0.25]),
         flux=pdenet.Orientations(pdenet.Rational(7.0), angles=9), tau=0.125, steps=4,
-        integration=ScaleSpace([2.0], [0.5]))
+        integration=ScaleSpace([2.0], [0.5]),
+        dictionary=pdenet.Dictionary(np.arange(8) / 8, np.arange(1, 9), 0.5, 0.25))
     assert catalogue.describe(network) == {
         "operator": {"name": "Gradient", "alpha": 0.3, "gamma": 0.5, "structure_twist": 1.0},
         "scales": {"sigmas": [0.0, 1.5], "weights": [0.5, -0.25]}, "steering": None,
         "flux": {"name": "Orientations", "diffusivity": {"name": "Rational", "contrast": 7.0},
                  "angles": 9},
         "integration": {"sigmas": [2.0], "weights": [0.5]}, "tau": 0.125, "reaction": None,
+        "dictionary": {"rates": [k / 8 for k in range(8)], "sensitivities": list(range(1, 9)),
+                       "smoothing": 0.5, "amplification": 0.25},
         "steps": 4, "allow_unstable": False}
     assert sorted(catalogue.describe(network)) == sorted(catalogue.KEYS + catalogue.LATER_KEYS)
 
@@ -76,6 +80,11 @@ def test_steps_that_differ_are_lists():
     ({"flux": [{"name": "Exponential", "contrast": 3}]}, FormatError, "flux must be an object"),
     ({"scales": {"sigmas": [1.0], "weights": 1.0}}, FormatError,
      "scales.weights must be a list of 1 to 100 numbers; got 1.0"),
+    ({"dictionary": {"rates": [1] * 8}}, FormatError, "dictionary has no 'sensitivities'"),
+    ({"dictionary": DICTIONARY | {"rates": 3}}, FormatError, "dictionary.rates must be a list"),
+    ({"dictionary": DICTIONARY | {"rates": [1] * 7}}, ValueError, "rates must be 8 numbers"),
+    ({"dictionary": DICTIONARY | {"smoothing": None}}, FormatError, "smoothing must be a number"),
+    ({"dictionary": [DICTIONARY, 3]}, FormatError, "dictionary must be an object with rates"),
     ({"steering": {"sigmas": [1.0]}}, FormatError, "steering has no 'weights'"),
     ({"steering": {"sigmas": [-1.0], "weights": [1.0]}}, ValueError, "sigmas must be increasing")])
 def test_a_part_that_is_none(change, error, message):

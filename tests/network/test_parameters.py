@@ -54,6 +54,29 @@ def test_some_at_once_where_others_are_of_each_step():
     assert [block.scales.sigmas.tolist() for block in again.blocks] == [[0, 1]] * 3
 
 
+def test_rates_and_sensitivities_of_one_dictionary():
+    network = DiffusionNetwork(flux=pdenet.Isotropic(Exponential(5.0)), steps=3,
+                               dictionary=pdenet.Dictionary(np.arange(8.0) / 9, amplification=0.5))
+    assert list(parameters.read(network)) == ["beta", "contrast", "rates", "sensitivities", "tau"]
+    ones, twos = np.ones(8) / 8, 2 * np.ones(8)
+    both = parameters.change(network, {"rates": ones, "sensitivities": twos})
+    assert (both.dictionary.rates == ones).all() and (both.dictionary.sensitivities == 2).all()
+    assert both.dictionary.amplification == 0.5
+    # One of each step makes the other one of each step, too; both for all steps make one again.
+    each = parameters.change(both, {"rates": [ones, ones / 2, ones / 4]})
+    assert parameters.of_each_step(each) == {"rates", "sensitivities"}
+    np.testing.assert_array_equal(parameters.read(each)["sensitivities"], [twos] * 3)
+    for order in (("rates", "sensitivities"), ("sensitivities", "rates")):
+        values = {"rates": [ones, ones / 2, ones / 4], "sensitivities": twos / 2}
+        mixed = parameters.change(network, {name: values[name] for name in order})
+        np.testing.assert_array_equal(parameters.read(mixed)["rates"], values["rates"])
+        np.testing.assert_array_equal(parameters.read(mixed)["sensitivities"], np.ones((3, 8)))
+        again = parameters.change(mixed, {name: ones for name in order})
+        assert not parameters.of_each_step(again)
+        assert (again.dictionary.rates == ones).all() and (
+            again.dictionary.sensitivities == ones).all()
+
+
 def test_a_users_diffusivity_is_copied():
     own = OwnRational(2.0)
     network = DiffusionNetwork(flux=pdenet.Isotropic(own))

@@ -278,7 +278,7 @@ def test_pixels_outside_a_mask_do_not_decide():
     ({"noise": pdenet.SpeckleNoise(2)}, ValueError, "intensities with speckle must not be negative;"
      " the image has -3"),
     ({"noise": pdenet.SpeckleNoise()}, ValueError, "intensities with speckle must not be negative"),
-    ({"noise": pdenet.SpeckleNoise(amplitude=True)}, ValueError, "amplitudes with speckle must not"),
+    ({"noise": pdenet.SpeckleNoise(amplitude=True)}, ValueError, "amplitudes with speckle must"),
     ({"noise": pdenet.RicianNoise(2)}, ValueError, "magnitudes must not be negative"),
     ({"noise": pdenet.RicianNoise()}, ValueError, "magnitudes must not be negative")])
 def test_mistakes(options, error, message):

@@ -54,7 +54,7 @@ def test_noisier_pixels_are_drawn_to_the_last_result():
         seen.append((level, planes.copy()))
         return np.zeros_like(planes)
 
-    found, _ = denoise_varying(planes, 2.0, np.array([[4.0, 40.0]]), denoise)
+    found, _ = denoise_varying(planes, 2.0, np.array([[4.0, 40.0]]), None, denoise)
     (first, given), (second, drawn) = seen
     assert (first, second) == (20.0, pytest.approx(2.0))
     np.testing.assert_array_equal(given, planes)

@@ -83,7 +83,7 @@ def test_the_bound_counts_the_reaction_and_its_slopes_are_derivatives():
     found, weights = block([0.8, -0.5], 0.7), np.array([0.8, -0.5])
     rho = found.symbol(frequencies, frequencies).max()
     assert found.tau_max == pytest.approx(2 / (rho + 0.7), rel=1e-6)
-    slopes, h = found.tau_max_slopes, 1e-5
+    slopes, h = found.tau_limit_slopes, 1e-5
     for k, move in enumerate(h * np.eye(2)):
         ratio = block(weights + move, 0.7).tau_max / block(weights - move, 0.7).tau_max
         assert slopes["beta"][k] == pytest.approx(np.log(ratio) / (2 * h), rel=1e-5)

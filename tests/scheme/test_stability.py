@@ -71,7 +71,7 @@ def test_slopes_of_the_largest_step_are_derivatives(operator, bound):
     def largest(weights):
         return 2 / (stability.spectral_radius(operator, ScaleSpace(sigmas, weights))[0] + bound)
 
-    slopes = stability.tau_max_slopes(operator, ScaleSpace(sigmas, weights), largest(weights))
+    slopes = stability.slopes(operator, ScaleSpace(sigmas, weights), None, largest(weights))["beta"]
     for k, move in enumerate(1e-5 * np.eye(3)):
         expected = np.log(largest(weights + move) / largest(weights - move)) / 2e-5
         assert slopes[k] == pytest.approx(expected, rel=1e-5, abs=1e-7)

@@ -1,0 +1,56 @@
+"""What does a mask cost? Filters with and without one.
+
+    python -m benchmarks.masks [--quick]    writes data/masks.csv, unless --quick
+
+512 x 512 pixels in float32 and float64, one thread, time of the same diffusion with a mask over the
+time without: a disc that is measured, as that of a scanner, and nine of ten pixels at random.
+"""
+
+import functools
+
+import numpy as np
+from skimage import data
+
+import pdenet
+
+from . import script, timing
+
+FILTERS = {name: functools.partial(getattr(pdenet, name), contrast=10, time=time, workers=1)
+           for name, time in (("perona_malik", 5), ("weickert_brox", 5), ("eed", 5),
+                              ("weickert_1994", 2), ("multiscale", 2), ("you_kaveh", 5),
+                              ("lysaker_lundervold_tai", 5))}
+FILTERS["eed, explicit"] = functools.partial(FILTERS["eed"], scheme="explicit")
+FILTERS["perona_malik, explicit"] = functools.partial(FILTERS["perona_malik"], scheme="explicit")
+FILTERS["denoise"] = functools.partial(pdenet.denoise, sigma=20, workers=1)
+
+
+def masks(shape):
+    y, x = np.mgrid[:shape[0], :shape[1]]
+    return {"disc": np.hypot(y - shape[0] / 2, x - shape[1] / 2) < min(shape) / 2,
+            "random": np.random.default_rng(0).random(shape) < 0.9}
+
+
+def main():
+    quick = script.is_quick(__doc__)
+    machine, rows = script.machine(), []
+    print(machine)
+    for dtype in (np.float32, np.float64):
+        image = data.camera().astype(dtype)
+        for name, function in FILTERS.items():
+            runs = {"none": functools.partial(function, image)} | {
+                kind: functools.partial(function, image, mask=mask)
+                for kind, mask in masks(image.shape).items()}
+            seconds = timing.interleave(runs, 3 if quick else 11)
+            ratios = {kind: seconds[kind] / seconds["none"] for kind in ("disc", "random")}
+            rows.append((name, dtype.__name__, seconds["none"], *ratios.values()))
+            print(f"{name:24} {dtype.__name__}  {1e3 * seconds['none']:7.1f} ms"
+                  + "".join(f"   {kind} {ratio:.2f}" for kind, ratio in ratios.items()), flush=True)
+    print(f"=> at most {max(row[3] for row in rows):.2f} times the time for a disc, "
+          f"{max(row[4] for row in rows):.2f} times for pixels at random")
+    if not quick:
+        script.write_table("masks", [("filter", "type", "seconds without a mask", "disc", "random"),
+                                     *rows], machine, ".4f")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""Images some of whose pixels are no measurement: K and G_l for the others alone.
+
+A mask makes of a block another block, whose factors are linear operators with the properties of the
+ones they replace: K' M(D) K is symmetric, G_l is symmetric, constants stay and the mean of the
+measured pixels stays. So energies, adjoints and the bound of the step size hold as they are. Pixels
+that are not measured hold 0, and neither give nor take anything.
+
+The samples of K in cells with such pixels are those of `pdenet.kernels.masked_cells`. A Gaussian G
+of an image that is 0 there would neither keep constants nor the mean, and divided by that of the
+mask it would not be symmetric. The symmetric normalisation S = d G d keeps all three, with the
+factors d > 0 for which S 1 = 1 on the measured pixels (Sinkhorn, 1967); far from the others d = 1.
+
+The structure tensor, which lives on cells, is averaged by d G w d likewise: a cell counts by its
+weight w in sums over cells, with which this is its own adjoint.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any, Iterable
+
+import numpy as np
+
+from ..checks import check_workers
+from ..execution.workers import Workers
+from ..kernels import masked_cells
+from ..kernels.gaussian import EVEN, PIXELS, balancing_step
+from ..kernels.workspace import Workspace
+from .operators import Gradient, Laplacian, SampledOperator
+from .scales import ScaleSpace
+
+ROUNDS = {4: 8, 8: 10}  # of `balance` by the bytes of a number, until rounding decides
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Which pixels are measured, and the factors of the Gaussians for them.
+
+    Attributes
+    ----------
+    plane : ndarray of shape (H, W)
+        One where a pixel is measured, zero elsewhere, of the image's type.
+    factors : dict
+        By the parity of planes, PIXELS or EVEN for cells: the standard deviations of Gaussians G,
+        increasing, and for each what planes are multiplied by before and after G, d and d, or w d
+        and d; arrays (number of sigmas, H, W), or (number of sigmas, H + 1, W + 1) for cells.
+    """
+
+    plane: np.ndarray
+    factors: dict[int, tuple[list[float], np.ndarray, np.ndarray]]
+
+    def part(self, tile: tuple[int, int, int, int]) -> Mask:
+        """The mask of a tile (top, bottom, left, right)."""
+        def within(planes, parity):
+            top, bottom, left, right = tile
+            more = int(parity != PIXELS)  # a row and a column of cells more than of pixels
+            return np.ascontiguousarray(planes[..., top:bottom + more, left:right + more])
+        found = {}
+        for parity, (sigmas, before, after) in self.factors.items():
+            own = within(before, parity)
+            found[parity] = sigmas, own, own if after is before else within(after, parity)
+        return Mask(within(self.plane, PIXELS), found)
+
+    def of(self, scales: ScaleSpace, parity: int = PIXELS) -> ScaleSpace:
+        """Scales for this mask, for planes of this parity; those that do not smooth stay as they
+        are."""
+        if scales.reach == 0:
+            return scales
+        sigmas, *both = self.factors[parity]
+        rows: Any = [sigmas.index(sigma) for sigma in scales.sigmas.tolist()]
+        if rows == list(range(rows[0], rows[0] + len(rows))):  # without a copy
+            rows = slice(rows[0], rows[0] + len(rows))
+        return MaskedScaleSpace(scales, tuple(planes[rows] for planes in both))
+
+
+def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
+            workers: int | None = None) -> Mask | None:
+    """The `Mask` of the pixels `measured`, (H, W), for what these blocks smooth, which threads
+    share; None for None."""
+    if measured is None:
+        return None
+    found: dict[int, set[float]] = {}
+    for block in blocks:
+        check_operator(block.operator)
+        for scales, parity in ((block.scales, PIXELS), (block.steering, PIXELS),
+                               (block.integration, parity_of(block.operator))):
+            if scales is not None and scales.reach > 0:
+                found.setdefault(parity, set()).update(scales.sigmas.tolist())
+    plane, factors = np.ascontiguousarray(measured, dtype), {}
+    with Workers(check_workers(workers)) as team:
+        for parity, kinds in found.items():
+            sigmas, weights = sorted(kinds), cell_weights(plane) if parity == EVEN else plane
+            d = np.empty((len(sigmas), *weights.shape), dtype)
+            team.map(lambda k, work, own=(parity, sigmas, weights, d): balance(
+                own[2], own[0], own[1][k], work, own[3][k]), range(len(sigmas)))
+            factors[parity] = sigmas, d if parity == PIXELS else weights * d, d
+    return Mask(plane, factors)
+
+
+def parity_of(operator):
+    """The parity of the planes on which an operator's structure lives, PIXELS or EVEN."""
+    return getattr(operator, "parities", (PIXELS,))[0]
+
+
+def cell_weights(plane):
+    """What each cell counts in sums over cells, for a plane of ones and zeros; those of the rim
+    are not halved."""
+    one, around = plane.dtype.type(1), np.pad(plane, 1, mode="edge")
+    cell = masked_cells.cell_of(around[:-1, :-1], around[:-1, 1:], around[1:, :-1],
+                                around[1:, 1:], one)
+    return masked_cells.weight_of(cell, one)
+
+
+def balance(weights, parity, sigma, work, out):
+    """out = d with d G (w d) = 1 where the weights w are positive, and d = 0 elsewhere, for the
+    Gaussian G of this standard deviation on planes of this parity.
+
+    Newton's matrix for the logarithms of d is 1 + S with eigenvalues from 1 to 2, so that Chebyshev
+    iteration with these limits divides the error by 5.8 in each round. In float64 it begins with d
+    of float32.
+    """
+    scales, one, number = ScaleSpace([sigma]), np.ones(1), weights.dtype.type
+    smoothed, d, before = (work.array(name, weights.shape, weights.dtype)
+                           for name in ("smoothed", "factors", "before"))
+
+    def smooth(plane):
+        scales.apply(plane[np.newaxis], one, False, smoothed[np.newaxis], work, parity)
+
+    positive = (weights > 0).astype(weights.dtype)
+    if weights.itemsize > 4:
+        balance(weights.astype(np.float32), parity, sigma, work.part("float32"), d)
+    else:
+        smooth(weights)
+        np.sqrt(np.maximum(smoothed, np.finfo(np.float32).tiny, out=d), out=d)
+        np.divide(positive, d, out=d)
+    np.copyto(before, d)
+    omega = 1.0
+    for _ in range(ROUNDS[weights.itemsize]):
+        smooth(d if parity == PIXELS else weights * d)
+        balancing_step(positive.reshape(-1), d.reshape(-1), smoothed.reshape(-1), number(omega),
+                       before.reshape(-1))
+        before, d = d, before
+        omega = 1 / (1 - omega / 36) if omega > 1 else 1 / (1 - 1 / 18)
+    np.copyto(out, d)
+
+
+# K and G_l for a mask -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedGradient(Gradient):
+    """`Gradient` for the pixels where `plane` is one."""
+
+    plane: np.ndarray = field(kw_only=True)
+
+    @property
+    def mask(self):
+        return self.plane
+
+    def integrate(self, density):
+        """Each cell counts by its weight, so that one edge alone counts half."""
+        return super().integrate(density * cell_weights(self.plane))
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedLaplacian(SampledOperator):
+    """`Laplacian` for the pixels where `plane` is one: K = -G' M(I) G with the masked gradient G,
+    which without a mask is the same stencil. As the largest eigenvalue of G' M(I) G is at most what
+    it is without a mask, so is its square."""
+
+    alpha: float
+    plane: np.ndarray
+
+    reach = 2
+
+    @functools.cached_property
+    def _divergence(self):
+        rows, columns = self.plane.shape
+        return functools.partial(
+            MaskedGradient(self.alpha, plane=self.plane).diffuse, work=Workspace(),
+            tensor=np.ones((1, rows + 1, columns + 1), self.plane.dtype))
+
+    def apply(self, v, work):
+        out = work.array("samples", (1,) + v.shape, v.dtype)
+        self._divergence(v[np.newaxis], scale=-1, add=False, out=out)
+        return out
+
+    def apply_adjoint(self, flux, scale, out):
+        self._divergence(flux, scale=-scale, add=True, out=out[np.newaxis])
+
+    @property
+    def symbol(self):
+        """That without a mask, which bounds it."""
+        return Laplacian(self.alpha).symbol
+
+    def integrate(self, density):
+        return super().integrate(density * self.plane)
+
+
+class MaskedScaleSpace(ScaleSpace):
+    """`ScaleSpace` with S_l = d_l G_l d_l in place of G_l, or d_l G_l w d_l for cells."""
+
+    def __init__(self, scales, balance):
+        super().__init__(scales.sigmas, scales.weights)
+        object.__setattr__(self, "_balance", balance)
+
+
+def check_operator(operator: Any) -> None:
+    """Raise ValueError unless an operator can leave pixels out."""
+    if type(operator) not in (Gradient, Laplacian):
+        raise ValueError(f"pixels can be left out, by a mask or as NaN, with the operators "
+                         f"Gradient and Laplacian, as all filters but lysaker_lundervold_tai have; "
+                         f"got {operator}")
+
+
+def masked_operator(operator: Any, plane: np.ndarray) -> Any:
+    """An operator for the pixels where a plane is one."""
+    check_operator(operator)
+    if type(operator) is Laplacian:
+        return MaskedLaplacian(operator.alpha, plane)
+    return MaskedGradient(operator.alpha, operator.gamma, operator.structure_twist, plane=plane)

@@ -5,11 +5,10 @@
 
 Poisson noise with camera noise, speckle, Rician noise, and white noise whose level grows from
 column to column or differs from pixel to pixel, on the middle of five images that no network was
-trained on, PSNR of results cut at [0, 255]: of the noisy image; of `pdenet.denoise` that takes
-noise for white, the level estimated; with the model given; with the model estimated; and of BM3D on
-the same transform with the same inverse. For levels of each pixel BM3D has the image over the
-level, which is its only way. The mean error of the result, in grey levels, is that of the model
-given.
+trained on. PSNR of results cut at [0, 255]: of the noisy image; of `pdenet.denoise` that takes
+noise for white, its level estimated; with the model given; with the model estimated; and of BM3D on
+the same transform with the same inverse. For a level of each pixel BM3D is given the image over the
+level. The mean error, in grey levels, is that of the result with the model given.
 """
 
 import numpy as np

@@ -21,7 +21,7 @@ from .learning.noise_levels import RANGE, shipped, with_contrast_times
 from .network.network import DiffusionNetwork
 from .noise.level import levels_of
 from .noise.model import NoiseModel, denoise_by_models
-from .noise.varying import denoise_varying
+from .noise.varying import check_levels, denoise_varying
 
 __all__ = ["denoise", "denoiser"]
 
@@ -119,7 +119,8 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
         Whether the parameters learn from the image itself first, by 20 evaluations of Stein's
         estimate of the error on up to nine tiles of 128 x 128 pixels, see `fit_noisy`. It takes
         seconds and gained 0.4 dB on average, and 1.7 dB at most (benchmarks/adapting.py).
-        What chance alone may give is not taken, so that hardly any image is worse for it.
+        What chance alone may give is not taken, so that hardly any image is worse for it. Speckle
+        of fewer than 16 looks is too skewed for the estimate, and left without.
     progress : bool, optional
         Show the progress of adapt with tqdm.
     workers : int, optional
@@ -165,17 +166,17 @@ def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, prog
     Channels that have noise are brought to one level and turned to their principal axes, in which
     white noise stays white; each axis is denoised by itself, and all are turned back.
     """
-    def again(planes, levels):
+    def again(planes, levels, adapts=True):
         return denoise_planes(planes, 1.0, levels, data_range and data_range / unit, shared,
-                              workers, adapt, progress, measured)[0]
+                              workers, adapt and adapts, progress, measured)[0]
 
     if noise is not None:
         return denoise_by_models(noise, planes, unit, {"sigma": sigma, "data_range": data_range},
                                  measured, again)
     if np.ndim(sigma) == 2:
-        return denoise_varying(planes, unit, sigma, again)
+        return denoise_varying(planes, unit, sigma, measured, again)
     levels = (levels_of(planes, measured) if sigma is None
-              else _check_levels(sigma, len(planes)) / unit)
+              else check_levels(sigma, len(planes)) / unit)
     data_range = data_range and data_range / unit
     options = shared, workers, adapt, progress, measured
     if len(planes) == 1:
@@ -185,16 +186,6 @@ def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, prog
     else:
         planes = planes.copy()
     return from_units(planes, unit), levels * unit
-
-
-def _check_levels(sigma, channels):
-    """Noise levels, one for each channel, from one for all or a sequence."""
-    if np.ndim(sigma) == 0:
-        return np.full(channels, check_number("sigma", sigma, least=0.0))
-    if np.shape(sigma) != (channels,):
-        raise ValueError(f"sigma must be one number, or one for each of the {channels} channels; "
-                         f"got {sigma!r}")
-    return np.array([check_number("sigma", level, least=0.0) for level in sigma])
 
 
 def _denoise_axes(planes, levels, data_range, options):

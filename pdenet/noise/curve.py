@@ -4,6 +4,7 @@ import numpy as np
 
 from .level import NEEDED, best_patches, centred, from_rows
 
+NOTHING = 1e-9  # of the range; so little noise is none
 GROUPS = 24  # of patches, by their mean
 TRUSTED = 0.1  # of a variance; what is farther off counts less, as texture adds to it
 
@@ -16,9 +17,11 @@ def variances(tiles):
     patches show it as those of all patches do for white noise, see `estimate_noise`.
     """
     tiles, offset = centred(tiles)
-    patches, _ = best_patches(tiles, sparse=True)
+    patches, lively = best_patches(tiles, sparse=True)
     if patches is None:
         return np.array([offset]), np.array([from_rows(tiles)**2])
+    if lively and patches.weakest() <= NOTHING * max(np.ptp(tile) for tile, _ in tiles):
+        return np.array([offset]), np.zeros(1)
     together = np.sort(np.concatenate(patches.means))
     number = int(np.clip(patches.count // (NEEDED * patches.pixels), 1, GROUPS))
     limits = together[np.linspace(0, together.size, number + 1).astype(int)[1:-1]]

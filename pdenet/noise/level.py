@@ -16,7 +16,7 @@ __all__ = ["estimate_noise"]
 
 SIZES = (7, 5, 3)     # of patches, pixels; smaller ones where the larger are too few
 NEEDED = 16           # patches for each pixel of one
-MOST = 16384          # patches of which a covariance is computed
+MOST = 16384          # patches of which a covariance is computed, an eighth for those of one mean
 QUANTILE = 0.99       # of the texture that noise alone has
 ROUNDS = 3
 
@@ -192,7 +192,7 @@ class Patches:
         mean; and of how many patches it is."""
         first = np.zeros(self.pixels)
         second = np.zeros((self.pixels, -(-self.pixels // 8) * 8))
-        every = -(-sum(map(np.count_nonzero, kept)) // MOST)
+        every = -(-sum(map(np.count_nonzero, kept)) // (MOST // 8 if alike else MOST))
         count = 0
         for tile, places, mine in zip(self.tiles, self.places, kept, strict=True):
             places = places[mine][::every]

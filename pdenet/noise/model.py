@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..checks import check_members
+from ..docstrings import fill
 from ..execution import chunks
-from ..images import from_units, sample_with, to_units
+from ..images import from_units, sample_with, to_array, to_units, zero_outside
 
-MEMBERS = ("complete", "estimated", "in_units", "silent", "stabilise_plane", "restore_plane")
+MEMBERS = ("complete", "estimated", "gaussian", "in_units", "silent", "stabilise_plane",
+           "restore_plane")
 
 
 class NoiseModel:
@@ -36,6 +38,11 @@ class NoiseModel:
     def complete(self) -> bool:
         """Whether no number is to be estimated."""
         raise NotImplementedError
+
+    @property
+    def gaussian(self) -> bool:
+        """Whether noise after `stabilise` is so nearly Gaussian that an error can be estimated."""
+        return True
 
     @property
     def silent(self) -> bool:
@@ -60,20 +67,14 @@ class NoiseModel:
                  if getattr(self, name) is not None}
         return self if unit == 1 else dataclasses.replace(self, **known)  # type: ignore[type-var]
 
+    @fill
     def estimate(self, image: npt.ArrayLike, *, channel_axis: int | None = None,
                  mask: npt.ArrayLike | None = None, nan_policy: str = "raise") -> Any:
         """The model with the numbers that were omitted, estimated from an image.
 
         Parameters
         ----------
-        image : array_like of shape (H, W), or with channels
-            Grey levels of any real type.
-        channel_axis : int, optional
-            The axis of the channels; None for a grey image of shape (H, W).
-        mask : array_like of shape (H, W), optional
-            True where a pixel is measured; others take no part.
-        nan_policy : {"raise", "omit"}, optional
-            Whether pixels that are NaN are an error, or take no part.
+        {image to estimate from}
 
         Returns
         -------
@@ -87,8 +88,8 @@ class NoiseModel:
             excludes.
         """
         given = to_units(image, channel_axis, mask, nan_policy)
-        found = [model.in_units(1 / given.unit)
-                 for model in complete_models(self, given.planes, given.unit, given.mask)]
+        found = [model.in_units(1 / given.unit) for model in
+                 complete_models(self, given.planes, given.unit, given.mask)]
         return found[0] if channel_axis is None else found
 
     def stabilise(self, image: npt.ArrayLike) -> np.ndarray:
@@ -154,8 +155,8 @@ class NoiseModel:
             If numbers of the model are missing, or the image has values that the model excludes.
         """
         self._check_complete()
-        values = floating(clean)
-        return self.draw(values, np.random.default_rng(rng)).astype(values.dtype)
+        clean = np.asarray(floating(clean))
+        return self.draw(clean, np.random.default_rng(rng)).astype(clean.dtype)
 
     def draw(self, clean, rng):
         """`sample` of an array of floats."""
@@ -164,7 +165,7 @@ class NoiseModel:
     def _apply(self, function, image):
         self._check_complete()
         image = floating(image)
-        return image.copy() if self.silent else function(image)
+        return image.copy() if self.silent else chunks.on_values(function, image)
 
     def _check_complete(self):
         if not self.complete:
@@ -174,7 +175,7 @@ class NoiseModel:
 
 def floating(image):
     """An array of float32 or float64."""
-    array: np.ndarray = np.asarray(image)
+    array = to_array(image, "image")
     if array.dtype.kind not in "buif":
         raise TypeError(f"image must hold real numbers; got dtype {array.dtype}")
     return array.astype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64,
@@ -200,43 +201,34 @@ def check_models(noise, channels):
     return noise
 
 
-def complete_models(noise, planes, unit, mask=None):
+def complete_models(noise, planes, unit, measured=None):
     """A model for each of the planes (M, H, W), which are in a unit, estimated where numbers are
-    missing."""
+    missing, from the pixels of a mask (H, W)."""
     models = [model.in_units(unit) for model in check_models(noise, len(planes))]
     tiles: list = []
     if not all(model.complete for model in models):
-        tiles = list(sample_with(planes, mask))
+        tiles = list(sample_with(planes, measured))
     return [model if model.complete else
             model.estimated([(tile[m], measured) for tile, measured in tiles])
             for m, model in enumerate(models)]
 
 
-def denoise_by_models(noise, planes, unit, others, mask, denoise):
+def denoise_by_models(noise, planes, unit, others, measured, denoise):
     """Planes (M, H, W), which are in a unit, without noise, in units of one; and the model of each.
-    noise: a model, or one for each of the planes, estimated from the pixels of a mask (H, W) where
-    numbers are missing; others: what says the same, by name; denoise(planes, levels): takes noise
-    of the standard deviation 1 off planes, or 0 where a model has none.
+    noise: a model, or one for each of the planes; others: what says the same, by name; measured:
+    None, or a mask (H, W) outside which the planes are 0; denoise(planes, levels, adapts): takes
+    noise of the standard deviation 1 off planes, or 0 where a model has none.
     """
     for name, value in others.items():
         if value is not None:
             raise ValueError(f"{name} must be omitted with noise, which says it; got {value!r}")
-    models = complete_models(noise, planes, unit, mask)
+    models = complete_models(noise, planes, unit, measured)
     levels = np.array([float(not model.silent) for model in models])
-    planes = _where(mask, planes, planes)
-    stable = _each(planes, [model.stabilise_plane for model in models], levels)
-    clean = _where(mask, denoise(stable if mask is None else stable * mask, levels), stable)
+    white = _each(planes, [model.stabilise_plane for model in models], levels)
+    clean = denoise(zero_outside(white, measured), levels,
+                    all(model.gaussian for model in models))
     clean = _each(clean, [model.restore_plane for model in models], levels)
     return from_units(clean, unit), [model.in_units(1 / unit) for model in models]
-
-
-def _where(mask, planes, others):
-    """The planes, where pixels outside the mask have values that a model allows: those of the
-    first pixel in it of the others."""
-    if mask is None or not mask.any():
-        return planes
-    row, column = np.unravel_index(np.argmax(mask), mask.shape)
-    return np.where(mask, planes, others[:, row, column][:, np.newaxis, np.newaxis])
 
 
 def _each(planes, functions, levels):

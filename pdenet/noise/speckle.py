@@ -12,6 +12,7 @@ from .curve import robust_fit, variances
 from .model import NoiseModel, check_not_negative
 
 POWER = 1 / 3  # of intensities of a gamma law, by which they are nearly Gaussian
+SKEWED = 16  # looks; the logarithm of fewer ones is too skewed for Stein's estimate of an error
 MOST = 1e12  # looks; for more of them there is no noise
 
 
@@ -69,6 +70,10 @@ class SpeckleNoise(NoiseModel):
     @property
     def complete(self):
         return self.looks is not None and self.floor is not None
+
+    @property
+    def gaussian(self):
+        return self.looks is None or self.looks >= SKEWED
 
     @property
     def silent(self):

@@ -1,16 +1,20 @@
 """Noise whose level differs from pixel to pixel, by denoisers of one level each."""
 
+from typing import Any
+
 import numpy as np
 
-from ..images import from_units
+from ..checks import check_number
+from ..images import from_units, zero_outside
 
 RATIO = 1.3  # of neighbouring levels
 SPREAD = 1e4  # of the largest level; less noise than this part of it is taken off in proportion
 
 
-def denoise_varying(planes, unit, sigma, denoise):
+def denoise_varying(planes, unit, sigma, measured, denoise):
     """Planes (M, H, W), which are in a unit, without noise of the level sigma (H, W), in units of
-    one; and this level. denoise(planes, level) takes off that of one level.
+    one; and this level. measured: None, or a mask (H, W) outside which the planes are 0;
+    denoise(planes, level) takes off noise of one level.
 
     From the largest level l to the least, pixels with more noise than l are drawn towards the last
     result until their noise has the level l, so that their neighbours do not suffer from it; then
@@ -26,7 +30,8 @@ def denoise_varying(planes, unit, sigma, denoise):
     levels = np.geomspace(largest, lowest, number + 1)
     # How far down the levels each pixel is.
     depth = np.interp(-np.log(np.maximum(sigma, lowest)), -np.log(levels), np.arange(number + 1))
-    last = result = None
+    last: Any = None
+    result: Any = None
     for k, level in enumerate(levels):
         if not np.any(np.abs(depth - k) < 1):
             continue
@@ -34,11 +39,12 @@ def denoise_varying(planes, unit, sigma, denoise):
             last = result = denoise(planes, level)
             continue
         left = np.minimum(1, level / np.maximum(sigma, level)).astype(planes.dtype)
-        last = denoise(last + left * (planes - last), level)
+        last = denoise(zero_outside(last + left * (planes - last), measured), level)
         mine = np.clip(depth - k + 1, 0, 1).astype(planes.dtype)
         result = result + mine * (last - result)
     little = np.minimum(sigma / lowest, 1).astype(planes.dtype)
-    return from_units(planes + little * (result - planes), unit), known
+    result = np.where(little < 1, planes + little * (result - planes), result)
+    return from_units(result, unit), known
 
 
 def check_map(sigma, shape):
@@ -53,3 +59,13 @@ def check_map(sigma, shape):
     if wrong.any():
         raise ValueError(f"sigma must hold finite numbers >= 0; got {levels[wrong][0]}")
     return levels
+
+
+def check_levels(sigma, channels):
+    """Noise levels, one for each channel, from one for all or a sequence."""
+    if np.ndim(sigma) == 0:
+        return np.full(channels, check_number("sigma", sigma, least=0.0))
+    if np.shape(sigma) != (channels,):
+        raise ValueError(f"sigma must be one number, or one for each of the {channels} channels; "
+                         f"got {sigma!r}")
+    return np.array([check_number("sigma", level, least=0.0) for level in sigma])

@@ -71,8 +71,8 @@ def ours(image, sigma, axis, shared, coupled=True):
 
 # Name: function, number of parameters for one noise level, what is tried of each parameter.
 METHODS = {
-    "pdenet, 180 parameters": (functools.partial(ours, shared=False), 180, {}),
-    "pdenet, 18 parameters": (functools.partial(ours, shared=True), 18, {}),
+    "pdenet, 380 parameters": (functools.partial(ours, shared=False), 380, {}),
+    "pdenet, 38 parameters": (functools.partial(ours, shared=True), 38, {}),
     "pdenet, channel by channel": (functools.partial(ours, shared=False, coupled=False), 180, {}),
     "total variation": (tv, 1, {"weight": [0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.5]}),
     "non-local means": (non_local_means, 3, {"h": [0.2, 0.3, 0.4, 0.55, 0.7, 0.85],

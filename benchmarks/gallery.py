@@ -45,7 +45,7 @@ def page(image, models, columns, path, channel_axis=None):
 
 def denoised(path, sigma=40.0):
     """What the denoisers make of a grey and a colour image that no network was trained on."""
-    names = ("total variation", "pdenet, 18 parameters", "pdenet, 180 parameters", "BM3D")
+    names = ("total variation", "pdenet, 38 parameters", "pdenet, 380 parameters", "BM3D")
     panels = []
     for name, part in (("camera", np.s_[60:300, 140:380]), ("coffee", np.s_[60:300, 200:440])):
         clean, axis = held_out(name)

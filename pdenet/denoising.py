@@ -27,7 +27,7 @@ __all__ = ["denoise", "denoiser"]
 
 NOTHING = 1e-9  # of the range or of the noise; so little of the other is none
 ADAPTED, EVALUATIONS = 384, 20  # adapt learns from 3 x 3 tiles of images larger than 384 x 384
-CHANCE = 1.0  # sigma^2, what each parameter may gain by fitting the noise
+CHANCE = 1 / 3  # of sigma^2: what a parameter may gain by fitting the noise; many do nothing
 
 
 def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
@@ -47,7 +47,7 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     channels : int, optional
         Number of channels of the images; for more than one it is another network.
     shared : bool, optional
-        The same 18 parameters for all steps, instead of 18 for each.
+        The same 38 parameters for all steps, instead of 38 for each.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
         The axis of the channels.
     {mask}
     shared : bool, optional
-        The same 18 parameters for all steps, instead of 18 for each.
+        The same 38 parameters for all steps, instead of 38 for each.
     adapt : bool, optional
         Whether the parameters learn from the image itself first, by 20 evaluations of Stein's
         estimate of the error on up to nine tiles of 128 x 128 pixels, see `fit_noisy`. It takes

@@ -64,7 +64,7 @@ def add_command(commands):
     command.add_argument("--seed", type=int, default=0,
                          help="seed of the noise that is added (default: %(default)s)")
     command.add_argument("--shared", action="store_true",
-                         help="the network with the same 18 parameters in all steps")
+                         help="the network with the same 38 parameters in all steps")
     command.add_argument("--adapt", action="store_true",
                          help="learn from each image first, which takes seconds")
     command.add_argument("--parameters", metavar="FILE",

@@ -34,9 +34,11 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
              shared: bool = False) -> DiffusionNetwork:
     """The network that `denoise` applies for a noise level.
 
-    Ten steps of the anisotropic model with eight scales, steered by weights of their own,
-    trained at noise levels from 5 to 80 on photographs, textures and micrographs that come with
-    scikit-image: see the provenance in the files in pdenet/network/pretrained.
+    Ten steps of the anisotropic model with eight scales, steered by weights of their own, for grey
+    images with four scales of integration and a `Dictionary` beside the gradient, trained at noise
+    levels from 5 to 80 on photographs, textures and micrographs that come with scikit-image: see
+    the provenance in the files in pdenet/network/pretrained. No step of it lets the norm of an
+    image without its mean grow by more than 5 %.
 
     Parameters
     ----------
@@ -45,7 +47,8 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     data_range : float, optional
         Range of the images' grey levels, > 0.
     channels : int, optional
-        Number of channels of the images; for more than one it is another network.
+        Number of channels of the images; for more than one it is another network, which steers
+        the channels together. `denoise` takes the one for grey images, for each principal axis.
     shared : bool, optional
         The same 38 parameters for all steps, instead of 38 for each.
 
@@ -63,7 +66,7 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     >>> import pdenet
     >>> network = pdenet.denoiser(20.0, shared=True)
     >>> sorted(network.parameters)
-    ['beta', 'contrast', 'steering', 'tau']
+    ['beta', 'contrast', 'integration', 'rates', 'sensitivities', 'steering', 'tau']
     >>> pdenet.denoiser(20.0).parameters["beta"].shape
     (10, 8)
     """
@@ -86,7 +89,7 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
     """Remove noise from an image by a diffusion network trained for it.
 
     u <- u - tau_k sum_l w_l G_l K' g(J) K G_l u for ten steps k, eq. (36) with eq. (40), with
-    parameters for the noise level: see `denoiser`. The channels of an image are brought to one
+    further derivatives beside the gradient and parameters for the noise level: see `denoiser`. The channels of an image are brought to one
     noise level and turned to the principal axes of their gradients, where each axis is denoised by
     itself: what they have in common has the noise of all, what differs is smoothed more. On colour
     photographs this is 0.5 to 1.2 dB better than steering the channels together, with thirty

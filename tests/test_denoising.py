@@ -198,8 +198,18 @@ def test_every_level_has_a_stable_network(channels, shared):
         assert not network.allow_unstable
         assert np.all(network.parameters["tau"] <= np.multiply(network.tau_max, 1 + 1e-9))
         sizes = {name: np.size(value) for name, value in network.parameters.items()}
-        assert sizes == ({"beta": 8, "steering": 8, "contrast": 1, "tau": 1} if shared else
-                         {"beta": 80, "steering": 80, "contrast": 10, "tau": 10})
+        expected = {"beta": 8, "steering": 8, "contrast": 1, "tau": 1}
+        if channels == 1:
+            expected |= {"integration": 4, "rates": 8, "sensitivities": 8}
+        assert sizes == {name: (1 if shared else 10) * size for name, size in expected.items()}
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_no_network_amplifies_by_more_than_is_said(shared):
+    for sigma in (5.0, 20.0, 80.0):
+        network = pdenet.denoiser(sigma, shared=shared)
+        bounds = [1 + tau * block.dictionary.sharpening[0] for block, tau in network.each_step()]
+        assert np.prod(bounds) <= 1.05**10 * (1 + 1e-9)
 
 
 def test_parameters_are_smooth_in_the_level():

@@ -198,6 +198,8 @@ class Dictionary:
         """The maximum of sum |c_g| |F_g|^2 over the negative rates, and its derivatives with
         respect to the rates: a step of size tau amplifies by at most 1 + tau times as much."""
         negative = np.maximum(-self.rates, 0)
+        if not negative.any():
+            return 0.0, np.zeros(len(negative))
         most, xi, eta = stability.largest(tuple(negative))
         slopes = np.where(self.rates < 0, -derivatives.symbols(xi, eta)[:, 0, 0], 0.0)
         return most, slopes

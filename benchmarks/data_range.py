@@ -1,4 +1,4 @@
-"""Which range of grey levels should `pdenet.denoise` assume: the estimated one, 255, or a choice?
+"""Which range of grey levels should `denoise` assume: the estimated one, 255, or a chosen one?
 
     python -m benchmarks.data_range            writes data/data_range.csv
     python -m benchmarks.data_range --quick    three images, one level
@@ -27,8 +27,8 @@ PROBE, BLOCK, MARGIN, FARTHEST = 0.1, 16, 2.0, 8.0
 
 
 def best_multiple(filtered, image, sigma):
-    """The power of two m for which filtered(image, m) is best by Stein's estimate, not by
-    chance."""
+    """The power of two m for which filtered(image, m) is best by Stein's estimate, beyond chance.
+    """
     probe = sigma * np.random.default_rng(0).choice(np.array([-1, 1], image.dtype), image.shape)
 
     def errors(multiple):

@@ -20,7 +20,8 @@ def variances(tiles):
     patches, lively = best_patches(tiles, sparse=True)
     if patches is None:
         return np.array([offset]), np.array([from_rows(tiles)**2])
-    if lively and patches.weakest() <= NOTHING * max(np.ptp(tile) for tile, _ in tiles):
+    level = patches.weakest() if lively else patches.white()
+    if level <= NOTHING * max(np.ptp(tile) for tile, _ in tiles):
         return np.array([offset]), np.zeros(1)
     together = np.sort(np.concatenate(patches.means))
     number = int(np.clip(patches.count // (NEEDED * patches.pixels), 1, GROUPS))
@@ -53,5 +54,5 @@ def robust_fit(curve, variances, start):
 
     start = np.maximum(start, least)
     found = least_squares(residuals, start, bounds=(0, np.inf), loss="soft_l1", f_scale=TRUSTED,
-                          x_scale=start)
+                          x_scale=start, ftol=1e-12, xtol=1e-12, gtol=1e-12)
     return found.x, found.cost

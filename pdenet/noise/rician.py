@@ -136,10 +136,10 @@ def _integral():
 
 
 def _transform(z):
-    """f(z), with straight ends."""
+    """f(z), with straight ends, the upper one of the slope 1."""
     mean, integral, deviation = _integral()
     return (np.interp(z, mean, integral) + np.minimum(z - mean[0], 0) / deviation[0]
-            + np.maximum(z - mean[-1], 0) / deviation[-1])
+            + np.maximum(z - mean[-1], 0))
 
 
 @functools.cache

@@ -64,15 +64,17 @@ def check_choice(name: str, value, choices) -> str:
 
 def by_keyword(function: _Function) -> _Function:
     """Give a function of an image a clear error where a parameter is passed by its place."""
-    first, *others = inspect.signature(function).parameters
+    parts = inspect.signature(function).parameters
+    first = [name for name, part in parts.items() if part.kind is part.POSITIONAL_OR_KEYWORD]
+    others = [name for name in parts if name not in first]
 
     @functools.wraps(function)
     def checked(*arguments, **parameters):
-        if len(arguments) > 1:
+        if len(arguments) > len(first):
             given = ", ".join(f"{name}={value!r}" for name, value in
-                              zip(others, arguments[1:], strict=False))
+                              zip(others, arguments[len(first):], strict=False))
             raise TypeError(f"{function.__name__} takes its parameters by keyword: "
-                            f"{function.__name__}({first}, {given})")
+                            f"{function.__name__}({', '.join(first)}, {given})")
         return function(*arguments, **parameters)
 
     return cast(_Function, checked)

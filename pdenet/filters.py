@@ -352,7 +352,7 @@ def ced(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 0
     The contrast says from which difference of the eigenvalues on there is a line. By default it is
     one that noise alone does not reach, and the time is 20, as no estimated error is the aim here.
 
-    Grey levels may leave the range of the image, by up to 1 % of it (benchmarks/choice.py), as
+    Grey levels may leave the range of the image, by up to 10 % of it (benchmarks/choice.py), as
     steered by a tensor, the stencil has negative weights. Clip what must not become negative.
 
     References

@@ -47,7 +47,7 @@ PRECISION, ROUNDS = 1e-4, 2  # of conjugate gradients, and how often
 
 
 @by_keyword
-def inpaint(image: npt.ArrayLike, *, mask: npt.ArrayLike, method: str = "eed",
+def inpaint(image: npt.ArrayLike, mask: npt.ArrayLike, *, method: str = "eed",
             contrast: float | None = None, sigma: float = SIGMA,
             guide: npt.ArrayLike | None = None, channel_axis: int | None = None) -> np.ndarray:
     """Fill pixels by diffusion from the others: div(D grad u) = 0 between the known pixels.

@@ -128,7 +128,7 @@ def test_commands_and_pictures_are_there():
     assert "python -m pip install '.[test]' && python -m pytest" in README
     assert len(README.splitlines()) <= 170
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
-    assert len(pictures) == 4
+    assert len(pictures) == 5
     for picture in pictures:
         assert (ROOT / picture).stat().st_size > 1000
 

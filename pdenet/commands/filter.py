@@ -29,7 +29,7 @@ much of it grey levels may leave the range of the image:
   weickert-1994          18   6 %  eq. (1): between the two
   multiscale             13  13 %  eq. (32) with --coupling isotropic, eq. (34)
                                    anisotropic: large structures
-  ced                     2   1 %  lines and flows: fingerprints, fibres, layers
+  ced                     4  10 %  lines and flows: fingerprints, fibres, layers
   you-kaveh               5   7 %  eq. (11): ramps, smooth surfaces
   lysaker-lundervold-tai 16   7 %  eq. (13): ramps, smooth surfaces, better
 White noise alone is removed better by pdenet denoise. Of images with speckle

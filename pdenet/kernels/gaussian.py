@@ -65,10 +65,10 @@ def _stand_upright(v, top, rows, columns, margin, radius, parity, upright):
 
 
 @formula
-def _four_rows(upright, first, taps, balance, balanced, add, out, i, j):
+def _four_rows(upright, first, taps, balance, n, add, out, i, j):
     """out[i:i + 4, j:] = four rows of lanes of `upright`, from the row `first` on, smoothed by the
-    `taps` along the columns, if `balanced` times those of the plane `balance`; or, if add, out[i:i
-    + 4, j:] += them.
+    `taps` along the columns, for n >= 0 times those of the plane n of the second of `balance`; or,
+    if add, out[i:i + 4, j:] += them.
 
     From tap to tap the neighbours move by one row, so that a row that is loaded serves all four.
     """
@@ -84,9 +84,10 @@ def _four_rows(upright, first, taps, balance, balanced, add, out, i, j):
         s0, s1 = fma(tap, l0 + r0, s0), fma(tap, l1 + r1, s1)
         s2, s3 = fma(tap, l2 + r2, s2), fma(tap, l3 + r3, s3)
     if balance is not None:
-        if balanced:
-            s0, s1 = load(balance[i], j) * s0, load(balance[i + 1], j) * s1
-            s2, s3 = load(balance[i + 2], j) * s2, load(balance[i + 3], j) * s3
+        if n >= 0:
+            after = balance[1][n]
+            s0, s1 = load(after[i], j) * s0, load(after[i + 1], j) * s1
+            s2, s3 = load(after[i + 2], j) * s2, load(after[i + 3], j) * s3
     if add:
         s0, s1 = load(out[i], j) + s0, load(out[i + 1], j) + s1
         s2, s3 = load(out[i + 2], j) + s2, load(out[i + 3], j) + s3
@@ -97,10 +98,10 @@ def _four_rows(upright, first, taps, balance, balanced, add, out, i, j):
 
 
 @formula
-def _smooth_strip(upright, margin, taps, top, rows, columns, balance, balanced, add, out):
+def _smooth_strip(upright, margin, taps, top, rows, columns, balance, n, add, out):
     """out[:, top:] = a strip of the image, which stands `upright` from the row `margin` on,
-    smoothed by the `taps` along what were its rows, if `balanced` times the plane `balance`; or, if
-    add, out[:, top:] += that.
+    smoothed by the `taps` along what were its rows, for n >= 0 times the plane n of the second of
+    `balance`; or, if add, out[:, top:] += that.
 
     `rows` and `columns` are those of the image. Where fewer than four rows of the result are left,
     or fewer columns than lanes, it is computed in the last four rows of lanes, and copied.
@@ -109,7 +110,7 @@ def _smooth_strip(upright, margin, taps, top, rows, columns, balance, balanced, 
     for j in range(0, columns, 4):
         fits = j + 4 <= len(out) and top + upright.shape[1] <= out.shape[1]
         place, row, column = (out, j, top) if fits else (rest, 0, 0)
-        _four_rows(upright, margin + j, taps, balance, balanced and fits, add and fits, place, row,
+        _four_rows(upright, margin + j, taps, balance, n if fits else -1, add and fits, place, row,
                    column)
         if not fits:
             for m in range(min(4, columns - j)):
@@ -117,17 +118,9 @@ def _smooth_strip(upright, margin, taps, top, rows, columns, balance, balanced, 
                     before = out[j + m, top + k] if add else rest.dtype.type(0)
                     value = rest[m, k]
                     if balance is not None:
-                        if balanced:
-                            value *= balance[j + m, top + k]
+                        if n >= 0:
+                            value *= balance[1][n][j + m, top + k]
                     out[j + m, top + k] = before + value
-
-
-@formula
-def _after(balance, n):
-    """The plane n of the second planes of `balance`, (b, a); None for None."""
-    if balance is None:
-        return None
-    return balance[1][n]
 
 
 @formula
@@ -180,8 +173,8 @@ def smooth(v, taps, radii, scales, balance, add, parity, turned, upright, out):
                 if not kept or n == 0:
                     radius = margin if kept else radii[n]
                     _stand_upright(given, first, end, columns, margin, radius, parity, strip)
-                _smooth_strip(strip, margin, half, top, rows, columns, _after(balance, n),
-                              second == 1, add and second == 1, target)
+                _smooth_strip(strip, margin, half, top, rows, columns, balance,
+                              n if second == 1 else -1, add and second == 1, target)
             source, target = turned, out[n if len(out) > 1 else 0]
             half, rows, columns = scales[n] * half, columns, rows
 

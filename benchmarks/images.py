@@ -7,7 +7,7 @@ import skimage
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio
 
-from pdenet import denoising
+from pdenet.learning import noise_levels
 from pdenet.estimates import range_of
 from pdenet.images import to_planes
 
@@ -39,7 +39,7 @@ def _planes(pixels, colour):
     if pixels.ndim == 3 and not colour:
         pixels = skimage.color.rgb2gray(pixels)
     planes = to_planes(pixels.astype(np.float32), -1 if colour else None)
-    return planes * np.float32(denoising.RANGE / range_of(planes))
+    return planes * np.float32(noise_levels.RANGE / range_of(planes))
 
 
 def folder_images(folder, colour):

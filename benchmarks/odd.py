@@ -14,7 +14,7 @@ import imageio.v3 as iio
 import numpy as np
 
 import pdenet
-from pdenet import denoising
+from pdenet.learning import noise_levels
 from pdenet.commands import main as command_line
 from pdenet.files import document
 from pdenet.learning.checkpoints import Checkpoint
@@ -26,8 +26,8 @@ def odd_documents(count):
     network = pdenet.models.multiscale(5.0, sigmas=[0.0, 1.0], steps=2)
     network.save("good.json")
     good = pathlib.Path("good.json").read_bytes()
-    family = json.dumps({"format": denoising.FORMAT, "version": catalogue.VERSION, "provenance": {},
-                         **denoising.constant(network, 2).describe()}).encode()
+    family = json.dumps({"format": noise_levels.FORMAT, "version": catalogue.VERSION,
+                         "provenance": {}, **noise_levels.constant(network, 2).describe()}).encode()
     with Checkpoint("checkpoint.json", lambda: {"a": 1}) as file:
         file.save({"x": [1.0, 2.0]})
     state = pathlib.Path("checkpoint.json").read_bytes()
@@ -47,7 +47,7 @@ def odd_documents(count):
 
 
 def _load_denoiser(name):
-    denoising.build(document.read(name))
+    noise_levels.build(document.read(name))
 
 
 def _load_checkpoint(name):

@@ -20,7 +20,7 @@ import numpy as np
 import skimage
 
 import pdenet
-from pdenet import denoising
+from pdenet.learning import noise_levels
 from pdenet.checks import check_workers
 from pdenet.execution.workers import Workers
 from pdenet.files import document
@@ -31,7 +31,7 @@ from pdenet.network import catalogue
 from . import script
 from .images import TRAINED_COLOUR, TRAINED_GREY, folder_images, training_images
 
-LEVELS = np.geomspace(denoising.LEAST, denoising.MOST, 7)
+LEVELS = np.geomspace(noise_levels.LEAST, noise_levels.MOST, 7)
 SIZE = 96
 DEGREE = 2
 INTEGRATION = [0.0, 1.0, 2.24, 5.0], [0.9, 0.4, 0.2, 0.1]  # scales in pixels, and weights
@@ -50,15 +50,15 @@ def crops(images, rounds, seed):
             part = np.ascontiguousarray(planes[:, top:top + height, left:left + width])
             pairs.append((part + rng.normal(0, level, part.shape).astype(np.float32), part))
             levels.append(float(level))
-    return Levels(pairs, levels, denoising.RANGE)
+    return Levels(pairs, levels, noise_levels.RANGE)
 
 
 def start(name, folder):
     """The denoiser where a training begins."""
     if not name.endswith("-shared"):
         path = os.path.join(folder, f"{name}-shared.json")
-        return denoising.build(document.read(path)).per_step()
-    return denoising.constant(network(
+        return noise_levels.build(document.read(path)).per_step()
+    return noise_levels.constant(network(
         12.0, integration=pdenet.ScaleSpace(*INTEGRATION),
         dictionary=pdenet.Dictionary([RATE] * 8, amplification=AMPLIFICATION)), DEGREE)
 
@@ -79,7 +79,7 @@ def train(name, folder, source, epochs, rounds, workers):
         TRAINED_COLOUR if colour else TRAINED_GREY, list(training_images(colour)))
     loss, held = crops(images, rounds, seed=1), crops(images, 1, seed=2)
     fitted, history = training_loop.train(
-        denoising.Polynomials(start(name, folder)), loss, epochs=epochs, batch_size=len(loss),
+        noise_levels.Polynomials(start(name, folder)), loss, epochs=epochs, batch_size=len(loss),
         optimizer=pdenet.LBFGS(), rng=0, team=Workers(check_workers(workers)),
         checkpoint=target + ".checkpoint", progress=True)
     result = {"psnr": round(max(entry["psnr"] for entry in history), 3),
@@ -91,8 +91,8 @@ def train(name, folder, source, epochs, rounds, workers):
         "levels": LEVELS.round(3).tolist(), "seed": 0, **result, "versions": {
             "pdenet": pdenet.__version__, "numpy": np.__version__, "numba": numba.__version__,
             "scikit-image": skimage.__version__, "python": platform.python_version()}}
-    document.write({"format": denoising.FORMAT, "version": catalogue.VERSION, **fitted.describe(),
-                    "provenance": provenance}, target)
+    document.write({"format": noise_levels.FORMAT, "version": catalogue.VERSION,
+                    **fitted.describe(), "provenance": provenance}, target)
     os.unlink(target + ".checkpoint")
     print(f"{target}: {result}", flush=True)
 
@@ -102,7 +102,7 @@ def judge(fitted, held):
     table = {}
     for level in LEVELS:
         network = fitted.at(level)
-        found = [10 * np.log10(denoising.RANGE**2 / np.mean((network.run(noisy) - clean)**2))
+        found = [10 * np.log10(noise_levels.RANGE**2 / np.mean((network.run(noisy) - clean)**2))
                  for (noisy, clean), own in zip(held.pairs, held.sigmas, strict=True)
                  if own == level]
         table[f"{level:.3g}"] = round(float(np.mean(found)), 3)

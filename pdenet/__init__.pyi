@@ -13,7 +13,10 @@ from .learning.fit import fit as fit, fit_noisy as fit_noisy
 from .learning.optimizers import Adam as Adam, LBFGS as LBFGS
 from .network.network import DiffusionNetwork as DiffusionNetwork
 from .network.saved import load as load, pretrained as pretrained
-from .noise import estimate_noise as estimate_noise
+from .noise.level import estimate_noise as estimate_noise
+from .noise.poisson import PoissonNoise as PoissonNoise
+from .noise.rician import RicianNoise as RicianNoise
+from .noise.speckle import SpeckleNoise as SpeckleNoise
 from .scheme.block import DiffusionBlock as DiffusionBlock
 from .scheme.coherence import CoherenceEnhancing as CoherenceEnhancing
 from .scheme.dictionary import Dictionary as Dictionary

@@ -1,20 +1,12 @@
-"""Denoising in one line: networks whose parameters are smooth functions of the noise level.
+"""Denoising in one line, by networks whose parameters are smooth functions of the noise level.
 
-In the coordinates x of `pdenet.learning.unconstrained` the parameters are polynomials of the
-logarithm of the noise's standard deviation sigma, in grey levels of images with a range of 255:
-
-    x(sigma) = sum_j c_j t^j,      t = log(sigma / 20) / log 4,      |t| <= 1 for 5 <= sigma <= 80
-
-For more or less noise than that, the network of the nearest end has its contrast in proportion to
-sigma. For images of another range only the contrast is multiplied.
+The networks are those of `pdenet.learning.noise_levels`.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,161 +14,20 @@ import numpy.typing as npt
 from .checks import check_count, check_number, check_workers
 from .docstrings import fill
 from .estimates import range_of
-from .files.document import FormatError, check_header, check_keys
 from .images import count, from_units, sample_with, to_units
 from .learning.channels import mixed, principal_axes
 from .learning.fit import fit_noisy
-from .learning.unconstrained import (bounds, from_coordinates, gradient_in_coordinates, split,
-                                     to_coordinates)
-from .network import adjoint, catalogue, saved
+from .learning.noise_levels import RANGE, shipped, with_contrast_times
 from .network.network import DiffusionNetwork
-from .network.parameters import of_each_step
-from .noise import levels_of
+from .noise.level import levels_of
+from .noise.model import NoiseModel, denoise_by_models
+from .noise.varying import check_levels, denoise_varying
 
 __all__ = ["denoise", "denoiser"]
 
-RANGE = 255.0  # grey levels, of the images for which the polynomials are
-FORMAT = "pdenet denoiser"
-LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
 NOTHING = 1e-9  # of the range or of the noise; so little of the other is none
 ADAPTED, EVALUATIONS = 384, 20  # adapt learns from 3 x 3 tiles of images larger than 384 x 384
-CHANCE = 180.0  # the number of parameters of all steps
-LINEAR = {"rates", "sensitivities"}  # whose polynomials are of degree 1
-
-
-@dataclass(frozen=True, eq=False)
-class Denoiser:
-    """A network for each noise level: the coefficients c, shape (J, number of parameters)."""
-
-    network: DiffusionNetwork  # for its parts; its parameters have no influence
-    coefficients: np.ndarray
-
-    def at(self, sigma):
-        """The network for noise of this standard deviation in images with a range of 255."""
-        inside = min(max(sigma, LEAST), MOST)
-        return _with_contrast_times(sigma / inside, self.unscaled(inside))
-
-    def unscaled(self, sigma):
-        """The network for a level from 5 to 80."""
-        return from_coordinates(self.network, self._cut(self._polynomials(sigma)))
-
-    def cut(self, sigma):
-        """Which coordinates are cut and so do not depend on the coefficients."""
-        x = self._polynomials(sigma)
-        return self._cut(x) != x
-
-    def _cut(self, x):
-        return np.clip(x, *bounds(self.network))
-
-    def _polynomials(self, sigma):
-        return self.powers(sigma) @ self.coefficients
-
-    def powers(self, sigma):
-        """t^0, t^1, ... of a noise level."""
-        t = math.log(sigma / math.sqrt(LEAST * MOST)) / math.log(math.sqrt(MOST / LEAST))
-        return t ** np.arange(len(self.coefficients))
-
-    def per_step(self):
-        """The same denoiser with parameters of its own for each step."""
-        network, own = self.network.per_step(), of_each_step(self.network)
-        rows = []
-        for row in self.coefficients:
-            parts = split(self.network.parameters, row)
-            rows.append(np.concatenate([np.ravel(
-                part if name in own else np.stack([part] * network.steps))
-                for name, part in parts.items()]))
-        return Denoiser(network, np.array(rows))
-
-    @property
-    def parameters(self):
-        return {"coefficients": self.coefficients}
-
-    def describe(self):
-        """As a dict, which `build` reads: the coefficients of each parameter by its name."""
-        parts = [split(self.network.parameters, row) for row in self.coefficients]
-        return {"network": catalogue.describe(self.network),
-                "coefficients": {name: [part[name].tolist() for part in parts]
-                                 for name in parts[0]}}
-
-
-def build(document):
-    """The denoiser that `describe` has described, or a file that is parsed."""
-    check_header(document, FORMAT, catalogue.VERSION, ("network", "coefficients"))
-    check_keys("network", document["network"], catalogue.KEYS, catalogue.LATER_KEYS)
-    network = saved.build_network(document["network"])
-    parameters, parts = network.parameters, []
-    check_keys("coefficients", document["coefficients"], parameters)
-    degrees = np.size(document["coefficients"]["tau"]) // np.size(parameters["tau"])
-    for name, value in parameters.items():
-        shape = (degrees, *np.shape(value))
-        try:
-            part = np.array(document["coefficients"][name], dtype=float)
-        except (TypeError, ValueError):
-            part = np.empty(0)
-        if part.shape != shape or degrees == 0:
-            raise FormatError(f"coefficients.{name} must have {degrees} entries, one for each "
-                              f"power of t, each of the shape of the network's {name}")
-        parts.append(part.reshape(degrees, -1))
-    return Denoiser(network, np.hstack(parts))
-
-
-@functools.cache
-def shipped(grey, shared):
-    """A denoiser that comes with the package."""
-    name = f"denoiser-{'grey' if grey else 'colour'}{'-shared' if shared else ''}"
-    return build(saved.shipped(name))
-
-
-class Polynomials:
-    """A denoiser as a function of the vector that an optimiser changes, its coefficients; those of
-    the dictionary stay of degree 1."""
-
-    def __init__(self, start):
-        self.network, self.shape = start.network, start.coefficients.shape
-        self.start = start.coefficients.ravel()
-        self.free = np.ones(self.shape)
-        for row in self.free[2:]:
-            parts = split(start.network.parameters, row)
-            for name in LINEAR & parts.keys():
-                parts[name][...] = 0
-
-    def at(self, x):
-        return Denoiser(self.network, x.reshape(self.shape))
-
-    def gradient(self, x, tasks, team):
-        """The sum of losses and its derivatives with respect to the vector, for tasks with
-        levels."""
-        denoiser, total = self.at(x), 0.0
-        gradient = np.zeros(self.shape)
-        for sigma in sorted({task.level for task in tasks}):
-            network = denoiser.unscaled(sigma)
-            loss, by_name = adjoint.batch_gradient(
-                network, [task for task in tasks if task.level == sigma], team)
-            total += loss
-            by_coordinate = gradient_in_coordinates(network, by_name)
-            by_coordinate[denoiser.cut(sigma)] = 0
-            gradient += np.outer(denoiser.powers(sigma), by_coordinate)
-        return total, (self.free * gradient).ravel()
-
-    bounds = limits = -np.inf, np.inf  # tau is cut where a network is made
-
-    def describe(self):
-        return self.at(self.start).describe()
-
-
-def constant(network, degree):
-    """A `Denoiser` that begins with one network for all levels, its contrast as for sigma = 20."""
-    coefficients = np.zeros((degree + 1, to_coordinates(network).size))
-    coefficients[0] = to_coordinates(network)
-    # In proportion to the noise: t = 1 is four times as much.
-    marks = {name: np.full(np.shape(value), float(name == "contrast"))
-             for name, value in network.parameters.items()}
-    coefficients[1] = math.log(4) * np.concatenate([np.ravel(mark) for mark in marks.values()])
-    return Denoiser(network, coefficients)
-
-
-def _with_contrast_times(factor, network):
-    return network.with_parameters({"contrast": factor * network.parameters["contrast"]})
+CHANCE = 1.0  # sigma^2, what each parameter may gain by fitting the noise
 
 
 def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
@@ -222,16 +73,17 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     # The squared gradient that the contrast is compared with is the sum over the channels.
     factor = data_range / RANGE * (1.0 if channels == 1 else math.sqrt(channels / 3))
     family = shipped(channels == 1, bool(shared))
-    return _with_contrast_times(factor, family.at(sigma * RANGE / data_range))
+    return with_contrast_times(factor, family.at(sigma * RANGE / data_range))
 
 
 @fill
-def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, *,
+def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | None = None, *,
+            noise: NoiseModel | Sequence[NoiseModel] | None = None,
             data_range: float | None = None, channel_axis: int | None = None,
             mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
             shared: bool = False, adapt: bool = False, progress: bool = False,
             workers: int | None = None) -> np.ndarray:
-    """Remove white noise from an image by a diffusion network trained for it.
+    """Remove noise from an image by a diffusion network trained for it.
 
     u <- u - tau_k sum_l w_l G_l K' g(J) K G_l u for ten steps k, eq. (36) with eq. (40), with
     parameters for the noise level: see `denoiser`. The channels of an image are brought to one
@@ -245,9 +97,14 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
     image : array_like of shape (H, W), or with channels
         Grey levels of any real type and range. It is computed in float32, whose rounding is far
         below noise. An array of dask or zarr gives an array of dask.
-    sigma : float or sequence of float, optional
-        Standard deviation of the noise, grey levels of the image, >= 0, of all channels or of each;
-        by default estimated for each by `estimate_noise`.
+    sigma : float, sequence of float or ndarray of shape (H, W), optional
+        Standard deviation of white noise, grey levels of the image, >= 0, of all channels or of
+        each, or of each pixel in all channels; by default estimated for each channel by
+        `estimate_noise`.
+    noise : PoissonNoise, SpeckleNoise, RicianNoise or sequence of them, optional
+        Noise that depends on the grey level, of all channels or of each, instead of sigma and
+        data_range. The image is brought to noise of one level by a transform of the model and,
+        without it, back by the exact unbiased inverse; omitted numbers are estimated.
     data_range : float, optional
         The range of the image's grey levels without noise, > 0, which says how strong an edge
         may be; by default estimated by the 0.1 % and the 99.9 % quantile of the image
@@ -262,7 +119,8 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
         Whether the parameters learn from the image itself first, by 20 evaluations of Stein's
         estimate of the error on up to nine tiles of 128 x 128 pixels, see `fit_noisy`. It takes
         seconds and gained 0.4 dB on average, and 1.7 dB at most (benchmarks/adapting.py).
-        What chance alone may give is not taken, so that hardly any image is worse for it.
+        What chance alone may give is not taken, so that hardly any image is worse for it. Speckle
+        of fewer than 16 looks is too skewed for the estimate, and left without.
     progress : bool, optional
         Show the progress of adapt with tqdm.
     workers : int, optional
@@ -295,21 +153,30 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | None = None, 
         data_range = check_number("data_range", data_range, above=0.0)
     given = to_units(image, channel_axis, mask, nan_policy)
     planes, _ = denoise_planes(given.planes, given.unit, sigma, data_range, shared,
-                               check_workers(workers), adapt, progress, given.mask)
+                               check_workers(workers), adapt, progress, given.mask, noise)
     return given.finish(planes)
 
 
 def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, progress,
-                   measured=None):
+                   measured=None, noise=None):
     """Planes (M, H, W), which are in a unit, without their noise, in units of one; and its level in
-    each, which is estimated where sigma is None. measured: None, or a mask (H, W) outside which the
-    planes are 0.
+    each, which is estimated where sigma is None, or its models. measured: None, or a mask (H, W)
+    outside which the planes are 0.
 
     Channels that have noise are brought to one level and turned to their principal axes, in which
     white noise stays white; each axis is denoised by itself, and all are turned back.
     """
+    def again(planes, levels, adapts=True):
+        return denoise_planes(planes, 1.0, levels, data_range and data_range / unit, shared,
+                              workers, adapt and adapts, progress, measured)[0]
+
+    if noise is not None:
+        return denoise_by_models(noise, planes, unit, {"sigma": sigma, "data_range": data_range},
+                                 measured, again)
+    if np.ndim(sigma) == 2:
+        return denoise_varying(planes, unit, sigma, measured, again)
     levels = (levels_of(planes, measured) if sigma is None
-              else _check_levels(sigma, len(planes)) / unit)
+              else check_levels(sigma, len(planes)) / unit)
     data_range = data_range and data_range / unit
     options = shared, workers, adapt, progress, measured
     if len(planes) == 1:
@@ -319,16 +186,6 @@ def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, prog
     else:
         planes = planes.copy()
     return from_units(planes, unit), levels * unit
-
-
-def _check_levels(sigma, channels):
-    """Noise levels, one for each channel, from one for all or a sequence."""
-    if np.ndim(sigma) == 0:
-        return np.full(channels, check_number("sigma", sigma, least=0.0))
-    if np.shape(sigma) != (channels,):
-        raise ValueError(f"sigma must be one number, or one for each of the {channels} channels; "
-                         f"got {sigma!r}")
-    return np.array([check_number("sigma", level, least=0.0) for level in sigma])
 
 
 def _denoise_axes(planes, levels, data_range, options):
@@ -385,4 +242,5 @@ def _adapted(network, plane, sigma, workers, progress, measured):
                                 progress=progress)
     losses = [entry["loss"] for entry in history]
     gained = (losses[0] - min(losses)) * sum(map(count, tiles, masks)) / sigma**2
-    return fitted if gained > CHANCE else network
+    parameters = sum(map(np.size, network.parameters.values()))
+    return fitted if gained > CHANCE * parameters else network

@@ -25,7 +25,7 @@ from .execution.workers import Workers
 from .images import sample_with, to_units
 from .kernels.workspace import Workspace
 from .network.network import DiffusionNetwork, check_network
-from .noise import levels_of
+from .noise.level import levels_of
 from .scheme.coherence import CoherenceEnhancing
 from .scheme.diffusivities import Diffusivity
 from .scheme.scales import ScaleSpace

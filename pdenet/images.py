@@ -127,7 +127,7 @@ def to_measured(image: npt.ArrayLike, channel_axis: int | None = None,
     (planes, check), measured = _to_unchecked(image, channel_axis, name), None
     if mask is not None or nan_policy != "raise":
         measured = _measured(mask, nan_policy, [planes], name)
-    planes, unit = _zero_outside(planes, measured), 1.0
+    planes, unit = zero_outside(planes, measured), 1.0
     if any_size and not chunks.is_lazy(planes):
         planes, unit = _in_units(planes, check(planes, any_size=True))
     else:
@@ -152,7 +152,7 @@ def _measured(mask, nan_policy, images, name):
     return None if measured.all() else measured
 
 
-def _zero_outside(planes, measured):
+def zero_outside(planes, measured):
     """The planes, 0 in the pixels that are not measured."""
     if measured is None:
         return planes
@@ -230,7 +230,7 @@ def to_measured_pairs(noisy, clean, channel_axis=None, mask=None, nan_policy="ra
         measured = None
         if own is not None or nan_policy != "raise":
             measured = _measured(own, nan_policy, planes, f"{prefix}noisy[{k}]")
-        pairs.append([_checked(_zero_outside(each, measured), check)
+        pairs.append([_checked(zero_outside(each, measured), check)
                       for each, check in zip(planes, checks, strict=True)])
         found.append(measured)
     dtype = np.result_type(*(planes for pair in pairs for planes in pair))

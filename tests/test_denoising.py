@@ -8,6 +8,7 @@ from skimage import data, restoration
 
 import pdenet
 from pdenet import denoising, estimates
+from pdenet.learning import noise_levels
 from pdenet.learning import channels
 from pdenet.learning.losses import Levels
 from pdenet.execution.workers import Workers
@@ -217,7 +218,7 @@ def test_beyond_the_levels_the_contrast_follows_the_noise():
 def family():
     network = pdenet.models.multiscale(15.0, sigmas=[0.0, 1.0], steps=2, tau=0.1,
                                        steering=pdenet.ScaleSpace([0.5, 1.5]))
-    return denoising.constant(network, 2)
+    return noise_levels.constant(network, 2)
 
 
 def test_a_constant_family_follows_the_noise_with_its_contrast():
@@ -235,9 +236,9 @@ def test_parameters_of_each_step_begin_as_shared():
 
 
 def test_round_trip():
-    document = {"format": denoising.FORMAT, "version": 1, "provenance": {},
+    document = {"format": noise_levels.FORMAT, "version": 1, "provenance": {},
                 **family().per_step().describe()}
-    found = denoising.build(json.loads(json.dumps(document)))
+    found = noise_levels.build(json.loads(json.dumps(document)))
     np.testing.assert_array_equal(found.coefficients, family().per_step().coefficients)
     np.testing.assert_array_equal(found.at(9.0)(CLEAN), family().per_step().at(9.0)(CLEAN))
 
@@ -254,16 +255,17 @@ def test_round_trip():
      "coefficients.beta must have 3 entries"),
     (lambda d: d["coefficients"].update(beta=5), "coefficients.beta must have 3 entries")])
 def test_bad_files(change, message):
-    document = {"format": denoising.FORMAT, "version": 1, "provenance": {}, **family().describe()}
+    document = {"format": noise_levels.FORMAT, "version": 1, "provenance": {},
+                **family().describe()}
     change(document)
     with pytest.raises(FormatError, match=message):
-        denoising.build(document)
+        noise_levels.build(document)
 
 
 @pytest.mark.parametrize("own", [False, True])
 def test_gradient_by_the_coefficients(own):
     start = family().per_step() if own else family()
-    space, rng = denoising.Polynomials(start), np.random.default_rng(0)
+    space, rng = noise_levels.Polynomials(start), np.random.default_rng(0)
     clean = [rng.uniform(0, 255, (1, 12, 13)) for _ in range(3)]
     levels = [5.0, 20.0, 40.0]
     loss = Levels([(noisy(u, s), u) for u, s in zip(clean, levels, strict=True)], levels, 255.0)

@@ -7,7 +7,7 @@ from skimage import data
 
 import pdenet
 from pdenet import ScaleSpace, estimates, models
-from pdenet.noise import levels_of
+from pdenet.noise.level import levels_of
 
 from .scheme.test_diffusivities import OwnRational
 

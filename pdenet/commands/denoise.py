@@ -1,6 +1,7 @@
 """The command pdenet denoise: an image, a stack of pages, or a folder of them."""
 
 import argparse
+import dataclasses
 import sys
 
 import numpy as np
@@ -12,16 +13,26 @@ from ..images import to_units
 from . import inputs
 from .report import psnr
 
+MODELS = ("poisson", "speckle", "rician")
+
 HELP = f"""\
 {inputs.FILES_HELP}
 The noise is taken to be white, with one standard deviation sigma in all of an
-image. If it is not given, it is estimated for each image and each of its
-channels. Grey levels are not rescaled, unless --rescale is given.
+image, unless --noise-model says how it depends on the grey level:
+  poisson  photon counts and camera noise: --gain grey levels for each count,
+           --sigma of the camera noise, --offset grey level of no light
+  speckle  of radar, ultrasound, lasers: --looks averaged, --amplitude unless
+           the image has intensities
+  rician   magnitudes of magnetic resonance: --sigma
+What is not given is estimated for each image and each of its channels. Grey
+levels are not rescaled, unless --rescale is given.
 
 examples:
   pdenet denoise example:camera --noise 40 out.png
   pdenet denoise photo.jpg clean.jpg
   pdenet denoise scans/ denoised/ --sigma 12
+  pdenet denoise cells.tif clean.tif --noise-model poisson
+  pdenet denoise radar.tif clean.tif --noise-model speckle --looks 4
   pdenet denoise stack.tif clean.tif --parameters mine.json
 """
 
@@ -36,6 +47,16 @@ def add_command(commands):
     inputs.add_files(command)
     command.add_argument("--sigma", type=float,
                          help="standard deviation of the noise, grey levels (default: estimated)")
+    command.add_argument("--noise-model", choices=MODELS,
+                         help="how noise depends on the grey level (default: not at all)")
+    command.add_argument("--gain", type=float,
+                         help="poisson: grey levels for each count (default: estimated)")
+    command.add_argument("--offset", type=float,
+                         help="poisson: grey level of no light (default: 0, or estimated)")
+    command.add_argument("--looks", type=float,
+                         help="speckle: number of looks that were averaged (default: estimated)")
+    command.add_argument("--amplitude", action="store_true",
+                         help="speckle: the image has amplitudes, the roots of intensities")
     command.add_argument("--noise", type=float, metavar="SIGMA",
                          help="add Gaussian noise of this standard deviation, grey levels, "
                               "first, denoise for it unless --sigma is given, and print the PSNR "
@@ -54,19 +75,46 @@ def add_command(commands):
 
 def run(options):
     for name in ("sigma", "noise"):
-        if getattr(options, name) is not None:
+        if getattr(options, name) is not None and not (name == "sigma" and options.noise_model):
             check_number(f"--{name}", getattr(options, name), above=0.0)
+    _model(options)  # refuse now what cannot be meant
     check_count("--seed", options.seed, least=0)
-    for name in ("sigma", "shared", "adapt"):
+    for name in ("sigma", "noise_model", "shared", "adapt"):
         if options.parameters and getattr(options, name):
-            raise UsageError(f"--{name} does not apply with --parameters, which holds the network")
+            raise UsageError(f"--{name.replace('_', '-')} does not apply with --parameters, which "
+                             f"holds the network")
     options.network = None
     if options.parameters:
         from ..network.saved import load
 
         options.network = load(options.parameters)
-    return inputs.run(options, denoise_pixels, ("sigma", "shared", "adapt", "parameters"),
+    settings = ("sigma", "noise_model", "gain", "offset", "looks", "amplitude", "shared", "adapt",
+                "parameters")
+    return inputs.run(options, denoise_pixels, settings,
                       alone=options.noise is not None and "--noise")
+
+
+def _model(options):
+    """The model of --noise-model with its numbers, or None."""
+    from ..noise.poisson import PoissonNoise  # only here, so that the parser needs no Numba
+    from ..noise.rician import RicianNoise
+    from ..noise.speckle import SpeckleNoise
+
+    models = dict(zip(MODELS, (PoissonNoise, SpeckleNoise, RicianNoise), strict=True))
+    chosen = models.get(options.noise_model)
+    numbers = {name.name: getattr(options, name.name) for name in dataclasses.fields(chosen)
+               if hasattr(options, name.name)} if chosen else {}
+    for owner, model in models.items():
+        for name in {field.name for field in dataclasses.fields(model)} - {*numbers, "sigma"}:
+            if getattr(options, name, None):
+                raise UsageError(f"--{name} is of --noise-model {owner}")
+    if chosen is None:
+        return None
+    if options.noise is not None:
+        raise UsageError("--noise adds Gaussian noise, which --noise-model does not expect")
+    if options.sigma is not None and "sigma" not in numbers:
+        raise UsageError(f"--sigma does not apply with --noise-model {options.noise_model}")
+    return chosen(**numbers)
 
 
 def denoise_pixels(pixels, channel_axis, options, progress, mask=None):
@@ -87,11 +135,28 @@ def _denoise(pixels, channel_axis, options, mask=None):
                                  workers=options.workers)
         return result, f"by {options.parameters}", {}
     given = to_units(pixels, channel_axis, mask)
-    sigma = options.sigma or options.noise
+    model = _model(options)
+    sigma = None if model else options.sigma or options.noise
     planes, levels = denoise_planes(
         given.planes, given.unit, sigma, None, options.shared, options.workers, options.adapt,
-        not options.quiet and sys.stderr.isatty(), given.mask)
+        not options.quiet and sys.stderr.isatty(), given.mask, model)
+    if model:
+        return given.finish(planes), *_told(model, levels, options.noise_model)
     told, how = (levels, "estimated noise") if sigma is None else (levels[:1], "noise")
     return (given.finish(planes),
             f"{how} {', '.join(f'{level:.4g}' for level in told)}",
             {"sigma": told if told.size > 1 else float(told[0])})
+
+
+def _told(model, found, name):
+    """A line about the models of the channels, and their numbers for the report."""
+    numbers = {number: np.array([getattr(one, number) for one in found])
+               for number in model.numbers}
+    if model.complete:
+        numbers = {number: values[:1] for number, values in numbers.items()}
+    line = ", ".join(f"{number} {', '.join(f'{value:.4g}' for value in values)}"
+                     for number, values in numbers.items())
+    how = "noise" if all(getattr(model, number) is not None for number in numbers) else \
+        "estimated noise"
+    return f"{how} {name}: {line}", {number: values if values.size > 1 else float(values[0])
+                                     for number, values in numbers.items()}

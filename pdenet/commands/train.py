@@ -102,7 +102,7 @@ def _train_denoiser(options):
         check_number("--sigma", options.sigma, above=0.0)
     common, words = _settle(options, 60, 1, 0.03, "cosine")
     from .. import denoising, estimates
-    from ..noise import levels_of
+    from ..noise.level import levels_of
     from ..learning.fit import fit_noisy
 
     images = [read(name, MAX_PIXELS) for name in options.noisy]

@@ -75,6 +75,14 @@ def check_values(planes, check):
     return planes.map_blocks(inspect, dtype=planes.dtype, meta=np.empty((0, 0, 0), planes.dtype))
 
 
+def on_values(function, values):
+    """A function of each pixel of an array, applied chunk by chunk where dask computes it."""
+    if not is_lazy(values):
+        return function(values)
+    return values.map_blocks(function, dtype=values.dtype,
+                             meta=np.empty((0,) * values.ndim, values.dtype))
+
+
 def where(mask, planes, other):
     """The planes where the mask, an array of NumPy, is True, elsewhere the other."""
     import dask.array

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..checks import check_count, check_number
+from ..noise.model import NoiseModel
+from ..noise.varying import check_map
 
 __all__ = ["rectangles", "add_noise"]
 
@@ -86,16 +88,17 @@ def _inside(centres, theta, count, spacing):
     return np.cumsum(changes[:, :-1], axis=1, dtype=np.int8) > 0
 
 
-def add_noise(images: npt.ArrayLike, sigma: float = 60.0,
+def add_noise(images: npt.ArrayLike, sigma: float | npt.ArrayLike | NoiseModel = 60.0,
               rng: int | np.random.Generator = 0) -> np.ndarray:
-    """Images plus Gaussian noise: images + sigma * N(0, 1), not clipped.
+    """Images plus Gaussian noise, images + sigma * N(0, 1), or with noise of a model; not clipped.
 
     Parameters
     ----------
     images : array_like
         float32 stays float32, everything else becomes float64.
-    sigma : float, optional
-        Standard deviation in grey levels, >= 0.
+    sigma : float, array_like or noise model, optional
+        Standard deviation in grey levels, >= 0; an array like the images, or like their last axes,
+        for one of each pixel; or for instance `PoissonNoise(gain=2, sigma=5)`.
     rng : int or numpy.random.Generator, optional
         The same seed gives the same noise for images of the same shape and type.
 
@@ -109,7 +112,8 @@ def add_noise(images: npt.ArrayLike, sigma: float = 60.0,
     TypeError
         If the images hold no real numbers, or are a masked array.
     ValueError
-        If sigma is not a finite number >= 0.
+        If sigma is not a finite number >= 0, nor an array of such of a shape that fits, or the
+        numbers of a model are missing.
 
     Examples
     --------
@@ -119,13 +123,16 @@ def add_noise(images: npt.ArrayLike, sigma: float = 60.0,
     >>> bool(abs(noisy.std() - 5) < 0.2)
     True
     """
-    sigma = check_number("sigma", sigma, least=0.0)
     if isinstance(images, np.ma.MaskedArray):
         raise TypeError("images must not be a masked array, whose mask would be lost")
     clean = np.asarray(images)
     if clean.dtype.kind not in "buif":
         raise TypeError(f"images must hold real numbers; got dtype {clean.dtype}")
+    if isinstance(sigma, NoiseModel):
+        return sigma.sample(clean, rng)
+    level: Any = (check_map(sigma, clean.shape) if np.ndim(sigma) else
+                  check_number("sigma", sigma, least=0.0))
     single = clean.dtype.newbyteorder("=") == np.float32
     dtype: Any = np.float32 if single else np.float64
     noise = np.random.default_rng(rng).standard_normal(clean.shape, dtype)
-    return clean.astype(dtype) + dtype(sigma) * noise
+    return clean.astype(dtype) + np.asarray(level, dtype) * noise

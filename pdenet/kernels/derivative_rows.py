@@ -78,14 +78,15 @@ def continue_row(memory, row, columns, radius, sign):
 
 @formula
 def start(centre):
-    """The derivatives of order 0 to 4 of a constant."""
+    """The derivatives of order 0 to 4 of a constant, the value at the `centre`."""
     none = centre - centre
     return centre, none, none, none, none
 
 
 @formula
 def add_pair(taps, k, left, right, twice, sums):
-    """Add to the derivatives of order 0 to 4 what the two pixels at the distance k contribute.
+    """Add to `sums`, the derivatives of order 0 to 4, what the two pixels `left` and `right` at the
+    distance k contribute.
     Sums are those of differences from the centre, of which `twice` the value is given, so that a
     constant has derivatives 0 in all digits, and stays what it is."""
     even, odd = (right + left) - twice, right - left
@@ -190,7 +191,7 @@ def load_filters(memory, layout, row):
 
 @formula
 def store_filters(memory, layout, row, f):
-    """Write 14 numbers to where `load_filters` reads them."""
+    """Write 14 numbers f to where `load_filters` reads them."""
     pitch = layout.pitch
     store(memory, row, f[0])
     store(memory, row + pitch, f[1])

@@ -4,7 +4,8 @@ Each kernel goes once over the image, row by row, and keeps only as many rows in
 comes later needs; they lie in `memory`, see `scratch_for`. A row that is at the front is derived
 along itself; RADIUS rows later its filters are known; RADIUS rows later, as far as squares are
 smoothed, its weights; and RADIUS rows later what the transposes of the filters make of them. Where
-rows are kept, row i has the place i % WINDOW among WINDOW places.
+rows are kept, row i has the place i % WINDOW among WINDOW places, from the index `ring` on;
+`layout` says how rows lie in `memory`, see `derivative_rows.Layout`.
 
 `taps` are those of `derivative_rows`, `smoothing` (RADIUS + 1,) is the sampled Gaussian in E from
 its centre to one side, `factors` (2, 8) hold the rates and the sensitivities of the parts, all of
@@ -37,7 +38,7 @@ def scratch_for(u, adjoint, work):
 
 @formula
 def _enter(u, m, i, memory, layout, taps, line, out):
-    """Derive row i of plane m of u along itself."""
+    """Derive row i of plane m of u, in the row `line`, along itself: five rows from `out` on."""
     copy(u[m, i], memory[line:line + layout.columns])
     continue_row(memory, line, layout.columns, RADIUS, memory.dtype.type(1))
     derive_along_row(memory, layout, taps, line, out)
@@ -52,23 +53,20 @@ def _smooth(memory, layout, smoothing, i, rows, ring, out):
 
 
 @formula
-def _filter(memory, layout, taps, i, ring, inside, filters, others, sums, m):
-    """The 14 rows `filters` of row i of plane m, from WINDOW times five rows, and eight rows
-    `sums`, their products with `others`, see `filter_row`. `inside` is (plane, rows, row): a plane
-    or None, the number of rows, and a row in `memory` for that of the plane."""
-    plane, rows, line = inside
-    derive_along_columns(memory, layout, taps, window_of(i, rows, ring, ORDERS * layout.pitch),
-                         filters)
-    if plane is not None:
-        copy(plane[i], memory[line:line + layout.columns])
+def _derive(memory, layout, taps, window, inside, i, line, filters):
+    """The 14 rows `filters` of row i of a plane, from a `window` of nine times five rows; 0 where
+    the plane `inside` is, if there is one, whose row goes to the row `line`."""
+    derive_along_columns(memory, layout, taps, window, filters)
+    if inside is not None:
+        copy(inside[i], memory[line:line + layout.columns])
         multiply_rows(memory, layout, line, filters)
-    filter_row(memory, layout, filters, others, sums, m > 0)
 
 
 @formula
 def _leave(memory, layout, taps, scale, i, rows, ring, line, target):
     """Add to the rows of `target` that are complete after row i what the transposes of the filters
-    along the row make of their five rows in a `ring`, times `scale`."""
+    along the row make of their five rows in the `ring`, times `scale`; `line` is a row for what
+    stands there already."""
     pitch = layout.pitch
     last = rows if i == rows - 1 else i - RADIUS + 1
     for k in range(max(0, i - RADIUS), last):
@@ -83,7 +81,7 @@ def _leave(memory, layout, taps, scale, i, rows, ring, line, target):
 
 @formula
 def _make_room(memory, layout, i, rows, ring):
-    """Zeros in the rows of a `ring` that row i is the first to reach."""
+    """Zeros in the rows of the `ring` that row i is the first to reach."""
     size = ORDERS * layout.pitch
     for k in range(0 if i == 0 else i + RADIUS, min(i + RADIUS + 1, rows)):
         first = ring + k % WINDOW * size - layout.margin
@@ -108,8 +106,9 @@ def squares(u, inside, taps, memory, out):
             if front < rows:
                 _enter(u, m, front, memory, layout, taps, line, ring + front % WINDOW * size)
             if i >= 0:
-                _filter(memory, layout, taps, i, ring, (inside, rows, line), filters, filters,
-                        sums, m)
+                _derive(memory, layout, taps, window_of(i, rows, ring, size), inside, i, line,
+                        filters)
+                filter_row(memory, layout, filters, filters, sums, m > 0)
         if i >= 0:
             for g in range(PARTS):
                 copy(memory[sums + g * pitch:], out[g, i])
@@ -141,8 +140,8 @@ def add_step(u, inside, taps, smoothing, factors, held, scale, memory, out):
                 _enter(u, m, front, memory, layout, taps, line, ring + front % WINDOW * size)
             if 0 <= i < rows:
                 own = filters + m * sets + i % WINDOW * FILTERS * pitch
-                _filter(memory, layout, taps, i, ring, (inside, rows, line), own, own,
-                        sums + i % WINDOW * eight, m)
+                _derive(memory, layout, taps, window_of(i, rows, ring, size), inside, i, line, own)
+                filter_row(memory, layout, own, own, sums + i % WINDOW * eight, m > 0)
         if j < 0:
             continue
         if held is None:
@@ -197,10 +196,11 @@ def add_adjoint(u, z, inside, taps, smoothing, factors, scale, sums, memory, out
                 _enter(z, m, front, memory, layout, taps, line, place + derivatives)
             if 0 <= i < rows:
                 place, row = own + i % WINDOW * FILTERS * pitch, i % WINDOW * eight
-                _filter(memory, layout, taps, i, ring, (inside, rows, line), place, place,
-                        squared + row, m)
-                _filter(memory, layout, taps, i, ring + derivatives, (inside, rows, line),
-                        place + sets, place, product + row, m)
+                for n in range(2):  # of u, and of z
+                    _derive(memory, layout, taps, window_of(i, rows, ring + n * derivatives, size),
+                            inside, i, line, place + n * sets)
+                filter_row(memory, layout, place, place, squared + row, m > 0)
+                filter_row(memory, layout, place + sets, place, product + row, m > 0)
         if 0 <= j < rows:
             row = j % WINDOW * eight
             _smooth(memory, layout, smoothing, j, rows, squared, smoothed)

@@ -60,11 +60,11 @@ def change_row(memory, layout, smoothing, factors, plain, smoothed, product, wei
                sums):
     """What the adjoint needs of the weights 1 / (1 + E), whose E is that of `weight_row`.
 
-    `product` are eight rows of the products of the filters of the image with those of the
-    cotangent. Eight rows `weights` become rate / (1 + E), and eight rows `changes` become
-    product / (1 + E)^2. In eight rows `sums` two vectors of lanes are added up over the pixels,
-    which are those where the row before holds 1 instead of 0: product / (1 + E), and product /
-    (1 + E)^2 times the mean in E.
+    `plain` and `smoothed` are those of `weight_row`, and `product` are eight rows of the products
+    of the filters of the image with those of the cotangent. Eight rows `weights` become rate / (1 +
+    E), and eight rows `changes` become product / (1 + E)^2. In eight rows `sums` two vectors of
+    lanes are added up over the pixels, which are those where the row before holds 1 instead of 0:
+    product / (1 + E), and product / (1 + E)^2 times the mean in E.
     """
     number, lanes = memory.dtype.type, BYTES // memory.itemsize
     one, pitch = number(1), layout.pitch

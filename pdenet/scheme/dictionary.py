@@ -31,7 +31,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from . import derivatives, stability
 from ..checks import check_number
@@ -115,6 +114,8 @@ class Dictionary:
         """The dictionary for the pixels where a plane is 1 instead of 0: its filters are those that
         need no other pixel, the others are 0. So the others neither give nor take, constants and
         the mean of the measured pixels stay, and all bounds hold."""
+        from scipy import ndimage  # only here, for a quick start
+
         found = self.with_values()
         object.__setattr__(found, "inside",
                            ndimage.minimum_filter(plane, 2 * RADIUS + 1, mode="reflect"))

@@ -98,6 +98,7 @@ def _refine(values, centre, spacing):
     Where the best of 17 x 17 points around the centre is at their rim, the centre moves there,
     along a ridge; otherwise the points move together.
     """
+    highest = -np.inf
     while True:
         low, high = np.clip(centre - spacing, 0, np.pi), np.clip(centre + spacing, 0, np.pi)
         xi, eta = (np.linspace(a, b, 17) for a, b in zip(low, high, strict=True))
@@ -106,7 +107,8 @@ def _refine(values, centre, spacing):
         best = np.array([xi[column], eta[row]])
         at_rim = (best == low) & (best > 0) | (best == high) & (best < np.pi)
         centre = best
-        if at_rim.any():
+        if at_rim.any() and rho.max() > highest:  # else it would go to and fro on a level ridge
+            highest = rho.max()
             continue
         spacing = spacing / 8
         if spacing < 1e-6:

@@ -179,3 +179,55 @@ def test_learning_from_noisy_files(here, capsys):
 def test_wrong_training(here, capsys, message, arguments):
     assert GREY.ndim == 2
     fails(capsys, 2, message, "train", *arguments)
+
+
+# Models of noise ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words, model, line", [
+    ("poisson --gain 8 --sigma 4 --offset 0", pdenet.PoissonNoise(8, 4, 0),
+     "noise poisson: gain 8, sigma 4, offset 0"),
+    ("speckle --looks 5", pdenet.SpeckleNoise(5), "noise speckle: looks 5"),
+    ("speckle --looks 5 --amplitude", pdenet.SpeckleNoise(5, True), "noise speckle: looks 5"),
+    ("rician --sigma 20", pdenet.RicianNoise(20), "noise rician: sigma 20"),
+    ("poisson", pdenet.PoissonNoise(), "estimated noise poisson: gain "),
+    ("speckle", pdenet.SpeckleNoise(), "estimated noise speckle: looks "),
+    ("rician", pdenet.RicianNoise(), "estimated noise rician: sigma ")])
+def test_models_of_noise(here, capsys, words, model, line):
+    iio.imwrite("noisy.png", NOISY)
+    assert denoise("noisy.png", "out.tif", "--dtype", "float64", "--noise-model", *words.split(),
+                   "--report", "report.csv") == 0
+    assert capsys.readouterr().out.startswith(f"out.tif: {line}")
+    np.testing.assert_array_equal(tifffile.imread("out.tif"), pdenet.denoise(NOISY, noise=model))
+    header, row = open("report.csv").read().splitlines()
+    found = dict(zip(header.split(","), row.split(","), strict=True))
+    for name, value in zip(model.numbers, model.estimate(NOISY).known, strict=True):
+        assert float(found[name]) == pytest.approx(value, rel=1e-4)
+
+
+def test_models_of_channels_are_told_each(here, capsys):
+    assert denoise("colour.png", "out.png", "--noise-model", "rician") == 0
+    told = capsys.readouterr().out.rpartition("sigma ")[2].split(", ")
+    expected = [model.sigma for model in pdenet.RicianNoise().estimate(COLOUR, channel_axis=-1)]
+    np.testing.assert_allclose([float(value) for value in told], expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("words, message", [
+    ("--gain 3", "--gain is of --noise-model poisson"),
+    ("--noise-model rician --gain 3", "--gain is of --noise-model poisson"),
+    ("--noise-model poisson --looks 3", "--looks is of --noise-model speckle"),
+    ("--amplitude", "--amplitude is of --noise-model speckle"),
+    ("--noise-model speckle --sigma 3", "--sigma does not apply with --noise-model speckle"),
+    ("--noise-model rician --noise 3", "--noise adds Gaussian noise, which --noise-model does not"),
+    ("--noise-model poisson --gain -1", "gain must be a finite number >= 0; got -1"),
+    ("--noise-model speckle --looks 0", "looks must be a finite number > 0; got 0"),
+    ("--noise-model salt", "invalid choice: 'salt'")])
+def test_mistakes_about_models(here, capsys, words, message):
+    iio.imwrite("noisy.png", NOISY)
+    fails(capsys, 2, message, "denoise", "noisy.png", "out.png", *words.split())
+
+
+def test_speckle_has_no_negative_intensities(here, capsys):
+    tifffile.imwrite("noisy.tif", NOISY.astype(np.float32) - 150)
+    fails(capsys, 2, "noisy.tif: intensities with speckle must not be negative; the image has -",
+          "denoise", "noisy.tif", "out.tif", "--noise-model", "speckle")

@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 import pdenet
-from pdenet import denoising
+from pdenet.learning import noise_levels
 from pdenet.execution.workers import Workers
 from pdenet.experiments import figure4
 from pdenet.learning import unconstrained
@@ -117,9 +117,9 @@ def test_denoisers_of_all_noise_levels_learn_by_it(tmp_path):
     levels = [10.0, 20.0, 40.0]
     pairs = [(pdenet.add_noise(image, level)[np.newaxis], image[np.newaxis])
              for image, level in zip(clean, levels, strict=True)]
-    start = denoising.constant(pdenet.models.perona_malik(20.0, tau=0.1, steps=3), 2)
+    start = noise_levels.constant(pdenet.models.perona_malik(20.0, tau=0.1, steps=3), 2)
     options = {"batch_size": None, "rng": 0, "optimizer": pdenet.LBFGS()}
-    found = [train(denoising.Polynomials(start), Levels(pairs, levels, 255.0), epochs=12,
+    found = [train(noise_levels.Polynomials(start), Levels(pairs, levels, 255.0), epochs=12,
                    team=Workers(workers), **options) for workers in (1, 2)]
     (fitted, history), (others, entries) = found
     np.testing.assert_array_equal(fitted.coefficients, others.coefficients)

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .docstrings import fill
-from .images import sample_with, to_units
-from .kernels.patches import add_moments
+from ..docstrings import fill
+from ..images import sample_with, to_units
+from ..kernels.patches import add_moments
 
 __all__ = ["estimate_noise"]
 
 SIZES = (7, 5, 3)     # of patches, pixels; smaller ones where the larger are too few
 NEEDED = 16           # patches for each pixel of one
-MOST = 16384          # patches of which a covariance is computed
+MOST = 16384          # patches of which a covariance is computed, an eighth for those of one mean
 QUANTILE = 0.99       # of the texture that noise alone has
 ROUNDS = 3
 
@@ -91,29 +91,45 @@ def levels_of(planes: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
 
 def _level(tiles):
     """The noise level of one plane, of which there are tiles (pixels, measured pixels or None)."""
+    tiles, _ = centred(tiles)
+    patches, lively = best_patches(tiles)
+    if patches is None:
+        return from_rows(tiles)
+    return patches.weakest() if lively else patches.white()
+
+
+def centred(tiles):
+    """The tiles in float64 less the mean of their measured pixels, 0 elsewhere; and this mean."""
     known = np.concatenate([_measured(tile, measured) for tile, measured in tiles])
     offset = known.mean(dtype=np.float64) if known.size else 0.0
-    tiles = [(np.where(True if measured is None else measured,
-                       np.subtract(tile, offset, dtype=np.float64), 0), measured)
-             for tile, measured in tiles]
+    return [(np.where(True if measured is None else measured,
+                      np.subtract(tile, offset, dtype=np.float64), 0), measured)
+            for tile, measured in tiles], offset
+
+
+def best_patches(tiles, sparse=False):
+    """The patches that show noise best, of the pixels that are a measurement and neither constant
+    nor clipped; and whether it is so. Otherwise of all measured pixels, or None where there are too
+    few. sparse: an image that is clipped nearly everywhere shows sparse counts, all of which count.
+    """
     unflat = _without_constants(tiles)
     lively = _without_clipped(tiles, unflat)
     largest, *smaller = SIZES
     patches = Patches(tiles, lively, largest)
     if patches.enough:
-        return patches.weakest()
+        return patches, True
     textured = Patches(tiles, unflat, largest)
     for size in smaller:
         patches = Patches(tiles, lively, size)
-        if patches.enough and (textured.enough or patches.share > 0.5):
-            return patches.weakest()
-    if textured.enough:  # but clipped nearly everywhere
-        return textured.weakest()
+        if patches.enough and (textured.enough and not sparse or patches.share > 0.5):
+            return patches, True
+    if textured.enough and not sparse:  # but clipped nearly everywhere
+        return textured, True
     for size in SIZES:
         patches = Patches(tiles, [measured for _, measured in tiles], size)
         if patches.enough:
-            return patches.white()
-    return _from_rows(tiles)
+            return patches, False
+    return None, False
 
 
 class Patches:
@@ -135,16 +151,33 @@ class Patches:
 
     def weakest(self):
         """The noise level from the patches with little texture."""
+        return self.weakest_of(self.all)[0] ** 0.5
+
+    def weakest_of(self, kept, alike=False):
+        """The variance of the noise from those of some patches with little texture; and these.
+        alike: they were chosen by their mean, which therefore says nothing of the noise."""
         limit = _texture_of_noise(*self.shape)
-        textures = [_texture(tile, self.shape)[places]
-                    for tile, places in zip(self.tiles, self.places, strict=True)]
-        variance = _smallest(*self.eigenvalues(self.all))
+        some = kept
+        variance = _smallest(*self.eigenvalues(kept, alike))
         for _ in range(ROUNDS):
-            kept = [texture <= limit * variance for texture in textures]
-            if sum(map(np.count_nonzero, kept)) < NEEDED * self.pixels:
+            weak = [mine & (texture <= limit * variance)
+                    for mine, texture in zip(some, self.textures, strict=True)]
+            if sum(map(np.count_nonzero, weak)) < NEEDED * self.pixels:
                 break
-            variance = _smallest(*self.eigenvalues(kept))
-        return variance ** 0.5
+            kept, variance = weak, _smallest(*self.eigenvalues(weak, alike))
+        return variance, kept
+
+    @functools.cached_property
+    def textures(self):
+        """Of the patches of each tile."""
+        return [_texture(tile, self.shape)[places]
+                for tile, places in zip(self.tiles, self.places, strict=True)]
+
+    @functools.cached_property
+    def means(self):
+        """Of the patches of each tile."""
+        return [_box(tile, *self.shape).ravel()[places] / self.pixels
+                for tile, places in zip(self.tiles, self.places, strict=True)]
 
     def white(self):
         """The noise level from all patches; 0 where they do not look like noise, whose eigenvalues
@@ -154,11 +187,12 @@ class Patches:
             return 0.0
         return _smallest(eigenvalues, count) ** 0.5
 
-    def eigenvalues(self, kept):
-        """Those of the covariance of the patches that are kept, and of how many it is."""
+    def eigenvalues(self, kept, alike=False):
+        """Those of the covariance of the patches that are kept, or of their deviations from their
+        mean; and of how many patches it is."""
         first = np.zeros(self.pixels)
         second = np.zeros((self.pixels, -(-self.pixels // 8) * 8))
-        every = -(-sum(map(np.count_nonzero, kept)) // MOST)
+        every = -(-sum(map(np.count_nonzero, kept)) // (MOST // 8 if alike else MOST))
         count = 0
         for tile, places, mine in zip(self.tiles, self.places, kept, strict=True):
             places = places[mine][::every]
@@ -167,6 +201,9 @@ class Patches:
             count += len(places)
         mean = first / count
         covariance = second[:, :self.pixels] / count - np.outer(mean, mean)
+        if alike:
+            deviations = np.linalg.qr(np.eye(self.pixels)[:, :-1] - 1 / self.pixels)[0]
+            covariance = deviations.T @ covariance @ deviations
         return np.maximum(np.linalg.eigvalsh(covariance), 0), count
 
 
@@ -285,7 +322,7 @@ def _clipped(tiles):
     return ends
 
 
-def _from_rows(tiles):
+def from_rows(tiles):
     """For a few pixels: the median magnitude of second differences, as Gaussian noise has it."""
     found = []
     for tile, measured in tiles:

@@ -5,7 +5,7 @@ import pytest
 from skimage import data
 
 import pdenet
-from pdenet import noise
+from pdenet.noise import level
 
 SIGMA = 20.0
 CAMERA = data.camera().astype(float)
@@ -137,9 +137,9 @@ def test_each_channel_or_their_mean():
 def test_what_is_not_measured_has_no_influence():
     mask = (Y - 256)**2 + (X - 256)**2 < 220**2
     image = noisy(CAMERA)
-    expected = noise.levels_of(np.where(mask, image, 0)[np.newaxis], mask)
+    expected = level.levels_of(np.where(mask, image, 0)[np.newaxis], mask)
     for value in (np.nan, 1e300, np.random.default_rng(1).normal(0, 500, image.shape)):
-        found = noise.levels_of(np.where(mask, image, value)[np.newaxis], mask)
+        found = level.levels_of(np.where(mask, image, value)[np.newaxis], mask)
         np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert expected == pytest.approx(SIGMA, rel=0.05)
 
@@ -156,10 +156,10 @@ def test_the_limit_of_the_texture_is_a_quantile_of_that_of_noise():
     patches = np.random.default_rng(0).normal(size=(20000, 7, 7))
     texture = (np.sum(((patches[:, :, 2:] - patches[:, :, :-2]) / 2)**2, axis=(1, 2))
                + np.sum(((patches[:, 2:] - patches[:, :-2]) / 2)**2, axis=(1, 2)))
-    limit = noise._texture_of_noise(7, 7)
+    limit = level._texture_of_noise(7, 7)
     assert 0.95 < np.mean(texture <= limit) < 0.999
     one = patches[0]
-    assert noise._texture(one, (7, 7)) == pytest.approx(texture[:1], rel=1e-12)
+    assert level._texture(one, (7, 7)) == pytest.approx(texture[:1], rel=1e-12)
 
 
 def test_errors():

@@ -270,7 +270,8 @@ BROKEN = [
      "noise/test_models.py::test_constants_come_back_unbiased"),
     ("the inverse for magnitudes is unbiased", "noise/rician.py",
      "_expectations(_transform), _magnitudes()**2", "_transform(_law()[1]), _law()[1]**2",
-     "noise/test_models.py::test_the_inverse_for_magnitudes_is_unbiased_and_its_noise_is_of_one_level"),
+     "noise/test_models.py::"
+     "test_the_inverse_for_magnitudes_is_unbiased_and_its_noise_is_of_one_level"),
     ("noisier pixels are drawn to the last result", "noise/varying.py",
      "last + left * (planes - last)", "planes",
      "noise/test_varying.py::test_noisier_pixels_are_drawn_to_the_last_result"),

@@ -47,7 +47,7 @@ class SpeckleNoise(NoiseModel):
     --------
     >>> import pdenet
     >>> from skimage import data
-    >>> noisy = pdenet.SpeckleNoise(looks=4).sample(data.camera() + 1.0)
+    >>> noisy = pdenet.SpeckleNoise(looks=4, floor=1).sample(data.camera() + 1.0)
     >>> found = pdenet.SpeckleNoise().estimate(noisy)
     >>> 3.5 < found.looks < 4.5
     True

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 
 import imageio.v3 as iio
 import numpy as np
@@ -33,7 +34,7 @@ def test_first_contact(here):
     result = iio.imread("out.png")
     assert result.dtype == np.uint8
     error = np.mean((result.astype(float) - data.camera())**2)
-    assert 10 * np.log10(255**2 / error) == pytest.approx(after, abs=0.01)
+    assert 10 * np.log10(255**2 / error) == pytest.approx(after, abs=0.03)  # the file is cut at 0
 
 
 def test_a_file(here, capsys):
@@ -161,7 +162,7 @@ def test_learning_from_noisy_files(here, capsys):
     assert provenance["command"].startswith("pdenet train denoiser mine.json --noisy a.png b.png "
                                             "--sigma 20 20 --optimizer lbfgs --epochs 6")
     network = pdenet.load("mine.json")
-    assert sum(map(np.size, network.parameters.values())) == 18
+    assert sum(map(np.size, network.parameters.values())) == 38
     assert denoise("a.png", "out.png", "--parameters", "mine.json") == 0
     np.testing.assert_array_equal(iio.imread("out.png"),
                                   np.clip(np.rint(network(NOISY)), 0, 255))
@@ -199,7 +200,7 @@ def test_models_of_noise(here, capsys, words, model, line):
                    "--report", "report.csv") == 0
     assert capsys.readouterr().out.startswith(f"out.tif: {line}")
     np.testing.assert_array_equal(tifffile.imread("out.tif"), pdenet.denoise(NOISY, noise=model))
-    header, row = open("report.csv").read().splitlines()
+    header, row = pathlib.Path("report.csv").read_text().splitlines()
     found = dict(zip(header.split(","), row.split(","), strict=True))
     for name, value in zip(model.numbers, model.estimate(NOISY).known, strict=True):
         assert float(found[name]) == pytest.approx(value, rel=1e-4)

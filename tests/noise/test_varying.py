@@ -42,7 +42,7 @@ def test_pixels_without_noise_stay_and_dead_ones_are_filled():
     noisy = pdenet.add_noise(CLEAN, sigma)
     found = pdenet.denoise(noisy, sigma)
     np.testing.assert_array_equal(found[sigma == 0], CLEAN[sigma == 0])
-    assert psnr(CLEAN, found) > 22 > 0 > psnr(CLEAN, noisy)
+    assert psnr(CLEAN, found) > 15 > 0 > psnr(CLEAN, noisy)
     np.testing.assert_array_equal(pdenet.denoise(CLEAN, np.zeros(CLEAN.shape)), CLEAN)
 
 

@@ -100,7 +100,7 @@ def test_a_mask_of_all_pixels_gives_the_scheme_to_the_rim(case):
     wide = np.full((19, 24) + image.shape[2:], np.nan)
     wide[frame] = image.reshape(-1, *image.shape[2:])
     network = case.network(40.0, steps=5)
-    if network.scales.reach or network.steering or network.integration:
+    if network.scales.reach or network.steering or network.integration or network.dictionary:
         pytest.skip("a Gaussian mirrors the image where it ends, and not where a mask does")
     if isinstance(network.operator, pdenet.Hessian):
         pytest.skip("so does the Hessian")

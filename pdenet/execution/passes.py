@@ -92,10 +92,11 @@ def _cycle_by_cycle(cycles, f, mask, u, tile, inner, out, work):
     given, part = f[:, top:bottom, left:right], u[:, top:bottom, left:right]
     values = work.array("tile", part.shape, part.dtype)
     np.copyto(values, part)
-    own = None if mask is None else mask.part(tile)
+    blocks = {id(block): block for block, _ in cycles}
+    if mask is not None:
+        own = mask.part(tile)
+        blocks = {key: block.masked(own) for key, block in blocks.items()}
     for block, taus in cycles:
-        if own is not None:
-            block = block.masked(own)
-        values = block.cycle(values, taus, given, work)
+        values = blocks[id(block)].cycle(values, taus, given, work)
     out[:, inner[0]:inner[1], inner[2]:inner[3]] = \
         values[:, inner[0] - top:inner[1] - top, inner[2] - left:inner[3] - left]

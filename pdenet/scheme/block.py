@@ -367,7 +367,7 @@ class DiffusionBlock(Limits):
             self, operator=masks.masked_operator(self.operator, mask.plane),
             scales=mask.of(self.scales), steering=self.steering and mask.of(self.steering),
             integration=self.integration and mask.of(self.integration, parity),
-            dictionary=self.dictionary and self.dictionary.masked(mask.plane))
+            dictionary=self.dictionary and self.dictionary.masked(mask.inside))
 
     # What is known of it; and what `Limits` says --------------------------------------------------
 

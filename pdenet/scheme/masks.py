@@ -24,7 +24,7 @@ import numpy as np
 
 from ..checks import check_workers
 from ..execution.workers import Workers
-from ..kernels import masked_cells
+from ..kernels import masked_cells, second_order
 from ..kernels.gaussian import EVEN, PIXELS, balancing_step, correction_step, in_strips
 from ..kernels.workspace import Workspace
 from .dictionary import inside
@@ -203,19 +203,20 @@ class MaskedLaplacian(SampledOperator):
     reach = 2
 
     @functools.cached_property
-    def _divergence(self):
+    def _weights(self):
         rows, columns = self.plane.shape
-        return functools.partial(
-            MaskedGradient(self.alpha, plane=self.plane).diffuse, work=Workspace(),
-            tensor=np.ones((1, rows + 1, columns + 1), self.plane.dtype))
+        found = np.zeros((4, rows + 1, columns + 2), self.plane.dtype)
+        second_order.pair_weights(self.plane, found.dtype.type(self.alpha), found)
+        return found
 
     def apply(self, v, work):
         out = work.array("samples", (1,) + v.shape, v.dtype)
-        self._divergence(v[np.newaxis], scale=-1, add=False, out=out)
+        out[:] = 0
+        second_order.masked_laplacian(v, self._weights, v.dtype.type(1), out[0])
         return out
 
     def apply_adjoint(self, flux, scale, out):
-        self._divergence(flux, scale=-scale, add=True, out=out[np.newaxis])
+        second_order.masked_laplacian(flux[0], self._weights, flux.dtype.type(scale), out)
 
     @property
     def symbol(self):

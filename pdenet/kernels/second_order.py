@@ -90,7 +90,8 @@ def _weighted(weights, above, row, below, i, left, j, right):
     across = fma(weights[0, i + 1, j], row[left] - v, weights[0, i + 1, j + 1] * (row[right] - v))
     along = fma(weights[1, i, j + 1], above[j] - v, weights[1, i + 1, j + 1] * (below[j] - v))
     falling = fma(weights[2, i, j], above[left] - v, weights[2, i + 1, j + 1] * (below[right] - v))
-    rising = fma(weights[3, i, j + 2], above[right] - v, weights[3, i + 1, j + 1] * (below[left] - v))
+    rising = fma(weights[3, i, j + 2], above[right] - v,
+                 weights[3, i + 1, j + 1] * (below[left] - v))
     return (across + along) + (falling + rising)
 
 

@@ -26,7 +26,6 @@ from ..checks import check_workers
 from ..execution.workers import Workers
 from ..kernels import masked_cells, second_order
 from ..kernels.gaussian import EVEN, PIXELS, balancing_step, correction_step, in_strips
-from ..kernels.workspace import Workspace
 from .dictionary import inside
 from .operators import Gradient, Hessian, Laplacian, SampledOperator
 from .scales import ScaleSpace

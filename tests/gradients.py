@@ -5,8 +5,8 @@ import itertools
 
 import numpy as np
 
-from pdenet import (Coherence, CoherenceEnhancing, Dictionary, DiffusionNetwork, Exponential,
-                    Gradient, Hessian, Laplacian, ScaleSpace)
+from pdenet import (Channels, Coherence, CoherenceEnhancing, Dictionary, DiffusionNetwork,
+                    Exponential, Gradient, Hessian, Laplacian, ScaleSpace)
 from pdenet.kernels.cell_formulas import Stencil
 from pdenet.kernels.cell_rows import correlation_row
 from pdenet.kernels.laws import NONE, Law
@@ -59,7 +59,8 @@ def check_slope(network, image, channel_axis=None, seed=0, mask=None):
     diffusing = terms["beta"] - 2 * terms["tau"] + 2 * (terms.get("reaction", 0.0)
                                                         + terms.get("rates", 0.0))
     slowing = terms["contrast"] + 2 * terms.get("sensitivities", 0.0)
-    averaging = (terms["integration"] + slowing,) if "integration" in terms else ()
+    averaging = tuple(terms[name] + slowing for name in ("integration", "guiding")
+                      if name in terms)
     if "steering" in terms:
         zeros = terms["steering"] + slowing, diffusing
     else:
@@ -221,6 +222,18 @@ def networks():
     yield "dictionary-of-each-step-1", 1, _different_steps(DiffusionNetwork(
         flux=fluxes.Anisotropic(Exponential(20.0)), integration=average, reaction=0.2, steps=3,
         dictionary=Dictionary(RATES, SENSITIVITIES, amplification=1.0), tau=0.15).per_step())
+    for (own, guides), operator, steers in itertools.product(
+            (([0.7, -1.2, 0.5], 0), ([0.7, -1.2, 0.5], 1), ([1.0, 0.8, 0.4], 2)),
+            (Gradient(0.35), Laplacian()), (None, steering)):
+        kind = f"{type(operator).__name__}-{'separate' if steers else 'tied'}"
+        flux = fluxes.Isotropic if operator == Laplacian() else fluxes.Anisotropic
+        yield f"guides-{guides}-{kind}-0.6-3", 3, DiffusionNetwork(
+            flux=flux(Exponential(20.0)), operator=operator, scales=scales, steering=steers,
+            channels=Channels(own, guides), steps=3)
+    yield "guide-and-all-0.6-2", 2, _different_steps(DiffusionNetwork(
+        flux=fluxes.Anisotropic(Exponential(20.0)), operator=Gradient(0.35), scales=scales,
+        integration=average, channels=Channels([1.0, 0.7], 1), tau=0.15, reaction=0.3, steps=2,
+        dictionary=Dictionary(RATES, SENSITIVITIES, amplification=1.0)).per_step())
     yield "reaction-0.6-1", 1, DiffusionNetwork(
         flux=fluxes.Isotropic(Exponential(20.0)), scales=scales, tau=0.15, reaction=0.3, steps=3)
     yield "tau-of-each-step-0.6-1", 1, DiffusionNetwork(

@@ -3,10 +3,11 @@
 In the coordinates x of `unconstrained` the parameters are polynomials of the logarithm of the
 noise's standard deviation sigma, in grey levels of images with a range of 255:
 
-    x(sigma) = sum_j c_j t^j,      t = log(sigma / 20) / log 4,      |t| <= 1 for 5 <= sigma <= 80
+    x(sigma) = sum_j c_j t^j,     t = log(sigma^2 / (a b)) / log(b / a),     |t| <= 1 from a to b
 
-For more or less noise than that, the network of the nearest end has its contrast in proportion to
-sigma. For images of another range only the contrast is multiplied.
+with a = 5 and b = 80 for grey images. For more or less noise than that, the network of the nearest
+end has its contrast in proportion to sigma. For images of another range only the contrast is
+multiplied.
 """
 
 import functools
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..files.document import FormatError, check_header, check_keys
+from ..files.document import FormatError, check_header, check_keys, number, short
 from ..network import adjoint, catalogue, saved
 from ..network.network import DiffusionNetwork
 from ..network.parameters import of_each_step
@@ -24,24 +25,27 @@ from .unconstrained import (bounds, from_coordinates, gradient_in_coordinates, s
 
 RANGE = 255.0  # grey levels, of the images for which the polynomials are
 FORMAT = "pdenet denoiser"
-LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
+LEVELS = 5.0, 80.0  # standard deviations of the noise
 LINEAR = {"rates", "sensitivities"}  # whose polynomials are of degree 1
 
 
 @dataclass(frozen=True, eq=False)
 class Denoiser:
-    """A network for each noise level: the coefficients c, shape (J, number of parameters)."""
+    """A network for each noise level: the coefficients c, shape (J, number of parameters), and from
+    where to where they hold."""
 
     network: DiffusionNetwork  # for its parts; its parameters have no influence
     coefficients: np.ndarray
+    levels: tuple[float, float] = LEVELS
 
     def at(self, sigma):
         """The network for noise of this standard deviation in images with a range of 255."""
-        inside = min(max(sigma, LEAST), MOST)
+        least, most = self.levels
+        inside = min(max(sigma, least), most)
         return with_contrast_times(sigma / inside, self.unscaled(inside))
 
     def unscaled(self, sigma):
-        """The network for a level from 5 to 80."""
+        """The network for one of the levels."""
         return from_coordinates(self.network, self._cut(self._polynomials(sigma)))
 
     def cut(self, sigma):
@@ -57,7 +61,8 @@ class Denoiser:
 
     def powers(self, sigma):
         """t^0, t^1, ... of a noise level."""
-        t = math.log(sigma / math.sqrt(LEAST * MOST)) / math.log(math.sqrt(MOST / LEAST))
+        least, most = self.levels
+        t = math.log(sigma / math.sqrt(least * most)) / math.log(math.sqrt(most / least))
         return t ** np.arange(len(self.coefficients))
 
     def per_step(self):
@@ -69,7 +74,7 @@ class Denoiser:
             rows.append(np.concatenate([np.ravel(
                 part if name in own else np.stack([part] * network.steps))
                 for name, part in parts.items()]))
-        return Denoiser(network, np.array(rows))
+        return Denoiser(network, np.array(rows), self.levels)
 
     @property
     def parameters(self):
@@ -78,14 +83,14 @@ class Denoiser:
     def describe(self):
         """As a dict, which `build` reads: the coefficients of each parameter by its name."""
         parts = [split(self.network.parameters, row) for row in self.coefficients]
-        return {"network": catalogue.describe(self.network),
+        return {"network": catalogue.describe(self.network), "levels": list(self.levels),
                 "coefficients": {name: [part[name].tolist() for part in parts]
                                  for name in parts[0]}}
 
 
 def build(document):
     """The denoiser that `describe` has described, or a file that is parsed."""
-    check_header(document, FORMAT, catalogue.VERSION, ("network", "coefficients"))
+    check_header(document, FORMAT, catalogue.VERSION, ("network", "coefficients"), ("levels",))
     check_keys("network", document["network"], catalogue.KEYS, catalogue.LATER_KEYS)
     network = saved.build_network(document["network"])
     parameters, parts = network.parameters, []
@@ -101,14 +106,24 @@ def build(document):
             raise FormatError(f"coefficients.{name} must have {degrees} entries, one for each "
                               f"power of t, each of the shape of the network's {name}")
         parts.append(part.reshape(degrees, -1))
-    return Denoiser(network, np.hstack(parts))
+    levels = _read_levels(document.get("levels", list(LEVELS)))
+    return Denoiser(network, np.hstack(parts), levels)
+
+
+def _read_levels(values):
+    if not isinstance(values, list) or len(values) != 2:
+        raise FormatError(f"levels must be a list of two noise levels; got {short(values)}")
+    least, most = (number("levels", value) for value in values)
+    if not 0 < least < most:
+        raise FormatError(f"levels must be > 0 and increase; got {short(values)}")
+    return least, most
 
 
 @functools.cache
-def shipped(grey, shared):
-    """A denoiser that comes with the package."""
-    name = f"denoiser-{'grey' if grey else 'colour'}{'-shared' if shared else ''}"
-    return build(saved.shipped(name))
+def shipped(kind, shared):
+    """A denoiser that comes with the package: "grey", for one channel; "guided", for a channel
+    beside one that is denoised already; or "colour", for channels together."""
+    return build(saved.shipped(f"denoiser-{kind}{'-shared' if shared else ''}"))
 
 
 class Polynomials:
@@ -117,6 +132,7 @@ class Polynomials:
 
     def __init__(self, start):
         self.network, self.shape = start.network, start.coefficients.shape
+        self.levels = start.levels
         self.start = start.coefficients.ravel()
         self.free = np.ones(self.shape)
         for row in self.free[2:]:
@@ -125,7 +141,7 @@ class Polynomials:
                 parts[name][...] = 0
 
     def at(self, x):
-        return Denoiser(self.network, x.reshape(self.shape))
+        return Denoiser(self.network, x.reshape(self.shape), self.levels)
 
     def gradient(self, x, tasks, team):
         """The sum of losses and its derivatives with respect to the vector, for tasks with
@@ -148,15 +164,17 @@ class Polynomials:
         return self.at(self.start).describe()
 
 
-def constant(network, degree):
-    """A `Denoiser` that begins with one network for all levels, its contrast as for sigma = 20."""
+def constant(network, degree, levels=LEVELS):
+    """A `Denoiser` that begins with one network for all levels, its contrast as for their middle,
+    where t = 0."""
     coefficients = np.zeros((degree + 1, to_coordinates(network).size))
     coefficients[0] = to_coordinates(network)
-    # In proportion to the noise: t = 1 is four times as much.
+    # In proportion to the noise.
     marks = {name: np.full(np.shape(value), float(name == "contrast"))
              for name, value in network.parameters.items()}
-    coefficients[1] = math.log(4) * np.concatenate([np.ravel(mark) for mark in marks.values()])
-    return Denoiser(network, coefficients)
+    marked = np.concatenate([np.ravel(mark) for mark in marks.values()])
+    coefficients[1] = math.log(levels[1] / levels[0]) / 2 * marked
+    return Denoiser(network, coefficients, levels)
 
 
 def with_contrast_times(factor, network):

@@ -5,7 +5,8 @@ from ..checks import check_count
 from ..scheme.block import DiffusionBlock
 from .timesteps import check_tau
 
-PARTS = ("scales", "flux", "steering", "reaction", "integration", "dictionary")  # of a block
+PARTS = ("scales", "flux", "steering", "reaction", "integration", "dictionary",
+         "channels")  # of a block
 
 
 def settle(network):

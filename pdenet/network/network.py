@@ -17,6 +17,7 @@ from ..execution.workers import Workers
 from ..files import document
 from ..images import count, in_memory, to_measured, to_measured_pairs
 from ..scheme.block import DiffusionBlock
+from ..scheme.channels import Channels
 from ..scheme.dictionary import Dictionary
 from ..scheme.fluxes import Flux
 from ..scheme.masks import Mask, prepare
@@ -57,6 +58,9 @@ class DiffusionNetwork:
         The scales over which the structure tensor is averaged before it steers.
     dictionary : Dictionary, optional
         Further operators beside `operator`, which need a flux with a contrast.
+    channels : Channels, optional
+        Weights of the channels in the structure that steers, and which of them are guides, which
+        stay as they are.
     steps : int, optional
         Number of blocks.
     allow_unstable : bool, optional
@@ -92,6 +96,7 @@ class DiffusionNetwork:
     reaction: float | Sequence[float] | np.ndarray | None = None
     integration: ScaleSpace | Sequence[ScaleSpace] | None = None
     dictionary: Dictionary | Sequence[Dictionary] | None = None
+    channels: Channels | Sequence[Channels] | None = None
     steps: int = 10
     allow_unstable: bool = False
     blocks: tuple[DiffusionBlock, ...] = field(init=False, repr=False)
@@ -119,8 +124,8 @@ class DiffusionNetwork:
     @property
     def parameters(self) -> dict[str, Any]:
         """The trainable parameters: beta (L,), contrast, tau; and where there are such parts,
-        steering (S,), integration (K,), rates and sensitivities (8,), and reaction. With an axis of
-        steps in front where each step has its own."""
+        steering (S,), integration (K,), rates and sensitivities (8,), guiding (M,), and reaction.
+        With an axis of steps in front where each step has its own."""
         return parameters.read(self)
 
     def with_parameters(self, values: dict[str, Any]) -> "DiffusionNetwork":
@@ -198,6 +203,7 @@ class DiffusionNetwork:
             ) -> np.ndarray:
         """A call of the network for planes (M, H, W) that have passed `images.to_planes`, and are 0
         outside the mask."""
+        self.block.check(planes)
         cycles = [(block, (tau,)) for block, tau in self.each_step()]
         return run_cycles(planes, cycles, workers, mask=mask)
 
@@ -262,6 +268,7 @@ class DiffusionNetwork:
         if len(self.blocks) > 1:
             raise ValueError("a diffusion time needs equal steps, but here each has parameters of "
                              "its own; call the network instead")
+        self.block.check(planes)
         sizes = schedule(time, self.tau_max, scheme, cycles)
         return run_cycles(planes, [(self.block, taus) for taus in sizes], workers, progress, mask)
 

@@ -66,6 +66,7 @@ from ..checks import check_members
 from ..kernels.planes import Source
 from ..kernels.several_steps import explicit_steps
 from ..kernels.workspace import Workspace
+from .channels import ALIKE, Channels
 from .data_terms import DataTerm, build_data_term
 from .dictionary import Dictionary
 from .diffusivities import CompiledDiffusivity
@@ -104,6 +105,8 @@ class DiffusionBlock(Limits):
         default.
     dictionary : Dictionary, optional
         Further operators beside K.
+    channels : Channels, optional
+        Weights of the channels in J, and which of them are guides.
 
     Raises
     ------
@@ -129,6 +132,7 @@ class DiffusionBlock(Limits):
     reaction: float | None = None
     integration: ScaleSpace | None = None
     dictionary: Dictionary | None = None
+    channels: Channels | None = None
     data_term: DataTerm = field(init=False, repr=False)
 
     def __post_init__(self):
@@ -139,6 +143,7 @@ class DiffusionBlock(Limits):
                       "Isotropic, Anisotropic, Uncoupled, Orientations or another Flux")
         check_members("scales", self.scales, ("strength",), "ScaleSpace")
         check_members("steering", self._steering, ("strength",), "ScaleSpace or None")
+        check_members("channels", self._channels, ("diffusing",), "Channels or None")
         if self.integration is not None:
             check_members("integration", self.integration, ("strength",), "ScaleSpace or None")
             check_members("operator", self.operator, ("parities",), "an Operator with parities")
@@ -159,6 +164,8 @@ class DiffusionBlock(Limits):
         weights of a dictionary, where they are not those of u."""
         np.copyto(out, u)
         self.data_term.add_step(u, f, tau, out)
+        whole = out
+        u, v, out = self._channels.diffusing(u, v, out)
         if self.dictionary is not None:
             self.dictionary.add_step(u, self._contrast, tau, out, work, held)
         if v.shape == u.shape and self.scales.reach == 0:  # G = I
@@ -167,7 +174,7 @@ class DiffusionBlock(Limits):
             divergence = work.part("cotangent").array("layers", v.shape, v.dtype)
             self.operator.diffuse(v, tensor, 1.0, False, divergence, work)
             self.scales.add_adjoint(divergence, -tau, out, work)
-        return out
+        return whole
 
     def step_adjoint(self, u: np.ndarray, layers: tuple[np.ndarray, np.ndarray, Any], tau: float,
                      f: np.ndarray, cotangent: np.ndarray, out: np.ndarray,
@@ -179,9 +186,9 @@ class DiffusionBlock(Limits):
         `DiffusionNetwork.parameters` has.
         """
         v, steers, tensor = layers
-        z = self.scales.smooth(cotangent, work.part("cotangent"))
-        strength, change = self._strength(v, self.scales), None
-        by_average = np.zeros(0)
+        diffusing, v, own = self._channels.diffusing(cotangent, v, out)
+        z = self.scales.smooth(diffusing, work.part("cotangent"))
+        strength, change, by_average = ALIKE.strength(v, self.scales), None, np.zeros(0)
         if not isinstance(tensor, DeferredTensor):
             J = self.local_structure(steers, work)
             adjoint = getattr(self.flux, "derivative_adjoint", self.flux.derivative)
@@ -191,22 +198,23 @@ class DiffusionBlock(Limits):
                 change, by_average = integration.average_adjoint(
                     self.integration, J, change, self.operator, work)
         steered = v[:0]
-        if self.steering is not None:
+        if apart := self.steering is not None or self.channels is not None:
             steers = steers[:]  # a new view: operators take `steers is v` for steering by v itself
             steered = work.array("steered", steers.shape, steers.dtype)
         np.copyto(out, cotangent)  # before, as z may be the cotangent itself
         gradient = self.data_term.add_adjoint(u, f, tau, cotangent, out, given)
         others = {} if self.dictionary is None else self.dictionary.add_adjoint(
-            u, self._contrast, tau, cotangent, out, work)
+            self._channels.diffusing(u)[0], self._contrast, tau, diffusing, own, work)
         sums = self.operator.diffuse_adjoint(v, z, strength, steers, tensor, change, z, steered,
                                              work)
-        flux_sums, structure_sums = (values.reshape(len(out), -1).sum(0) for values in sums)
-        self.scales.add_adjoint(z, -tau, out, work)
-        if self.steering is None:
-            by_strength = {"beta": flux_sums + structure_sums}
-        else:
-            self.steering.add_adjoint(steered, -tau, out, work)
-            by_strength = {"beta": flux_sums, "steering": structure_sums}
+        flux_sums = sums[0].reshape(len(own), -1).sum(0)
+        structure_sums, by_channel = self._channels.sums(sums[1].reshape(len(out), -1),
+                                                         self._steering)
+        self.scales.add_adjoint(z, -tau, own, work)
+        if apart:
+            self._channels.add_adjoint(self._steering, steered, -tau, out, work)
+        by_strength = ({"beta": flux_sums + structure_sums} if self.steering is None
+                       else {"beta": flux_sums, "steering": structure_sums})
         all_scales = {"beta": self.scales, "steering": self._steering}
         if self.integration is not None:
             by_strength["integration"] = by_average / 2
@@ -220,6 +228,8 @@ class DiffusionBlock(Limits):
         gradient["tau"] -= float(self.scales.strength @ flux_sums)
         for name, value in others.items():
             gradient[name] = gradient.get(name, 0) + value
+        if self.channels is not None:
+            gradient["guiding"] = -2 * tau * self.channels.guiding * by_channel
         return gradient
 
     def cycle(self, u: np.ndarray, taus: tuple[float, ...], f: np.ndarray,
@@ -253,7 +263,7 @@ class DiffusionBlock(Limits):
         of the image, see `pdenet.kernels.several_steps`.
         """
         number = u.dtype.type
-        source = Source(steers, self._strength(steers if len(steers) else u, self._steering),
+        source = Source(steers, ALIKE.strength(steers if len(steers) else u, self._steering),
                         self._law(u.dtype))
         mixed = None if self.flux.mixed is None else number(self.flux.mixed)
         scales = (-self.scales.strength[0] * np.array(taus)).astype(u.dtype)
@@ -279,8 +289,8 @@ class DiffusionBlock(Limits):
 
     def local_structure(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """J = sum_n w_n J(v_n) of the layers that steer."""
-        return self.operator.structure(steers, self._strength(steers, self._steering),
-                                       self.flux.mixed, work)
+        strength = self._channels.strength(steers, self._steering)
+        return self.operator.structure(steers, strength, self.flux.mixed, work)
 
     def structure(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """J of the layers that steer, averaged over the scales of integration."""
@@ -300,7 +310,7 @@ class DiffusionBlock(Limits):
         that it stays as it is when the layers change."""
         if not self._fused:
             return self.flux.tensor(self.structure(steers, work))
-        strength = self._strength(steers, self._steering)
+        strength = self._channels.strength(steers, self._steering)
         law, mixed = self._law(steers.dtype), self.flux.mixed
         if hold:
             return cast(FusedOperator, self.operator).tensor(steers, strength, law, mixed, work)
@@ -320,7 +330,8 @@ class DiffusionBlock(Limits):
     def compiled(self) -> bool:
         """Whether one kernel can make several explicit steps in one pass."""
         return (self._fused and self.scales.sigmas.size == 1 and self.scales.reach == 0
-                and not self.data_term.active and self.dictionary is None)
+                and not self.data_term.active and self.dictionary is None
+                and self.channels is None)
 
     @property
     def _contrast(self):
@@ -335,10 +346,9 @@ class DiffusionBlock(Limits):
         """Whether the layers that steer are those that diffuse."""
         return np.array_equal(self._steering.sigmas, self.scales.sigmas)
 
-    @staticmethod
-    def _strength(layers, scales):
-        """w_n of the layers n = (m, l) of these scales."""
-        return np.tile(scales.strength, len(layers) // scales.sigmas.size).astype(layers.dtype)
+    @property
+    def _channels(self):
+        return self.channels or ALIKE
 
     @staticmethod
     def _other(u, work):
@@ -357,7 +367,8 @@ class DiffusionBlock(Limits):
                       for part in (block.scales, block.steering, block.integration)],
                     flux if dataclasses.is_dataclass(flux) else type(flux),
                     type(block.flux.diffusivity), block.data_term.active,
-                    block.dictionary and block.dictionary.smoothing)
+                    block.dictionary and block.dictionary.smoothing,
+                    block.channels and (block.channels.guiding.size, block.channels.guides))
         return kind(self) == kind(other)
 
     def masked(self, mask: masks.Mask) -> DiffusionBlock:
@@ -371,23 +382,19 @@ class DiffusionBlock(Limits):
 
     # What is known of it; and what `Limits` says --------------------------------------------------
 
+    def check(self, planes: np.ndarray) -> None:
+        """Raise ValueError unless planes (M, H, W) are as many as the channels have weights."""
+        self._channels.check(planes)
+
     def energy(self, u: np.ndarray, f: np.ndarray | None = None) -> float:
         """The energy of planes u that the step descends, its gradient is -2/tau (step - u): the sum
         over the cells of the flux's density, the dictionary's energy, and the data term's, which
         may need the image f given at first. A ValueError, if there is none."""
-        if self.steering is not None:
-            raise ValueError("this network has no energy, because its steering scales are not "
-                             "those that diffuse")
-        if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.mixed is not None:
-            raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
-        if getattr(self.operator, "structure_twist", 1.0) != 1:
-            raise ValueError(f"an energy needs structure_twist = 1; got {self.operator}")
-        if self.integration is not None:
-            raise ValueError("this network has no energy, because its structure tensor is averaged "
-                             "over scales of integration")
+        self.check_energy()
+        self.check(u)
         work = Workspace()
         data = self.data_term.energy(u, f)
         if self.dictionary is not None:
-            data += self.dictionary.energy(u, self._contrast, work)
+            data += self.dictionary.energy(self._channels.diffusing(u)[0], self._contrast, work)
         structure = self.structure(self.steering_layers(u, work), work)
         return self.operator.integrate(self.flux.density(structure)) + data

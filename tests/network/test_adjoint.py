@@ -214,10 +214,10 @@ MUTANTS = [
     ("scheme/block.py", "float(2 * tau / self", "float(2.002 * tau / self"),
     ("scheme/block.py", "-= float(self.scales.strength @ flux_sums)",
      "-= 1.001 * float(self.scales.strength @ flux_sums)"),
-    ("scheme/block.py", "self.scales.add_adjoint(z, -tau, out",
-     "self.scales.add_adjoint(z, -1.001 * tau, out"),
-    ("scheme/block.py", 'z = self.scales.smooth(cotangent, work.part("cotangent"))',
-     'z = 1.001 * self.scales.smooth(cotangent, work.part("cotangent"))'),
+    ("scheme/block.py", "self.scales.add_adjoint(z, -tau, own",
+     "self.scales.add_adjoint(z, -1.001 * tau, own"),
+    ("scheme/block.py", 'z = self.scales.smooth(diffusing, work.part("cotangent"))',
+     'z = 1.001 * self.scales.smooth(diffusing, work.part("cotangent"))'),
     ("scheme/block.py", 'by_strength["integration"] = by_average / 2',
      'by_strength["integration"] = by_average / 2.002'),
     ("scheme/integration.py", "count = 1 if len(structure) == 1 else 2", "count = 1"),
@@ -263,6 +263,11 @@ MUTANTS = [
     ("kernels/dictionary.py", "memory.dtype.type(1 - 2 * (n % 2)))", "memory.dtype.type(1))"),
     ("kernels/dictionary.py", "_smooth(memory, layout, smoothing, k, rows, changes",
      "_smooth(memory, layout, smoothing, k, rows, squared"),
+    ("scheme/channels.py", "return np.square(self.guiding) @ sums, sums",
+     "return self.guiding @ sums, sums"),
+    ("scheme/channels.py", "@ sums, sums @ scales.strength",
+     "@ sums, 1.001 * sums @ scales.strength"),
+    ("scheme/channels.py", "factor * weight**2, out[m:m + 1]", "factor * weight, out[m:m + 1]"),
     ("scheme/data_terms.py", '"tau": self.rate * product', '"tau": 1.001 * self.rate * product'),
     ("scheme/data_terms.py", '"reaction": tau * product', '"reaction": 1.001 * tau * product'),
     ("scheme/data_terms.py", "out -= part", "out -= 1.002 * part"),
@@ -333,6 +338,8 @@ for check in (check_slope, check_gradient):  # what takes little time first
         if name in ("Anisotropic-0-tied-1", "Isotropic-0.6-separate-1", "Laplacian-tied-1",
                     "Anisotropic-0.6-average-tied-1"):
             check(network, image(1)[:5, :6], mask=mask)
+        if name.startswith("guides-1-Gradient"):
+            check(network, image(3)[:5, :6], -1)
 """
 
 

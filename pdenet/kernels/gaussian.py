@@ -32,11 +32,9 @@ def in_strips(before, after):
     vectors lie one behind the other; (N, strips, W, lanes) and (N, strips, H and a few, lanes)."""
     lanes = BYTES // before.itemsize
     count, rows, columns = before.shape
-    first = np.zeros((count, -(-rows // lanes), columns, lanes), before.dtype)
+    first = np.empty((count, -(-rows // lanes) * columns, lanes), before.dtype)
     second = np.zeros((count, -(-columns // lanes), -(-rows // 4) * 4, lanes), after.dtype)
-    for top in range(0, rows, lanes):
-        part = before[:, top:top + lanes]
-        first[:, top // lanes, :, :part.shape[1]] = part.transpose(0, 2, 1)
+    _stand_in_strips(np.ascontiguousarray(before), first)
     for left in range(0, columns, lanes):
         part = after[:, :, left:left + lanes]
         second[:, left // lanes, :rows, :part.shape[2]] = part
@@ -72,6 +70,17 @@ def _stand_upright(v, top, rows, columns, upright, first):
                 for k in range(i, min(i + block, count)):
                     for n in range(j, min(j + block, columns)):
                         upright[first + n, k] = v[top + k, n]
+
+
+@kernel
+def _stand_in_strips(v, strips):
+    """strips = the planes v, each as strips of as many rows as a vector has lanes, upright and one
+    behind the other; (N, strips W, lanes)."""
+    rows, columns = v.shape[1:]
+    lanes = strips.shape[2]
+    for n in range(len(v)):
+        for top in range(0, rows, lanes):
+            _stand_upright(v[n], top, rows, columns, strips[n], top // lanes * columns)
 
 
 @formula
@@ -237,3 +246,11 @@ def correction_step(rest, d, x, smoothed, omega, before):
     for j in range(d.size):
         error = x[j] + d[j] * smoothed[j] - rest[j]
         before[j] += omega * (x[j] - rate * error - before[j])
+
+
+@kernel
+def correct(d, x, scale):
+    """d <- d (1 + y + 2/3 y^2) for y = scale x, with x in float32; flat arrays."""
+    for j in range(d.size):
+        y = scale * x[j]
+        d[j] *= 1 + y + 2 / 3 * y * y

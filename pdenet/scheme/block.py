@@ -5,11 +5,11 @@
              - tau sum_g c_g F_g' F_g u_m / (1 + E_g)
 
 Without its last lines this is eq. (17) for M = L = 1, eq. (28) for L = 1, and eq. (36) for M = 1.
-The second line is not in the paper: it pulls u back to f, the image that the network was given, see
-`data_terms`. The third is a dictionary of further operators beside K, as Section 5 proposes, see
-`dictionary`. The scales give w_l = omega_l beta_l^2 and G_l, see `scales`. Channels and scales form
-one axis of layers n = (m, l), v_n = G_l u_m, which are coupled by one tensor, D = g(J) with J =
-sum_n w_n K v_n (K v_n)'.
+The second line is not in the paper: it pulls u back to f, the image that the network was given;
+where pixels are known, the step ends with u = f instead, see `data_terms`. The third is a
+dictionary of further operators beside K, as Section 5 proposes, see `dictionary`. The scales give
+w_l = omega_l beta_l^2 and G_l, see `scales`. Channels and scales form one axis of layers n = (m,
+l), v_n = G_l u_m, which are coupled by one tensor, D = g(J) with J = sum_n w_n K v_n (K v_n)'.
 
 For gradients K v = (p, q, s) and K z = (P, Q, S), see `operators.Gradient`, the product K v (K z)'
 stands for the 2 x 2 matrix [[p P + k s S, p Q], [q P, q Q + k s S]], k = (1 - 2 alpha) / 4, and
@@ -39,16 +39,13 @@ Where J is averaged, D = g(sum_k w_k G_k J), C is averaged as well, see `integra
 The derivative with respect to tau is -sum_n w_n of the first sum; as g is a function of J /
 contrast^2, that with respect to the contrast is 2 tau / contrast sum_n w_n of the second.
 Multiplying the contrast and all weights, beta_l and those that steer, by a factor and dividing tau
-by its square changes nothing, so that without a reaction and a dictionary always
+by its square changes nothing, so that without a reaction and a dictionary, with s_l that steer,
 
-    sum_l beta_l d/dbeta_l + sum_l s_l d/ds_l + contrast d/dcontrast - 2 tau d/dtau = 0
+    sum_l beta_l d/dbeta_l + sum_l s_l d/ds_l + contrast d/dcontrast - 2 tau d/dtau = 0.
 
-with the steering weights s_l, where they are separate.
-
-`DiffusionBlock.step` and `step_adjoint` are these formulas. Where the kernels know D
-(`DeferredTensor`), they compute it while they compute K' M(D) K, row by row; and where nothing is
-smoothed, `explicit_steps` makes several steps in one pass. Both run the functions of a row of cells
-in `pdenet.kernels.cell_rows`, where each formula stands once, so that the numbers are equal.
+Where the kernels know D (`DeferredTensor`), they compute it while they compute K' M(D) K, row by
+row; and where nothing is smoothed, `explicit_steps` makes several steps in one pass, by the same
+functions of a row of cells, `pdenet.kernels.cell_rows`, so that the numbers are equal.
 """
 
 from __future__ import annotations
@@ -84,9 +81,8 @@ Box = tuple[int, int, int, int]  # part of an image: top, bottom, left, right
 class DiffusionBlock(Limits):
     """One residual block: the explicit step with operator K, scales G, and flux Phi.
 
-    As the residual block of eq. (5) it has the identification of eq. (18), W_1 = K,
-    phi_1 = tau Phi, W_2 = -K', no bias; with several scales it is the ResNeXt block of
-    eq. (37) with the identification of eq. (38).
+    As the residual block of eq. (5) it has W_1 = K, phi_1 = tau Phi, W_2 = -K', no bias, eq. (18);
+    with several scales it is the ResNeXt block of eq. (37), see eq. (38).
 
     Parameters
     ----------
@@ -101,12 +97,13 @@ class DiffusionBlock(Limits):
     reaction : float, optional
         How strongly the step pulls back to the image given at first, per time, >= 0.
     integration : ScaleSpace, optional
-        The scales over which the structure tensor is averaged, J <- sum_k w_k G_k J; it is not, by
-        default.
+        The scales over which the structure tensor is averaged, J <- sum_k w_k G_k J.
     dictionary : Dictionary, optional
         Further operators beside K.
     channels : Channels, optional
         Weights of the channels in J, and which of them are guides.
+    known : ndarray of bool, of shape (H, W), optional
+        Where the step's result is the image given at first, instead of a reaction.
 
     Raises
     ------
@@ -133,10 +130,11 @@ class DiffusionBlock(Limits):
     integration: ScaleSpace | None = None
     dictionary: Dictionary | None = None
     channels: Channels | None = None
+    known: np.ndarray | None = None
     data_term: DataTerm = field(init=False, repr=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "data_term", build_data_term(self.reaction))
+        object.__setattr__(self, "data_term", build_data_term(self.reaction, self.known))
         check_members("operator", self.operator, OPERATOR_MEMBERS,
                       "Gradient, Laplacian, Hessian or another Operator")
         check_members("flux", self.flux, FLUX_MEMBERS,
@@ -174,6 +172,7 @@ class DiffusionBlock(Limits):
             divergence = work.part("cotangent").array("layers", v.shape, v.dtype)
             self.operator.diffuse(v, tensor, 1.0, False, divergence, work)
             self.scales.add_adjoint(divergence, -tau, out, work)
+        self.data_term.keep(whole, f)
         return whole
 
     def step_adjoint(self, u: np.ndarray, layers: tuple[np.ndarray, np.ndarray, Any], tau: float,
@@ -186,6 +185,7 @@ class DiffusionBlock(Limits):
         `DiffusionNetwork.parameters` has.
         """
         v, steers, tensor = layers
+        cotangent = self.data_term.keep_adjoint(cotangent, given)
         diffusing, v, own = self._channels.diffusing(cotangent, v, out)
         z = self.scales.smooth(diffusing, work.part("cotangent"))
         strength, change, by_average = ALIKE.strength(v, self.scales), None, np.zeros(0)
@@ -352,7 +352,7 @@ class DiffusionBlock(Limits):
 
     @staticmethod
     def _other(u, work):
-        """The one of two arrays of the workspace that u is not."""
+        """That of two arrays of the workspace that u is not."""
         out = work.array("even", u.shape, u.dtype)
         return work.array("odd", u.shape, u.dtype) if np.may_share_memory(out, u) else out
 

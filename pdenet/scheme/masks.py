@@ -25,7 +25,7 @@ import numpy as np
 from ..checks import check_workers
 from ..execution.workers import Workers
 from ..kernels import masked_cells, second_order
-from ..kernels.gaussian import EVEN, PIXELS, balancing_step, correction_step, in_strips
+from ..kernels.gaussian import EVEN, PIXELS, balancing_step, correct, correction_step, in_strips
 from .dictionary import inside
 from .operators import Gradient, Hessian, Laplacian, SampledOperator
 from .scales import ScaleSpace
@@ -131,14 +131,16 @@ def balance(weights, parity, sigma, work, out):
     (1 + S) x = 1 - d G (w d), the factors d (1 + x + 2/3 x^2) leave x^2 / 3 of it.
     """
     scales, one, single = ScaleSpace([sigma]), np.ones(1), np.dtype(np.float32)
-    d, before, smoothed, product = (work.array(name, weights.shape, single)
-                                    for name in ("factors", "before", "smoothed", "product"))
+    given, positive, d, before, smoothed, product = (
+        work.array(name, weights.shape, single)
+        for name in ("given", "positive", "factors", "before", "smoothed", "product"))
 
     def smooth(plane, out):
         scales.apply(plane[np.newaxis], one, False, out[np.newaxis], work, parity)
         return out
 
-    given, positive = weights.astype(single), (weights > 0).astype(single)
+    np.copyto(given, weights, casting="same_kind")
+    np.copyto(positive, weights > 0)
     np.maximum(smooth(given, smoothed), np.finfo(single).tiny, out=d)
     np.divide(positive, np.sqrt(d, out=d), out=d)
     np.copyto(before, d)
@@ -149,19 +151,21 @@ def balance(weights, parity, sigma, work, out):
     np.copyto(out, d)
     if out.dtype == single:
         return
-    rest = work.array("rest", out.shape, out.dtype)
-    smooth(weights * out, rest)
+    wide, rest = (work.array(name, out.shape, out.dtype) for name in ("wide", "rest"))
+    smooth(np.multiply(weights, out, out=wide), rest)
     np.subtract(positive, np.multiply(rest, out, out=rest), out=rest)
-    largest = np.abs(rest).max() or 1.0
-    rest = (rest / largest).astype(single)
-    x, before[:] = np.multiply(rest, single.type(2 / 3)), 0
+    largest = max(rest.max(), -rest.min()) or 1.0
+    x = work.array("x", out.shape, single)
+    np.divide(rest, largest, out=positive, casting="same_kind")
+    np.multiply(positive, single.type(2 / 3), out=x)
+    before[:] = 0
     given *= d
     for omega in _relaxations(CORRECTIONS)[1:]:
         smooth(np.multiply(given, x, out=product), smoothed)
-        correction_step(rest.ravel(), d.ravel(), x.ravel(), smoothed.ravel(), omega, before.ravel())
+        correction_step(positive.ravel(), d.ravel(), x.ravel(), smoothed.ravel(), omega,
+                        before.ravel())
         before, x = x, before
-    x = largest * x.astype(out.dtype)
-    out *= 1 + x + 2 / 3 * x * x
+    correct(out.ravel(), x.ravel(), largest)
 
 
 def _relaxations(count):

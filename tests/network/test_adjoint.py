@@ -313,15 +313,17 @@ MUTANTS = [
      "parameters.slot(network, name, 0)"),
 ]
 MUTANTS += [
-    ("kernels/masked_cells.py", "y = fma(cell.turn, along, cell.keep * across)",
-     "y = fma(cell.turn, along, across)"),
-    ("kernels/masked_cells.py", "along, across = cell.share * p,",
-     "along, across = cell.whole * p,"),
+    ("kernels/masked_cells.py", "y = fma(cell.turn, p, cell.give * more)",
+     "y = fma(cell.turn, p, more)"),
+    ("kernels/masked_cells.py", "x = fma(cell.give, p, cell.turn * more)",
+     "x = fma(cell.whole, p, cell.turn * more)"),
     ("kernels/masked_cells.py", "above(cell.whole, half, less, cell.left * y)",
      "above(cell.whole, half, less, cell.right * y)"),
     ("kernels/cell_rows.py", "part = part * weight_of(", "part = 1.01 * part * weight_of("),
-    ("kernels/gaussian.py", "out[j] = one[j] * other[j]", "out[j] = other[j]"),
-    ("kernels/gaussian.py", "value *= balance[1][n]", "value *= balance[0][n]"),
+    ("kernels/gaussian.py", "lanes) * load(factors, place + j * lanes))", "lanes))"),
+    ("kernels/gaussian.py", "load(after, k) * s0, load(after, k + lanes) * s1", "s0, s1"),
+    ("kernels/second_order.py", "weights[3, i + 1, j + 1] * (below[left] - v)",
+     "weights[3, i + 1, j] * (below[left] - v)"),
     ("network/adjoint.py", "cotangent += kept", "cotangent += 0 * kept"),
 ]
 CODE = """

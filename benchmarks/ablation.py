@@ -19,14 +19,17 @@ from scipy import optimize
 
 import pdenet
 from pdenet.checks import check_workers
+from pdenet.denoising import GUIDING
+from pdenet.estimates import range_of
 from pdenet.execution.workers import Workers
 from pdenet.kernels.workspace import Workspace
+from pdenet.learning.channels import mixed, principal_axes
 from pdenet.learning.unconstrained import (bounds, from_coordinates, gradient_in_coordinates,
                                            to_coordinates)
 
 from . import script
 from .images import COLOUR, GREY, held_out, psnr, training_images
-from .train_denoiser import crop, guided_pairs
+from .train_denoiser import SIZE
 
 SIGMA, LEVEL, ROUNDS = 25.0, 60.0, 2
 FIRST = 0.003  # of the share that a further dictionary removes at the start
@@ -160,6 +163,17 @@ def without(*names):
                      .with_parameters({"tau": shipped().parameters["tau"]}),))
 
 
+def amplifying(kappa):
+    """The dictionary of each step may amplify by no more than kappa."""
+    network = shipped()
+    rates = [own.rates if kappa else np.maximum(own.rates, 0) for own in network.each("dictionary")]
+    own = [pdenet.Dictionary(each, old.sensitivities, amplification=kappa)
+           for each, old in zip(rates, network.each("dictionary"), strict=True)]
+    network = dataclasses.replace(network, dictionary=own, tau=1e-9)
+    return Composed((network.with_parameters({
+        "tau": np.minimum(shipped().parameters["tau"], network.tau_max)}),))
+
+
 def slower(steps):
     """More steps, each shorter, of the same sum."""
     network = shipped()
@@ -215,6 +229,8 @@ VARIANTS = {
     "as shipped": lambda: without(),
     "without integration": lambda: without("integration"),
     "without dictionary": lambda: without("dictionary"),
+    "dictionary without sharpening": lambda: amplifying(0.0),
+    "dictionary, kappa = 0.2": lambda: amplifying(0.2),
     "without both": lambda: without("integration", "dictionary"),
     "15 steps": lambda: slower(15), "20 steps": lambda: slower(20),
     "steps as in cycles": of_cycles,
@@ -225,19 +241,24 @@ VARIANTS = {
 }
 
 
-def guided(weight, *names):
+def beside(weight):
     """For two planes, of which the second steers with this weight."""
-    family = pdenet.denoiser(LEVEL, guided=True)
-    own = [pdenet.Channels([1.0, weight], guides=1)] * family.steps
-    network = dataclasses.replace(family, channels=own, tau=1e-9, **dict.fromkeys(names))
-    return Composed((network.with_parameters({"tau": family.parameters["tau"]}),))
+    network = dataclasses.replace(pdenet.denoiser(LEVEL), channels=[
+        pdenet.Channels([1.0, weight], guides=1)] * 10)
+    return Composed((network,))
 
 
-COLOURS = {"guided": lambda: guided(0.5), "each axis by itself": lambda: guided(0.0),
-           "guided, without dictionary": lambda: guided(0.5, "dictionary")}
+COLOURS = {"each axis by itself": lambda: beside(0.0), "guided": lambda: beside(GUIDING)}
 
 
 # Learning -----------------------------------------------------------------------------------------
+
+
+def crop(planes, rng):
+    sides = [min(SIZE, size) for size in planes.shape[-2:]]
+    top, left = (rng.integers(size - side + 1) for size, side
+                 in zip(planes.shape[-2:], sides, strict=True))
+    return np.ascontiguousarray(planes[..., top:top + sides[0], left:left + sides[1]])
 
 
 def grey_pairs():
@@ -255,6 +276,24 @@ def grey_tests():
         clean = clean if axis is None else clean.mean(axis)
         noisy = pdenet.add_noise(clean, SIGMA, 0).astype(np.float32)
         yield noisy[np.newaxis] - np.float32(128), clean[np.newaxis] - 128
+
+
+def guided_pairs(planes, level, rng):
+    """For each principal axis of a colour image but the first: that axis with noise of a level
+    relative to its range, as it is estimated from what is noisy, beside the first axis without
+    noise; and without noise. As `pdenet.denoise` does it."""
+    axes = principal_axes(planes, 0.0)
+    first, *others = (mixed(planes, axis) for axis in axes)
+    for plane in others:
+        noise, sigma = rng.normal(0, 1, (2, *plane.shape[1:])).astype(np.float32), 20.0
+        for _ in range(5):  # the estimate depends on the noise
+            unit = range_of(plane + np.float32(sigma) * noise[:1]) / 255
+            sigma = level * unit
+        guide = pdenet.denoise((first + np.float32(sigma) * noise[1:])[0], sigma)[np.newaxis]
+        guide = (guide - guide.mean()) / np.float32(range_of(guide) / 255)
+        clean = (plane - plane.mean()) / np.float32(unit)
+        yield np.stack([np.concatenate([clean + np.float32(level) * noise[:1], guide]),
+                        np.concatenate([clean, guide])])
 
 
 def colour_pairs():
@@ -311,7 +350,7 @@ def table(title, variants, pairs, tests, evaluations, team):
 
 def main():
     parser = script.parser(__doc__, "three variants, two evaluations")
-    parser.add_argument("--evaluations", type=int, default=80,
+    parser.add_argument("--evaluations", type=int, default=40,
                         help="of all crops (default: %(default)s)")
     parser.add_argument("--only", nargs="+", metavar="VARIANT", default=[*VARIANTS, *COLOURS])
     parser.add_argument("--workers", type=int)

@@ -2,20 +2,16 @@
 
     python -m benchmarks.train_denoiser FOLDER [NAME ...] [--images FOLDER]
 
-NAME is denoiser-grey, denoiser-guided or denoiser-colour, or one of these with -shared (default:
+NAME is denoiser-grey-shared, denoiser-grey, denoiser-colour-shared or denoiser-colour (default:
 all); FOLDER/NAME.json is written, and what exists is kept. An interrupted training goes on where it
-was. The networks with parameters of each step begin with the shared ones, which must be there, and
-the guided ones with those for grey images.
+was. The networks with parameters of each step begin with the shared ones, which must be there.
 
 Crops of images that come with scikit-image, or of all images in a folder of one's own, their range
 of grey levels stretched to 255, get white noise of seven levels from 5 to 80; minus the mean PSNR
-over all of them at once is minimised by L-BFGS. The guided network sees the second and the third
-principal axis of colour images, with noise of seven levels from 8 to 240 relative to their range,
-beside the first axis, which `pdenet.denoise` has denoised. Flips and rotations by 90 degrees would
-teach nothing: they commute with the networks, see tests/test_properties.py.
+over all of them at once is minimised by L-BFGS. Flips and rotations by 90 degrees would teach
+nothing: they commute with the networks, see tests/test_properties.py.
 """
 
-import dataclasses
 import os
 import platform
 
@@ -24,28 +20,22 @@ import numpy as np
 import skimage
 
 import pdenet
+from pdenet.learning import noise_levels
 from pdenet.checks import check_workers
-from pdenet.estimates import range_of
 from pdenet.execution.workers import Workers
 from pdenet.files import document
-from pdenet.learning import noise_levels, training_loop
-from pdenet.learning.channels import mixed, principal_axes
+from pdenet.learning import training_loop
 from pdenet.learning.losses import Levels
 from pdenet.network import catalogue
 
 from . import script
 from .images import TRAINED_COLOUR, TRAINED_GREY, folder_images, training_images
 
-GUIDED = 8.0, 240.0  # levels of noise; the range of what colours differ by is small
-GUIDING = [1.0, 0.5]
+LEVELS = np.geomspace(noise_levels.LEAST, noise_levels.MOST, 7)
 SIZE = 96
 DEGREE = 2
 INTEGRATION = [0.0, 1.0, 2.24, 5.0], [0.9, 0.4, 0.2, 0.1]  # scales in pixels, and weights
 RATE, AMPLIFICATION = 0.05, 0.05  # of the dictionary
-
-
-def all_levels(least, most):
-    return np.geomspace(least, most, 7)
 
 
 def crops(images, rounds, seed):
@@ -53,49 +43,14 @@ def crops(images, rounds, seed):
     rng = np.random.default_rng(seed)
     pairs, levels = [], []
     for planes in images:
-        for level in np.repeat(all_levels(*noise_levels.LEVELS), rounds):
-            part = crop(planes, rng)
+        height, width = (min(SIZE, size) for size in planes.shape[1:])
+        for level in np.repeat(LEVELS, rounds):
+            top, left = (rng.integers(size - part + 1) for size, part
+                         in zip(planes.shape[1:], (height, width), strict=True))
+            part = np.ascontiguousarray(planes[:, top:top + height, left:left + width])
             pairs.append((part + rng.normal(0, level, part.shape).astype(np.float32), part))
             levels.append(float(level))
     return Levels(pairs, levels, noise_levels.RANGE)
-
-
-def crop(planes, rng):
-    sides = [min(SIZE, size) for size in planes.shape[-2:]]
-    top, left = (rng.integers(size - side + 1) for size, side
-                 in zip(planes.shape[-2:], sides, strict=True))
-    return np.ascontiguousarray(planes[..., top:top + sides[0], left:left + sides[1]])
-
-
-def guided_crops(images, rounds, seed):
-    """`rounds` crops of each further axis of each image at each level, beside the first axis."""
-    rng = np.random.default_rng(seed)
-    pairs, levels = [], []
-    for planes in images:
-        for level in all_levels(*GUIDED):
-            for pair in guided_pairs(planes, level, rng):
-                for _ in range(rounds):
-                    pairs.append(tuple(crop(pair, rng)))
-                    levels.append(float(level))
-    return Levels(pairs, levels, noise_levels.RANGE)
-
-
-def guided_pairs(planes, level, rng):
-    """For each axis of a colour image but the first: that axis with noise of a level relative to
-    its range, as it is estimated from what is noisy, beside the first axis without noise; and
-    without noise. As `pdenet.denoise` does it."""
-    axes = principal_axes(planes, 0.0)
-    first, *others = (mixed(planes, axis) for axis in axes)
-    for plane in others:
-        noise, sigma = rng.normal(0, 1, (2, *plane.shape[1:])).astype(np.float32), 20.0
-        for _ in range(5):  # the estimate depends on the noise
-            unit = range_of(plane + np.float32(sigma) * noise[:1]) / noise_levels.RANGE
-            sigma = level * unit
-        guide = pdenet.denoise((first + np.float32(sigma) * noise[1:])[0], sigma)[np.newaxis]
-        guide = (guide - guide.mean()) / np.float32(range_of(guide) / noise_levels.RANGE)
-        clean = (plane - plane.mean()) / np.float32(unit)
-        yield np.stack([np.concatenate([clean + np.float32(level) * noise[:1], guide]),
-                        np.concatenate([clean, guide])])
 
 
 def start(name, folder):
@@ -103,11 +58,6 @@ def start(name, folder):
     if not name.endswith("-shared"):
         path = os.path.join(folder, f"{name}-shared.json")
         return noise_levels.build(document.read(path)).per_step()
-    if "guided" in name:
-        grey = noise_levels.build(document.read(os.path.join(folder, "denoiser-grey-shared.json")))
-        own = dataclasses.replace(grey.at(np.sqrt(np.prod(GUIDED))),
-                                  channels=pdenet.Channels(GUIDING, guides=1))
-        return noise_levels.constant(own, DEGREE, GUIDED)
     return noise_levels.constant(network(
         12.0, integration=pdenet.ScaleSpace(*INTEGRATION),
         dictionary=pdenet.Dictionary([RATE] * 8, amplification=AMPLIFICATION)), DEGREE)
@@ -124,12 +74,10 @@ def network(contrast, smallest=0.3, largest=5.0, steered=True, alpha=0.25, **opt
 
 
 def train(name, folder, source, epochs, rounds, workers):
-    target, guided = os.path.join(folder, f"{name}.json"), "guided" in name
-    colour = guided or "colour" in name
+    target, colour = os.path.join(folder, f"{name}.json"), "colour" in name
     names, images = folder_images(source, colour) if source else (
         TRAINED_COLOUR if colour else TRAINED_GREY, list(training_images(colour)))
-    make = guided_crops if guided else crops
-    loss, held = make(images, rounds, seed=1), make(images, 1, seed=2)
+    loss, held = crops(images, rounds, seed=1), crops(images, 1, seed=2)
     fitted, history = training_loop.train(
         noise_levels.Polynomials(start(name, folder)), loss, epochs=epochs, batch_size=len(loss),
         optimizer=pdenet.LBFGS(), rng=0, team=Workers(check_workers(workers)),
@@ -140,7 +88,7 @@ def train(name, folder, source, epochs, rounds, workers):
         "command": f"python -m benchmarks.train_denoiser FOLDER {name} --epochs {epochs} "
                    f"--rounds {rounds}" + (" --images FOLDER" if source else ""),
         "images": names,
-        "levels": all_levels(*fitted.levels).round(3).tolist(), "seed": 0, **result, "versions": {
+        "levels": LEVELS.round(3).tolist(), "seed": 0, **result, "versions": {
             "pdenet": pdenet.__version__, "numpy": np.__version__, "numba": numba.__version__,
             "scikit-image": skimage.__version__, "python": platform.python_version()}}
     document.write({"format": noise_levels.FORMAT, "version": catalogue.VERSION,
@@ -150,12 +98,11 @@ def train(name, folder, source, epochs, rounds, workers):
 
 
 def judge(fitted, held):
-    """PSNR for each level on crops that were not trained on, dB, without guides."""
+    """PSNR for each level on crops that were not trained on, dB."""
     table = {}
-    for level in all_levels(*fitted.levels):
+    for level in LEVELS:
         network = fitted.at(level)
-        found = [10 * np.log10(noise_levels.RANGE**2
-                               / np.mean((network.run(noisy)[:1] - clean[:1])**2))
+        found = [10 * np.log10(noise_levels.RANGE**2 / np.mean((network.run(noisy) - clean)**2))
                  for (noisy, clean), own in zip(held.pairs, held.sigmas, strict=True)
                  if own == level]
         table[f"{level:.3g}"] = round(float(np.mean(found)), 3)
@@ -163,8 +110,7 @@ def judge(fitted, held):
 
 
 def main():
-    names = [f"denoiser-{kind}{end}" for kind in ("grey", "guided", "colour")
-             for end in ("-shared", "")]
+    names = [f"denoiser-{kind}{end}" for kind in ("grey", "colour") for end in ("-shared", "")]
     parser = script.parser(__doc__, quick=None)
     parser.add_argument("folder")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))

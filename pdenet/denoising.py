@@ -6,6 +6,7 @@ The networks are those of `pdenet.learning.noise_levels`.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,11 +23,13 @@ from .network.network import DiffusionNetwork
 from .noise.level import levels_of
 from .noise.model import NoiseModel, denoise_by_models
 from .noise.varying import check_levels, denoise_varying
+from .scheme.channels import Channels
 
 __all__ = ["denoise", "denoiser"]
 
 NOTHING = 1e-9  # of the range or of the noise; so little of the other is none
 ADAPTED, EVALUATIONS = 384, 20  # adapt learns from 3 x 3 tiles of images larger than 384 x 384
+GUIDING = 0.45  # the weight of a guide, see benchmarks/guiding.py
 CHANCE = 1 / 3  # of sigma^2: what a parameter may gain by fitting the noise; many do nothing
 
 
@@ -50,8 +53,9 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
         Number of channels of the images; for more than one it is another network, which steers
         the channels together. `denoise` takes it for none.
     guided : bool, optional
-        The network for images with two channels of the same range, of which the second is a guide:
-        without noise, it steers with the weight `guiding` and stays as it is, see `Channels`.
+        The same network for images with two channels of one range, of which the second is a guide:
+        an image without noise, which steers with the weight 0.45 and stays as it is, see
+        `Channels`.
     shared : bool, optional
         The same 38 parameters for all steps, instead of 38 for each.
 
@@ -80,9 +84,9 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     factor = data_range / RANGE * (1.0 if channels == 1 else math.sqrt(channels / 3))
     if guided and channels != 1:
         raise ValueError(f"channels must be 1, beside the guide, with guided; got {channels}")
-    kind = "guided" if guided else "grey" if channels == 1 else "colour"
-    family = shipped(kind, bool(shared))
-    return with_contrast_times(factor, family.at(sigma * RANGE / data_range))
+    family = shipped(channels == 1, bool(shared))
+    network = with_contrast_times(factor, family.at(sigma * RANGE / data_range))
+    return replace(network, channels=Channels([1.0, GUIDING], guides=1)) if guided else network
 
 
 @fill

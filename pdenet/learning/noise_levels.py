@@ -3,11 +3,10 @@
 In the coordinates x of `unconstrained` the parameters are polynomials of the logarithm of the
 noise's standard deviation sigma, in grey levels of images with a range of 255:
 
-    x(sigma) = sum_j c_j t^j,     t = log(sigma^2 / (a b)) / log(b / a),     |t| <= 1 from a to b
+    x(sigma) = sum_j c_j t^j,      t = log(sigma / 20) / log 4,      |t| <= 1 for 5 <= sigma <= 80
 
-with a = 5 and b = 80 for grey images. For more or less noise than that, the network of the nearest
-end has its contrast in proportion to sigma. For images of another range only the contrast is
-multiplied.
+For more or less noise than that, the network of the nearest end has its contrast in proportion to
+sigma. For images of another range only the contrast is multiplied.
 """
 
 import functools
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..files.document import FormatError, check_header, check_keys, number, short
+from ..files.document import FormatError, check_header, check_keys
 from ..network import adjoint, catalogue, saved
 from ..network.network import DiffusionNetwork
 from ..network.parameters import of_each_step
@@ -25,27 +24,24 @@ from .unconstrained import (bounds, from_coordinates, gradient_in_coordinates, s
 
 RANGE = 255.0  # grey levels, of the images for which the polynomials are
 FORMAT = "pdenet denoiser"
-LEVELS = 5.0, 80.0  # standard deviations of the noise
+LEAST, MOST = 5.0, 80.0  # standard deviations of the noise
 LINEAR = {"rates", "sensitivities"}  # whose polynomials are of degree 1
 
 
 @dataclass(frozen=True, eq=False)
 class Denoiser:
-    """A network for each noise level: the coefficients c, shape (J, number of parameters), and from
-    where to where they hold."""
+    """A network for each noise level: the coefficients c, shape (J, number of parameters)."""
 
     network: DiffusionNetwork  # for its parts; its parameters have no influence
     coefficients: np.ndarray
-    levels: tuple[float, float] = LEVELS
 
     def at(self, sigma):
         """The network for noise of this standard deviation in images with a range of 255."""
-        least, most = self.levels
-        inside = min(max(sigma, least), most)
+        inside = min(max(sigma, LEAST), MOST)
         return with_contrast_times(sigma / inside, self.unscaled(inside))
 
     def unscaled(self, sigma):
-        """The network for one of the levels."""
+        """The network for a level from 5 to 80."""
         return from_coordinates(self.network, self._cut(self._polynomials(sigma)))
 
     def cut(self, sigma):
@@ -61,8 +57,7 @@ class Denoiser:
 
     def powers(self, sigma):
         """t^0, t^1, ... of a noise level."""
-        least, most = self.levels
-        t = math.log(sigma / math.sqrt(least * most)) / math.log(math.sqrt(most / least))
+        t = math.log(sigma / math.sqrt(LEAST * MOST)) / math.log(math.sqrt(MOST / LEAST))
         return t ** np.arange(len(self.coefficients))
 
     def per_step(self):
@@ -74,7 +69,7 @@ class Denoiser:
             rows.append(np.concatenate([np.ravel(
                 part if name in own else np.stack([part] * network.steps))
                 for name, part in parts.items()]))
-        return Denoiser(network, np.array(rows), self.levels)
+        return Denoiser(network, np.array(rows))
 
     @property
     def parameters(self):
@@ -83,14 +78,14 @@ class Denoiser:
     def describe(self):
         """As a dict, which `build` reads: the coefficients of each parameter by its name."""
         parts = [split(self.network.parameters, row) for row in self.coefficients]
-        return {"network": catalogue.describe(self.network), "levels": list(self.levels),
+        return {"network": catalogue.describe(self.network),
                 "coefficients": {name: [part[name].tolist() for part in parts]
                                  for name in parts[0]}}
 
 
 def build(document):
     """The denoiser that `describe` has described, or a file that is parsed."""
-    check_header(document, FORMAT, catalogue.VERSION, ("network", "coefficients"), ("levels",))
+    check_header(document, FORMAT, catalogue.VERSION, ("network", "coefficients"))
     check_keys("network", document["network"], catalogue.KEYS, catalogue.LATER_KEYS)
     network = saved.build_network(document["network"])
     parameters, parts = network.parameters, []
@@ -106,24 +101,14 @@ def build(document):
             raise FormatError(f"coefficients.{name} must have {degrees} entries, one for each "
                               f"power of t, each of the shape of the network's {name}")
         parts.append(part.reshape(degrees, -1))
-    levels = _read_levels(document.get("levels", list(LEVELS)))
-    return Denoiser(network, np.hstack(parts), levels)
-
-
-def _read_levels(values):
-    if not isinstance(values, list) or len(values) != 2:
-        raise FormatError(f"levels must be a list of two noise levels; got {short(values)}")
-    least, most = (number("levels", value) for value in values)
-    if not 0 < least < most:
-        raise FormatError(f"levels must be > 0 and increase; got {short(values)}")
-    return least, most
+    return Denoiser(network, np.hstack(parts))
 
 
 @functools.cache
-def shipped(kind, shared):
-    """A denoiser that comes with the package: "grey", for one channel; "guided", for a channel
-    beside one that is denoised already; or "colour", for channels together."""
-    return build(saved.shipped(f"denoiser-{kind}{'-shared' if shared else ''}"))
+def shipped(grey, shared):
+    """A denoiser that comes with the package."""
+    name = f"denoiser-{'grey' if grey else 'colour'}{'-shared' if shared else ''}"
+    return build(saved.shipped(name))
 
 
 class Polynomials:
@@ -132,7 +117,6 @@ class Polynomials:
 
     def __init__(self, start):
         self.network, self.shape = start.network, start.coefficients.shape
-        self.levels = start.levels
         self.start = start.coefficients.ravel()
         self.free = np.ones(self.shape)
         for row in self.free[2:]:
@@ -141,7 +125,7 @@ class Polynomials:
                 parts[name][...] = 0
 
     def at(self, x):
-        return Denoiser(self.network, x.reshape(self.shape), self.levels)
+        return Denoiser(self.network, x.reshape(self.shape))
 
     def gradient(self, x, tasks, team):
         """The sum of losses and its derivatives with respect to the vector, for tasks with
@@ -164,17 +148,15 @@ class Polynomials:
         return self.at(self.start).describe()
 
 
-def constant(network, degree, levels=LEVELS):
-    """A `Denoiser` that begins with one network for all levels, its contrast as for their middle,
-    where t = 0."""
+def constant(network, degree):
+    """A `Denoiser` that begins with one network for all levels, its contrast as for sigma = 20."""
     coefficients = np.zeros((degree + 1, to_coordinates(network).size))
     coefficients[0] = to_coordinates(network)
-    # In proportion to the noise.
+    # In proportion to the noise: t = 1 is four times as much.
     marks = {name: np.full(np.shape(value), float(name == "contrast"))
              for name, value in network.parameters.items()}
-    marked = np.concatenate([np.ravel(mark) for mark in marks.values()])
-    coefficients[1] = math.log(levels[1] / levels[0]) / 2 * marked
-    return Denoiser(network, coefficients, levels)
+    coefficients[1] = math.log(4) * np.concatenate([np.ravel(mark) for mark in marks.values()])
+    return Denoiser(network, coefficients)
 
 
 def with_contrast_times(factor, network):

@@ -19,8 +19,8 @@ from . import script, timing
 
 FILTERS = {name: functools.partial(getattr(pdenet, name), contrast=10, time=amount, workers=1)
            for name, amount in (("perona_malik", 5), ("weickert_brox", 5), ("eed", 5),
-                              ("weickert_1994", 2), ("multiscale", 2), ("you_kaveh", 5),
-                              ("lysaker_lundervold_tai", 5))}
+                                ("weickert_1994", 2), ("multiscale", 2), ("you_kaveh", 5),
+                                ("lysaker_lundervold_tai", 5))}
 FILTERS["eed, explicit"] = functools.partial(FILTERS["eed"], scheme="explicit")
 FILTERS["perona_malik, explicit"] = functools.partial(FILTERS["perona_malik"], scheme="explicit")
 FILTERS["denoise"] = functools.partial(pdenet.denoise, sigma=20, workers=1)

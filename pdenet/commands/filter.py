@@ -104,7 +104,7 @@ def run(options):
 
 def filter_pixels(pixels, channel_axis, options, progress, mask=None):
     """The filtered pixels, what was done, and the numbers of it."""
-    from ..filters import filter_planes
+    from ..filtering import filter_planes
 
     given = to_units(pixels, channel_axis, mask)
     parts = {name: getattr(options, name) for name in PARTS if getattr(options, name) is not None}

@@ -37,7 +37,7 @@ def _mirrored(i, size, parity):
 
 
 @formula
-def _stand_upright(v, top, rows, columns, margin, radius, parity, upright):
+def stand_upright(v, top, rows, columns, margin, radius, parity, upright):
     """upright = rows of v from `top` on as columns, `margin` rows below its first, continued by
     their mirror images as far as `radius` at both ends.
 
@@ -98,7 +98,7 @@ def _four_rows(upright, first, taps, balance, n, add, out, i, j):
 
 
 @formula
-def _smooth_strip(upright, margin, taps, top, rows, columns, balance, n, add, out):
+def smooth_strip(upright, margin, taps, top, rows, columns, balance, n, add, out):
     """out[:, top:] = a strip of the image, which stands `upright` from the row `margin` on,
     smoothed by the `taps` along what were its rows, for n >= 0 times the plane n of the second of
     `balance`; or, if add, out[:, top:] += that.
@@ -172,9 +172,9 @@ def smooth(v, taps, radii, scales, balance, add, parity, turned, upright, out):
                             _multiply(balance[0][n, top + i], source[top + i], products[i])
                 if not kept or n == 0:
                     radius = margin if kept else radii[n]
-                    _stand_upright(given, first, end, columns, margin, radius, parity, strip)
-                _smooth_strip(strip, margin, half, top, rows, columns, balance,
-                              n if second == 1 else -1, add and second == 1, target)
+                    stand_upright(given, first, end, columns, margin, radius, parity, strip)
+                smooth_strip(strip, margin, half, top, rows, columns, balance,
+                             n if second == 1 else -1, add and second == 1, target)
             source, target = turned, out[n if len(out) > 1 else 0]
             half, rows, columns = scales[n] * half, columns, rows
 

@@ -15,14 +15,14 @@ from ..docstrings import fill
 from ..execution.passes import run_cycles
 from ..execution.workers import Workers
 from ..files import document
-from ..images import count, in_memory, to_measured, to_measured_pairs
+from ..pairs import count, in_memory, to_measured_pairs
 from ..scheme.block import DiffusionBlock
 from ..scheme.dictionary import Dictionary
 from ..scheme.fluxes import Flux
 from ..scheme.masks import Mask, prepare
 from ..scheme.operators import Gradient, Operator
 from ..scheme.scales import ScaleSpace
-from .construction import settle
+from .construction import for_image, settle
 from .losses import mean_square_tasks
 from .timesteps import schedule
 
@@ -57,6 +57,9 @@ class DiffusionNetwork:
         The scales over which the structure tensor is averaged before it steers.
     dictionary : Dictionary, optional
         Further operators beside `operator`, which need a flux with a contrast.
+    spacing : sequence of float, optional
+        The distances of voxels, (dz, dy, dx), or of pixels, (dy, dx), in whose unit sigmas, times
+        and contrasts are; by default those of the operator.
     steps : int, optional
         Number of blocks.
     allow_unstable : bool, optional
@@ -92,6 +95,7 @@ class DiffusionNetwork:
     reaction: float | Sequence[float] | np.ndarray | None = None
     integration: ScaleSpace | Sequence[ScaleSpace] | None = None
     dictionary: Dictionary | Sequence[Dictionary] | None = None
+    spacing: Sequence[float] | None = None
     steps: int = 10
     allow_unstable: bool = False
     blocks: tuple[DiffusionBlock, ...] = field(init=False, repr=False)
@@ -190,9 +194,9 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the image is not a finite real array of that shape.
         """
-        given = to_measured(image, channel_axis, mask, nan_policy)
-        own = self.mask_of(given.mask, given.planes.dtype, workers)
-        return given.finish(self.run(given.planes, workers, own))
+        given, network = for_image(self, image, channel_axis, mask, nan_policy)
+        own = network.mask_of(given.mask, given.planes.dtype, workers)
+        return given.finish(network.run(given.planes, workers, own))
 
     def run(self, planes: np.ndarray, workers: int | None = None, mask: Mask | None = None
             ) -> np.ndarray:
@@ -249,10 +253,10 @@ class DiffusionNetwork:
         >>> bool(abs(spread.sum() - 9) < 1e-9 and spread.max() < 0.5)
         True
         """
-        given = to_measured(image, channel_axis, mask, nan_policy)
-        own = self.mask_of(given.mask, given.planes.dtype, workers)
-        return given.finish(self.evolve_planes(given.planes, time, scheme, cycles, workers,
-                                               progress, own))
+        given, network = for_image(self, image, channel_axis, mask, nan_policy)
+        own = network.mask_of(given.mask, given.planes.dtype, workers)
+        return given.finish(network.evolve_planes(given.planes, time, scheme, cycles, workers,
+                                                  progress, own))
 
     def evolve_planes(self, planes: np.ndarray, time: float, scheme: str = "fed",
                       cycles: int | None = None, workers: int | None = None,
@@ -303,8 +307,8 @@ class DiffusionNetwork:
         >>> np.allclose(cotangent, 1)  # the sum of the grey levels is kept
         True
         """
-        given = to_measured(image, channel_axis, mask, nan_policy)
-        return adjoint.vjp(self, given, self.mask_of(given.mask, given.planes.dtype))
+        given, network = for_image(self, image, channel_axis, mask, nan_policy)
+        return adjoint.vjp(network, given, network.mask_of(given.mask, given.planes.dtype))
 
     @fill
     def loss_and_gradient(self, noisy: npt.ArrayLike, clean: npt.ArrayLike, *,
@@ -332,7 +336,8 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the arrays are not finite real images of equal shape.
         """
-        pairs, measured = to_measured_pairs(noisy, clean, channel_axis, mask, nan_policy)
+        pairs, measured = to_measured_pairs(noisy, clean, channel_axis, mask, nan_policy,
+                                            spacing=self.spacing)
         size = sum(count(pair[1], found) for pair, found in zip(pairs, measured, strict=True))
         masks = [self.mask_of(found, pairs[0][0].dtype, workers) for found in measured]
         tasks = mean_square_tasks(in_memory(pairs), size, masks)
@@ -379,10 +384,10 @@ class DiffusionNetwork:
         >>> network.energy(np.eye(8)) > network.energy(network(np.eye(8)))
         True
         """
-        u = to_measured(image, channel_axis, mask, nan_policy)
+        u, network = for_image(self, image, channel_axis, mask, nan_policy)
         f = None if given is None else u.like(given, "given")
-        own = self.mask_of(u.mask, np.float64)
-        block = self.block if own is None else self.block.masked(own)
+        own = network.mask_of(u.mask, np.float64)
+        block = network.block if own is None else network.block.masked(own)
         return block.energy(u.planes.astype(np.float64), f)
 
 

@@ -61,7 +61,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import integration, masks
+from . import integration, masks, tensors
 from ..checks import check_members
 from ..kernels.planes import Source
 from ..kernels.several_steps import explicit_steps
@@ -149,6 +149,12 @@ class DiffusionBlock(Limits):
             check_members("dictionary", self.dictionary, ("rates",), "Dictionary or None")
             if not hasattr(self.flux.diffusivity, "contrast"):
                 raise ValueError(f"a dictionary needs a flux with a contrast; got {self.flux}")
+            if not self.of_images:
+                raise ValueError(f"a dictionary is for images whose pixels are of the size 1 x 1; "
+                                 f"got spacing {self.spacing}")
+        for name in ("scales", "steering", "integration"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, getattr(self, name).spaced(self.spacing))
 
     # The step -------------------------------------------------------------------------------------
 
@@ -293,7 +299,7 @@ class DiffusionBlock(Limits):
     def trace(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """tr J."""
         structure = self.structure(steers, work)
-        return structure[0] if self.flux.mixed is None else 2 * structure[0]
+        return tensors.trace(structure)
 
     def tensor(self, steers: np.ndarray, work: Workspace, hold: bool = False) -> Any:
         """D for these layers that steer, in the form that operators take; with `hold` in planes, so
@@ -319,8 +325,9 @@ class DiffusionBlock(Limits):
     @property
     def compiled(self) -> bool:
         """Whether one kernel can make several explicit steps in one pass."""
-        return (self._fused and self.scales.sigmas.size == 1 and self.scales.reach == 0
-                and not self.data_term.active and self.dictionary is None)
+        return (self._fused and self.of_images and self.scales.sigmas.size == 1
+                and self.scales.reach == 0 and not self.data_term.active
+                and self.dictionary is None)
 
     @property
     def _contrast(self):

@@ -10,8 +10,8 @@ slices, x, y and z, and the means Ax, Ay, Az the cell has seven samples
     p = dx Ay Az u,   q = Ax dy Az u,   r = Ax Ay dz u,       s1 = Ax dy dz u,   s2 = dx Ay dz u,
     s3 = dx dy Az u,  t = dx dy dz u.
 
-With D~ = H^-1 D H^-1 for voxels of the size H = diag(hx, hy, hz), a to f its entries 11, 22, 33, 23,
-13 and 12, and k = (1 - 2 alpha) / 4 the flux M(D) K u is
+With D~ = H^-1 D H^-1 for voxels of the size H = diag(hx, hy, hz), a to f its entries 11, 22, 33,
+23, 13 and 12, and k = (1 - 2 alpha) / 4 the flux M(D) K u is
 
     a p + f q + e r,    f p + b q + d r,    e p + d q + c r,
     k ((b + c) s1 + f s2 + e s3),    k ((a + c) s2 + f s1 + d s3),    k ((a + b) s3 + e s1 + d s2),
@@ -61,10 +61,9 @@ class Stencil(NamedTuple):
 class Target(NamedTuple):
     """Rows for the result of K', of which a voxel gets one part from each of four rows of cells.
 
-    Those of the row of cells before this one wait in four rows from `waiting` on, a `pitch`
-    apart, sums and differences for the slice above and those for the slice below; those of the slices of cells before this
-    one in the row `carry`. The row `out` becomes the row `base` plus all.
-    """
+    Those of the row of cells before this one wait in four rows from `waiting` on, a `pitch` apart,
+    sums and differences for the slice above and those for the slice below; those of the slices of
+    cells before this one in the row `carry`. The row `out` becomes the row `base` plus all. """
 
     base: int
     waiting: int

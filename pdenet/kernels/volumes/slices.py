@@ -3,35 +3,25 @@
 Every kernel works on layers v (N, D, H, W) of float32 or float64, C-contiguous, and keeps that type
 throughout; numbers have it, too. D, given or written, has one volume g of cells, for D = g I, where
 `mixed` is None, else the six of a tensor, see `cells`. `strength` holds the w_n of the layers,
-shape (N,); `law` is the diffusivity g, see `laws`; `stencil` is that of `cells`.
+shape (N,); `law` is the diffusivity g, see `laws`; `stencil` is that of `cells`. A `source`, of
+which D is computed, is that of `planes`, with layers (N, D, H, W).
 
 The slices of cells are gone through from the first to the last, each between two slices of voxels,
 which are copied into rows of a block of memory as they are needed. What a slice of cells gives to
 the slice of voxels below it waits there, until the next slice of cells has been there.
 """
 
-from typing import Any, NamedTuple
-
 import numpy as np
 
+from ..cell_formulas import NEAR
 from ..compiler import kernel
 from ..formulas import formula
-from ..laws import NONE, Law, response, slope
+from ..laws import NONE, Law
 from ..row_memory import copy, copy_layers, copy_pixels, copy_tensor, make_rows
 from ..vectors import BYTES, load, store
-from ..cell_formulas import NEAR
 from .cells import Target, Voxels
 from .rows import Given, adjoint_row, correlation_row, flux_row, scalar_step_row, tensor_row
 from .tensors import tensor_response, tensor_slope
-
-
-class Source(NamedTuple):
-    """What D = g(sum_n w_n J(v_n)) is computed from: layers v (N, D, H, W), w (N,), and g; without
-    layers, N = 0, they are those that diffuse."""
-
-    layers: Any
-    strength: Any
-    law: Any
 
 
 @formula

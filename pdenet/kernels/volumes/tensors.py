@@ -1,11 +1,11 @@
 """Functions of symmetric 3 x 3 tensors, without eigenvectors: for lanes, numbers, NumPy arrays.
 
 A tensor is its entries 11, 22, 33, 23, 13 and 12. Of its three eigenvalues one is always isolated:
-that whose distance from their mean m is largest. For K = (J - m) / s, s^2 = |J - m|^2 / 6, it is x =
-2 cos(acos(|h|) / 3) sign(h), h = det(K) / 2, at least sqrt(3) away from zero, so that the projector
-on its eigenvector, E = v v', is well determined: adj(K - x), which is a multiple of E. The other
-two eigenvalues are those of the rest R, the traceless part of K in the plane perpendicular to v,
-whose eigenvalues are +-r, r^2 = |R|^2 / 2:
+that whose distance from their mean m is largest. For K = (J - m) / s, s^2 = |J - m|^2 / 6, it is x
+= 2 cos(acos(|h|) / 3) sign(h), h = det(K) / 2, at least sqrt(3) away from zero, so that the
+projector on its eigenvector, E = v v', is well determined: adj(K - x), which is a multiple of E.
+The other two eigenvalues are those of the rest R, the traceless part of K in the plane
+perpendicular to v, whose eigenvalues are +-r, r^2 = |R|^2 / 2:
 
     nu1 = m + s x,    nu2 = m + s (r - x / 2),    nu3 = m - s (r + x / 2),
     g(J) = g(nu1) E + (g(nu2) + g(nu3)) / 2 (I - E) + (g(nu2) - g(nu3)) / (2 r) R.

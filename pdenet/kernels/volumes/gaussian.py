@@ -1,0 +1,50 @@
+"""Gaussian smoothing of volumes, in three passes of the one along rows.
+
+Each pass leaves its result transposed: the rows of all slices become columns. Read anew as an array
+of three axes it is the volume with its axes turned by one, so that the same pass smooths along the
+next, and the third turns them back.
+"""
+
+from ..compiler import kernel
+from ..formulas import formula
+from ..gaussian import smooth_strip, stand_upright
+from ..vectors import BYTES
+
+
+def scratch_for(v, reach, work):
+    """The work arrays of `smooth`: two volumes, and a strip of rows upright."""
+    lanes = BYTES // v.itemsize
+    return (work.scratch("turned", (2, v.size), v.dtype),
+            work.scratch("upright", (2, max(v.shape) + 2 * reach + 8, lanes), v.dtype))
+
+
+@formula
+def _smooth_rows(v, taps, radius, parity, add, upright, balance, out):
+    """out = the transpose of v, smoothed along its rows with the `taps` of this `radius`, or, if
+    add, out += that; the rows continue with this `parity`, and are stood `upright`. There is no
+    `balance`."""
+    rows, columns = v.shape
+    lanes = BYTES // v.itemsize
+    for top in range(0, rows, lanes):
+        stand_upright(v, top, rows, columns, radius, radius, parity, upright[0])
+        smooth_strip(upright[0], radius, taps, top, rows, columns, balance, -1, add, out)
+
+
+@kernel
+def smooth(v, taps, radii, factor, balance, add, parities, turned, upright, out):
+    """out = factor G v for a volume v (D, H, W), added to out if add.
+
+    taps[k, :radii[k] + 1] holds the sampled Gaussian from its centre to one side, k = 0, 1, 2 along
+    columns, rows and slices, and `parities` say how the volume continues along them, see
+    `pdenet.kernels.gaussian`. `turned` and `upright` are work arrays, see `scratch_for`; `balance`
+    is None.
+    """
+    slices, rows, columns = v.shape
+    first = turned[0].reshape(columns, slices * rows)
+    _smooth_rows(v.reshape(slices * rows, columns), taps[0, :radii[0] + 1], radii[0], parities[0],
+                 False, upright, balance, first)
+    second = turned[1].reshape(rows, columns * slices)
+    _smooth_rows(first.reshape(columns * slices, rows), taps[1, :radii[1] + 1], radii[1],
+                 parities[1], False, upright, balance, second)
+    _smooth_rows(second.reshape(rows * columns, slices), factor * taps[2, :radii[2] + 1], radii[2],
+                 parities[2], add, upright, balance, out.reshape(slices, rows * columns))

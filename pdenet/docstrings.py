@@ -117,7 +117,8 @@ _PARTS = {
             either.""",
     "image of a network": """
         image : array_like of shape (H, W) or (D, H, W), or with channels along channel_axis
-            An image, or for an operator of volumes a volume. float32 stays float32, every other real type becomes float64; not rescaled.
+            An image, or for an operator of volumes a volume. float32 stays float32, every other
+            real type becomes float64; not rescaled.
         channel_axis : int, optional
             The axis of the channels, which are coupled.""",
     "scheme of a network": """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import operator
 from dataclasses import dataclass
@@ -40,10 +41,11 @@ def checked(planes, check):
 
 
 def to_units(image: npt.ArrayLike, channel_axis: int | None = None,
-             mask: npt.ArrayLike | None = None, nan_policy: str = "raise") -> Measured:
+             mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
+             axes: Axes | None = None) -> Measured:
     """`to_measured` of an image of any size of values, in units of a power of two in which squares
     of the structure tensor are finite. Those of dask have the unit 1."""
-    return to_measured(image, channel_axis, mask, nan_policy, any_size=True)
+    return to_measured(image, channel_axis, mask, nan_policy, any_size=True, axes=axes)
 
 
 def _in_units(planes, largest):
@@ -167,11 +169,12 @@ class Measured:
 
 def to_measured(image: npt.ArrayLike, channel_axis: int | None = None,
                 mask: npt.ArrayLike | None = None, nan_policy: str = "raise", name: str = "image",
-                any_size: bool = False, axes: Axes = Axes()) -> Measured:
+                any_size: bool = False, axes: Axes | None = None) -> Measured:
     """An image whose pixels are measured where the mask (H, W) is True, and, for nan_policy="omit",
     finite in all channels."""
     check_choice("nan_policy", nan_policy, NAN_POLICIES)
     (planes, check), measured = to_unchecked(image, channel_axis, name, axes), None
+    axes = axes or Axes()
     if planes.ndim == 4 and axes.spacing is None:
         axes = axes._replace(spacing=(1.0, 1.0, 1.0))
     if planes.ndim == 4 and (mask is not None or nan_policy != "raise"):
@@ -271,9 +274,10 @@ def from_planes(planes: np.ndarray, channel_axis: int | None = None, planar: boo
 
 def sample(planes: Any, size: int | None = None, across: int = 4) -> Iterator[np.ndarray]:
     """The planes themselves, or `across` x `across` tiles evenly spread over an image of more than
-    size^2 pixels, together as many as these; fewer and longer ones of a thin image."""
-    for rows, columns in _boxes(planes.shape[1:], size, across):
-        yield np.ascontiguousarray(planes[:, rows, columns])
+    size^2 pixels, together as many as these; fewer and longer ones of a thin image. Of volumes of
+    as many voxels 2 x 2 x 2 tiles."""
+    for box in _boxes(planes.shape[1:], size, across):
+        yield np.ascontiguousarray(planes[:, *box])
 
 
 def sample_with(planes: Any, mask: np.ndarray | None, size: int | None = None,
@@ -282,31 +286,47 @@ def sample_with(planes: Any, mask: np.ndarray | None, size: int | None = None,
     in which something is measured, or if none is such, one around the first measured pixel."""
     boxes = list(_boxes(planes.shape[1:], size, across))
     if mask is not None:
-        rows, columns = boxes[0]
+        first = boxes[0]
         boxes = [box for box in boxes if mask[box].any()]
         if not boxes:
-            boxes = [tuple(slice(low := min(int(first), size - part.stop), low + part.stop)
-                           for first, size, part in zip(
-                               np.unravel_index(mask.argmax(), mask.shape), mask.shape,
-                               (rows, columns), strict=True))]
-    for rows, columns in boxes:
-        yield (np.ascontiguousarray(planes[:, rows, columns]),
-               None if mask is None else mask[rows, columns])
+            boxes = [tuple(slice(low := min(int(place), size - part.stop), low + part.stop)
+                           for place, size, part in zip(
+                               np.unravel_index(mask.argmax(), mask.shape), mask.shape, first,
+                               strict=True))]
+    for box in boxes:
+        yield (np.ascontiguousarray(planes[:, *box]), None if mask is None else mask[box])
+
+
+def slices_of(tiles: Any) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Tiles of `sample_with`, those of volumes slice by slice, as tiles of images."""
+    for tile, mask in tiles:
+        if tile.ndim == 3:
+            yield tile, mask
+            continue
+        for k in range(tile.shape[1]):
+            yield np.ascontiguousarray(tile[:, k]), None if mask is None else mask[k]
 
 
 def _boxes(shape, size, across):
-    """The rows and columns of the tiles of a `sample`, of one size, the first at 0 and 0."""
-    rows, columns = shape
+    """The slices of the axes of the tiles of a `sample`, of one size, the first at 0."""
     size = SAMPLE if size is None else size
-    if rows * columns <= size**2:
-        yield slice(0, rows), slice(0, columns)
+    if math.prod(shape) <= size**2:
+        yield tuple(slice(0, length) for length in shape)
         return
+    if len(shape) == 3 and shape[0] > 1:
+        edges = [min(length, round((size**2 / 8)**(1 / 3))) for length in shape]
+        starts = (_evenly(length - edge, 2) for length, edge in zip(shape, edges, strict=True))
+        for corner in itertools.product(*starts):
+            yield tuple(slice(first, first + edge)
+                        for first, edge in zip(corner, edges, strict=True))
+        return
+    *slices, rows, columns = shape
     pixels = (size // across)**2
     height = min(rows, max(size // across, pixels // columns))
     width = min(columns, pixels // height)
     for top in _evenly(rows - height, across):
         for left in _evenly(columns - width, across):
-            yield slice(top, top + height), slice(left, left + width)
+            yield (*map(slice, slices), slice(top, top + height), slice(left, left + width))
 
 
 def _evenly(last, count):
@@ -330,7 +350,8 @@ def _check_shape(image, channel_axis, name, axes):
     expected = axes.dimensions + (channel_axis is not None)
     if image.ndim != expected:
         spacing = "" if axes.spacing is None else f" and spacing={axes.spacing}"
-        raise ValueError(f"{name} must have {expected} dimensions with "
+        more = f" or {expected + 1}" if axes.volumes and axes.spacing is None else ""
+        raise ValueError(f"{name} must have {expected}{more} dimensions with "
                          f"channel_axis={channel_axis}{spacing}; got shape {image.shape}")
     if image.size == 0:
         raise ValueError(f"{name} must not be empty; got shape {image.shape}")

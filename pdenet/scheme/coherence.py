@@ -71,8 +71,7 @@ class CoherenceEnhancing(FluxOfDiffusivity):
         """The adjoint of `derivative`, which is not symmetric: the larger eigenvalue of D depends
         on both of J, the smaller one on neither."""
         if len(structure) == 6:
-            return tensors.frechet_derivative(structure, direction, self._map,
-                                              lambda nu: self._slopes(nu).swapaxes(0, 1))
+            return tensors.frechet_derivative(structure, direction, self._map, self._slopes, True)
         if is_compiled(self.diffusivity):
             return tensors.respond_adjoint(self.law(structure.dtype), self.least, structure,
                                            direction.copy())

@@ -163,7 +163,8 @@ class Gradient:
         """
         if self.of_images:
             return np.array([[0, 4], [4, -16 * self.alpha]])
-        found, squares = np.zeros((2,) * len(self.spacing)), inverse_squares(self.spacing)
+        squares = inverse_squares(self.spacing)
+        found = np.zeros((2,) * squares.size)
         for own in np.ndindex(found.shape):
             count = sum(own)
             found[own] = 0 if count == 0 else 4 * (-2 * self.alpha)**(count - 1) * sum(

@@ -171,7 +171,8 @@ class ScaleSpace:
         taps = np.zeros((*sigmas.shape, self.reach + 1))
         radii = np.vectorize(_radius)(sigmas)
         for place in np.ndindex(sigmas.shape):
-            taps[place][:radii[place] + 1] = sampled_gaussian(sigmas[place])[radii[place]:]
+            half = sampled_gaussian(float(sigmas[place]))[radii[place]:]
+            taps[place][:half.size] = half
         return taps, radii
 
     @functools.cached_property

@@ -88,24 +88,26 @@ def respond_adjoint(law, least, tensor, direction):
     return direction
 
 
-def frechet_derivative(tensor, direction, function, slopes):
+def frechet_derivative(tensor, direction, function, slopes, adjoint=False):
     """The derivative of a matrix function at a tensor J in a direction B, by the formula of
     Daleckii and Krein: in the eigenvectors of J the new eigenvalues change by B's diagonal times
     their slopes, the eigenvectors by B's entry 12 times the divided difference of the new
     eigenvalues.
 
     slopes(eigenvalues) gives the derivatives of the first new eigenvalue with respect to the first
-    old one and to the other old one, and so on row by row: 2 x 2 or 3 x 3 of them.
+    old one and to the other old one, and so on row by row: 2 x 2 or 3 x 3 of them. With `adjoint`
+    it is the adjoint of the derivative, where these are not symmetric.
     """
     number = tensor.dtype.type
     one = number(1)
     if len(tensor) == 6:
         if _is_image(tensor):
-            found = frechet_derivative(_of_image(tensor), _of_image(direction), function, slopes)
+            found = frechet_derivative(_of_image(tensor), _of_image(direction), function, slopes,
+                                       adjoint)
             return _to_volume(found, np.zeros_like(direction))
         found = np.empty_like(direction)
         for part, own, out in zip(*map(_slices, (tensor, direction, found)), strict=True):
-            out[:] = _frechet_of_volume(part, own, function, slopes, one)
+            out[:] = _frechet_of_volume(part, own, function, slopes, adjoint, one)
         return found
     first, second, r = cell_formulas.eigenvalues(tensor, number(0))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -116,6 +118,8 @@ def frechet_derivative(tensor, direction, function, slopes):
         mixed *= 2 * cell_formulas.divided_difference(
             *function(np.stack([first, second])), first, second, s11, s22,
             (t11 + t22) / 2 - (t12 + t21) / 2, number(cell_formulas.NEAR[tensor.itemsize // 8]))
+    if adjoint:
+        s12, s21 = s21, s12
     changed = cell_formulas.from_eigenvectors(s11 * b11 + s12 * b22, s21 * b11 + s22 * b22, mixed,
                                               *turn)
     return number(0.5) * np.stack(changed)
@@ -124,23 +128,24 @@ def frechet_derivative(tensor, direction, function, slopes):
 # Of volumes --------------------------------------------------------------------------------------
 
 
-def _frechet_of_volume(tensor, direction, function, slopes, one):
+def _frechet_of_volume(tensor, direction, function, slopes, adjoint, one):
     """`frechet_derivative` for a slice of 3 x 3 tensors."""
     parts = of_volumes.parts_of(tensor, one)
     entries, N, y, rest = of_volumes.directional(parts, direction, one)
     nu, entries = _ordered(parts), np.stack(_from_parts(parts, entries))
     mu, change = function(nu.copy()), slopes(nu.copy())
-    values = [sum(change[i][j] * entries[j] for j in range(3)) for i in range(3)]
+    values = [sum(change[j][i] * entries[j] if adjoint else change[i][j] * entries[j]
+                  for j in range(3)) for i in range(3)]
     quotients, near = {}, one * cell_formulas.NEAR[tensor.itemsize // 8]
     with np.errstate(invalid="ignore", divide="ignore"):
         for i, j in itertools.combinations(range(3), 2):
             between = nu.copy()
             between[i], between[j] = cell_formulas.gauss_points(nu[i], nu[j], one)
             t = slopes(between)
-            quotients[i, j] = cell_formulas.divided_difference(
+            mean = (t[i][i] - t[i][j] + t[j][j] - t[j][i]) / 2
+            quotients[i, j] = np.where(nu[i] > nu[j], cell_formulas.divided_difference(
                 mu[i], mu[j], nu[i], nu[j], change[i][i] - change[i][j],
-                change[j][j] - change[j][i],
-                (t[i][i] - t[i][j] + t[j][j] - t[j][i]) / 2, near)
+                change[j][j] - change[j][i], mean, near), mean)
     largest = parts.x > 0  # then the isolated eigenvalue is the first, otherwise the last
     pairs = (np.where(largest, quotients[0, 1], quotients[0, 2]),
              np.where(largest, quotients[0, 2], quotients[1, 2]),

@@ -1,7 +1,8 @@
 """The scheme of volumes in plain NumPy, slow and by other formulas than the package's.
 
 The gradient is that of the trilinear interpolant at eight points of each cell, and the flux the
-mean over them; smoothing is scipy.ndimage's, and the matrix function goes through numpy.linalg.eigh.
+mean over them; smoothing is scipy.ndimage's, and the matrix function goes through
+numpy.linalg.eigh.
 """
 
 import itertools
@@ -69,8 +70,20 @@ def orientations(g, j, count=24):
     return total
 
 
-def tensor(kind, g, j):
-    """The diffusion tensors (D+1, H+1, W+1, 3, 3) of a coupling."""
+def averaged(scales, layers, strengths, alpha, spacing):
+    """J averaged over scales of integration, from volumes that are continued mirrored far enough.
+    """
+    far = int(4 * scales.sigmas[-1] / min(spacing) + 0.5) + 1
+    wide = structure([np.pad(v, far, mode="symmetric") for v in layers], strengths, alpha, spacing)
+    inner = (slice(far, -far),) * 3
+    return sum(strength * ndimage.gaussian_filter(
+        wide, (*(sigma / np.asarray(spacing)), 0, 0), truncate=4)
+               for sigma, strength in zip(scales.sigmas, scales.strength, strict=True))[inner]
+
+
+def tensor(flux, j):
+    """The diffusion tensors (D+1, H+1, W+1, 3, 3) of a flux."""
+    kind, g = KINDS[type(flux).__name__], flux.diffusivity.g
     if kind == "isotropic":
         return g(np.trace(j, axis1=-2, axis2=-1))[..., np.newaxis, np.newaxis] * np.eye(3)
     if kind == "anisotropic":
@@ -78,15 +91,15 @@ def tensor(kind, g, j):
     if kind == "uncoupled":
         return g(np.diagonal(j, axis1=-2, axis2=-1))[..., np.newaxis] * np.eye(3)
     if kind == "coherence":
-        return along_lines(g, j)
+        return along_lines(g, j, flux.least)
     return orientations(g, j)
 
 
-def along_lines(g, j):
+def along_lines(g, j, least):
     """Smoothing along the eigenvector of the smallest eigenvalue alone."""
     values, vectors = np.linalg.eigh(j)
-    mu = np.full_like(values, 0.001)
-    mu[..., 0] += 0.999 * (1 - g(values[..., 1] - values[..., 0]))
+    mu = np.full_like(values, least)
+    mu[..., 0] += (1 - least) * (1 - g(values[..., 1] - values[..., 0]))
     return vectors * mu[..., np.newaxis, :] @ np.swapaxes(vectors, -1, -2)
 
 
@@ -103,12 +116,12 @@ def divergence(D, v, alpha, spacing):
 
 def step(network, u, spacing=(1, 1, 1)):
     """One explicit step of a network on volumes (M, D, H, W)."""
-    kind, g = KINDS[type(network.flux).__name__], network.flux.diffusivity.g
     operator, scales = network.operator, network.scales
     steering = scales if network.steering is None else network.steering
     layers = [smooth(channel, sigma, spacing) for channel in u for sigma in steering.sigmas]
-    D = tensor(kind, g, structure(layers, list(steering.strength) * len(u), operator.alpha,
-                                  spacing))
+    given = layers, list(steering.strength) * len(u), operator.alpha, spacing
+    D = tensor(network.flux, structure(*given) if network.integration is None
+               else averaged(network.integration, *given))
     out = u.copy()
     for m, channel in enumerate(u):
         for sigma, strength in zip(scales.sigmas, scales.strength, strict=True):

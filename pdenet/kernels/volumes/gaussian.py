@@ -6,7 +6,6 @@ next, and the third turns them back.
 """
 
 from ..compiler import kernel
-from ..formulas import formula
 from ..gaussian import smooth_strip, stand_upright
 from ..vectors import BYTES
 
@@ -18,13 +17,12 @@ def scratch_for(v, reach, work):
             work.scratch("upright", (2, max(v.shape) + 2 * reach + 8, lanes), v.dtype))
 
 
-@formula
-def _smooth_rows(v, taps, radius, parity, add, upright, balance, out):
-    """out = the transpose of v, smoothed along its rows with the `taps` of this `radius`, or, if
-    add, out += that; the rows continue with this `parity`, and are stood `upright`. There is no
-    `balance`."""
+@kernel
+def smooth_rows(v, taps, parity, add, upright, balance, out):
+    """out = the transpose of v, smoothed along its rows with the `taps`, or, if add, out += that;
+    the rows continue with this `parity`, and are stood `upright`. `balance` is None."""
     rows, columns = v.shape
-    lanes = BYTES // v.itemsize
+    lanes, radius = BYTES // v.itemsize, taps.size - 1
     for top in range(0, rows, lanes):
         stand_upright(v, top, rows, columns, radius, radius, parity, upright[0])
         smooth_strip(upright[0], radius, taps, top, rows, columns, balance, -1, add, out)
@@ -41,10 +39,10 @@ def smooth(v, taps, radii, factor, balance, add, parities, turned, upright, out)
     """
     slices, rows, columns = v.shape
     first = turned[0].reshape(columns, slices * rows)
-    _smooth_rows(v.reshape(slices * rows, columns), taps[0, :radii[0] + 1], radii[0], parities[0],
-                 False, upright, balance, first)
+    smooth_rows(v.reshape(slices * rows, columns), taps[0, :radii[0] + 1].copy(), parities[0],
+                False, upright, balance, first)
     second = turned[1].reshape(rows, columns * slices)
-    _smooth_rows(first.reshape(columns * slices, rows), taps[1, :radii[1] + 1], radii[1],
-                 parities[1], False, upright, balance, second)
-    _smooth_rows(second.reshape(rows * columns, slices), factor * taps[2, :radii[2] + 1], radii[2],
-                 parities[2], add, upright, balance, out.reshape(slices, rows * columns))
+    smooth_rows(first.reshape(columns * slices, rows), taps[1, :radii[1] + 1].copy(), parities[1],
+                False, upright, balance, second)
+    smooth_rows(second.reshape(rows * columns, slices), factor * taps[2, :radii[2] + 1],
+                parities[2], add, upright, balance, out.reshape(slices, rows * columns))

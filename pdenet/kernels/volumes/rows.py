@@ -11,14 +11,14 @@ diffusivity g, see `laws`.
 
 from typing import NamedTuple
 
-from ..cell_formulas import NEAR
+from ..cell_formulas import NEAR, divided_difference, gauss_points
 from ..compiler import kernel
 from ..formulas import formula
 from ..laws import NONE, response, slope
 from ..vectors import BYTES, fma, load, splat, store
 from .cells import (add_outer_product, add_square, gradient_at, plus, product, spread,
                     structure_of, tensor_flux, times, unit_flux)
-from .tensors import tensor_response, tensor_slope
+from .tensors import changed, directional, parts_of, tensor_response
 
 
 class Given(NamedTuple):
@@ -56,6 +56,50 @@ def flux_at(gradient, rows, mixed, tensor, twist, metric):
     return tensor_flux(gradient, load_tensor(rows, tensor), twist, metric)
 
 
+# Of lanes, compiled once for all loops; `one` is 1 in their type, `near` the entry of NEAR for it -
+
+
+@kernel
+def response_of(law, J, one):
+    """D = g(J) for lanes of tensors J."""
+    return tensor_response(law, J, one)
+
+
+@kernel
+def value_and_slope(rule, x, one):
+    """g(x) and g'(x) for lanes x, g given by its `rule`."""
+    g = response(rule, x, one)
+    return g, slope(rule, g, x, one)
+
+
+@kernel
+def quotient_of(rule, x1, x2, g1, g2, s1, s2, one, near):
+    """The divided difference of g, given by its `rule`, between lanes x1 and x2, where its values
+    are g1 and g2 and its slopes s1 and s2; see `cell_formulas.divided_difference`."""
+    y1, y2 = gauss_points(x1, x2, one)
+    mean = (one / (one + one)) * (slope(rule, response(rule, y1, one), y1, one)
+                                  + slope(rule, response(rule, y2, one), y2, one))
+    return divided_difference(g1, g2, x1, x2, s1, s2, mean, near)
+
+
+@kernel
+def slope_of(law, J, B, one, near):
+    """g'(J)[B] for lanes of tensors J and B: the Frechet derivative at J in the direction B, by the
+    formula of Daleckii and Krein."""
+    rule, factor = law.rule, law.factor
+    parts = parts_of(J, one)
+    entries, N, y, rest = directional(parts, B, one)
+    x1, x2, x3 = factor * parts.first, factor * parts.second, factor * parts.third
+    g1, s1 = value_and_slope(rule, x1, one)
+    g2, s2 = value_and_slope(rule, x2, one)
+    g3, s3 = value_and_slope(rule, x3, one)
+    quotients = (factor * quotient_of(rule, x1, x2, g1, g2, s1, s2, one, near),
+                 factor * quotient_of(rule, x1, x3, g1, g3, s1, s3, one, near),
+                 factor * quotient_of(rule, x2, x3, g2, g3, s2, s3, one, near))
+    values = factor * s1 * entries[0], factor * s2 * entries[1], factor * s3 * entries[2]
+    return changed(values, quotients, parts, N, y, rest, one)
+
+
 # Forward -----------------------------------------------------------------------------------------
 
 
@@ -85,7 +129,7 @@ def tensor_row(rows, voxels, law, mixed, strength, stencil, out):
                 total = add_square(gradient, strength[n], stencil.structure_twist, total)
             tensor = structure_of(total, mixed, stencil.metric)
             if law.rule != NONE:
-                tensor = tensor_response(law, tensor, one)
+                tensor = response_of(law, tensor, one)
             store_tensor(rows, out + j, tensor)
 
 
@@ -161,8 +205,8 @@ def correlation_row(rows, voxels, law, mixed, strength, stencil, tensor, out):
             B = structure_of(total, mixed, stencil.metric)
             if law.rule != NONE:
                 J = load_tensor(rows, tensor + j)
-                B = tensor_slope(law, J, B, one, number(NEAR[memory.itemsize // 8]))
-                store_tensor(rows, tensor + j, tensor_response(law, J, one))
+                B = slope_of(law, J, B, one, number(NEAR[memory.itemsize // 8]))
+                store_tensor(rows, tensor + j, response_of(law, J, one))
             store_tensor(rows, out + j, B)
 
 

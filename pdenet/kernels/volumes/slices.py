@@ -20,8 +20,8 @@ from ..laws import NONE, Law
 from ..row_memory import copy, copy_layers, copy_pixels, copy_tensor, make_rows
 from ..vectors import BYTES, load, store
 from .cells import Target, Voxels
-from .rows import Given, adjoint_row, correlation_row, flux_row, scalar_step_row, tensor_row
-from .tensors import tensor_response, tensor_slope
+from .rows import (Given, adjoint_row, correlation_row, flux_row, response_of, scalar_step_row,
+                   slope_of, tensor_row)
 
 
 @formula
@@ -258,7 +258,7 @@ def respond_tensor(law, tensor):
     rest[:, :tensor.shape[1] - whole] = tensor[:, whole:]
     for j in range(0, whole + 1, lanes):
         planes, at = (tensor, j) if j < whole else (rest, 0)
-        changed = tensor_response(law, tensors_at(planes, at), one)
+        changed = response_of(law, tensors_at(planes, at), one)
         for k in range(6):
             store(planes[k], at, changed[k])
     tensor[:, whole:] = rest[:, :tensor.shape[1] - whole]
@@ -275,8 +275,8 @@ def slope_tensor(law, structure, direction):
     rest[1, :, :structure.shape[1] - whole] = direction[:, whole:]
     for j in range(0, whole + 1, lanes):
         J, B, at = (structure, direction, j) if j < whole else (rest[0], rest[1], 0)
-        changed = tensor_slope(law, tensors_at(J, at), tensors_at(B, at), number(1),
-                               number(NEAR[structure.itemsize // 8]))
+        changed = slope_of(law, tensors_at(J, at), tensors_at(B, at), number(1),
+                           number(NEAR[structure.itemsize // 8]))
         for k in range(6):
             store(B[k], at, changed[k])
     direction[:, whole:] = rest[1, :, :structure.shape[1] - whole]

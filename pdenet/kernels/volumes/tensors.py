@@ -15,17 +15,15 @@ result lies between the least and the largest g(nu) to rounding, whatever J is. 
 passes for the mean m, and E, made of the largest column of adj(K - x), and R perpendicular to v, to
 rounding.
 
-`law` is the diffusivity g, see `laws`; `one` is 1 in the type of the image, and `near` the entry of
-`cell_formulas.NEAR` for it.
+`law` is the diffusivity g, see `laws`; `one` is 1 in the type of the image.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..cell_formulas import divided_difference, gauss_points
 from ..formulas import formula
-from ..laws import response, slope
+from ..laws import response
 from ..vectors import above, fma, quotient
 
 # cos(acos(h) / 3) on [0, 1] to 3e-10, from the constant on; smooth there, as its only singularity
@@ -183,7 +181,7 @@ def directional(parts, direction, one):
     scale = quotient(one, parts.r)
     N = scale * R[0], scale * R[1], scale * R[2], scale * R[3], scale * R[4], scale * R[5]
     rest = add_dyads(-(half * own), v, v, add_dyads(-one, v, y, direction))
-    mean, along = half * ((rest[0] + rest[1]) + rest[2]), half * inner(N, direction)
+    mean, along = half * ((rest[0] + rest[1]) + rest[2]), half * inner(N, rest)
     return (own, mean + along, mean - along), N, y, rest
 
 
@@ -206,28 +204,3 @@ def changed(values, quotients, parts, N, y, rest, one):
     u = (fma(plain, y[0], turned * w[0]), fma(plain, y[1], turned * w[1]),
          fma(plain, y[2], turned * w[2]))
     return add_dyads(half * (values[0] - level), v, v, add_dyads(one, v, u, pair))
-
-
-@formula
-def mean_slope(rule, x1, x2, one):
-    """The mean of g' between x1 and x2 by Gauss' rule, g given by its `rule`."""
-    y1, y2 = gauss_points(x1, x2, one)
-    return (one / (one + one)) * (slope(rule, response(rule, y1, one), y1, one)
-                                  + slope(rule, response(rule, y2, one), y2, one))
-
-
-@formula
-def tensor_slope(law, tensor, direction, one, near):
-    """g'(J)[B], the Frechet derivative at a tensor J in the direction B, by the formula of
-    Daleckii and Krein."""
-    rule, factor = law.rule, law.factor
-    parts = parts_of(tensor, one)
-    entries, N, y, rest = directional(parts, direction, one)
-    x1, x2, x3 = factor * parts.first, factor * parts.second, factor * parts.third
-    g1, g2, g3 = response(rule, x1, one), response(rule, x2, one), response(rule, x3, one)
-    s1, s2, s3 = slope(rule, g1, x1, one), slope(rule, g2, x2, one), slope(rule, g3, x3, one)
-    g12 = divided_difference(g1, g2, x1, x2, s1, s2, mean_slope(rule, x1, x2, one), near)
-    g13 = divided_difference(g1, g3, x1, x3, s1, s3, mean_slope(rule, x1, x3, one), near)
-    g23 = divided_difference(g2, g3, x2, x3, s2, s3, mean_slope(rule, x2, x3, one), near)
-    return changed((factor * s1 * entries[0], factor * s2 * entries[1], factor * s3 * entries[2]),
-                   (factor * g12, factor * g13, factor * g23), parts, N, y, rest, one)

@@ -109,7 +109,7 @@ def check_gradient_along(network, image, seed=0):
             net, u = _with(network, image, along, parameters, moves, k * 1e-3)
             values.append(np.sum(cotangent * net(u)))
         expected = (8 * (values[0] - values[1]) - (values[2] - values[3])) / (12 * 1e-3)
-        assert abs(found - expected) <= 5e-5 * abs(expected), (found, expected)
+        assert abs(found - expected) <= 1e-6 * abs(expected), (found, expected)
 
 
 SLOPES = {"exponential": lambda x: -np.exp(-x / 2) / 2, "rational": lambda x: -(1 + x)**-2,

@@ -61,8 +61,9 @@ def as_dask(image):
             return image.data
         raise TypeError(f"of what dask computes, an array is needed; got {type(image).__name__}")
     # Several of its chunks at a time, where they are small, but no more than are needed.
+    tile = TILE if sum(size > 4 for size in image.shape) < 3 else TILE_OF_VOLUMES
     return array.from_array(image, chunks=tuple(
-        min(size, width * max(1, TILE // width))
+        min(size, width * max(1, tile // width))
         for size, width in zip(image.shape, image.chunks, strict=True)))
 
 

@@ -50,9 +50,10 @@ class CoherenceEnhancing(FluxOfDiffusivity):
         object.__setattr__(self, "least", check_number("least", self.least, least=0.0, most=1.0))
 
     def tensor(self, structure):
-        if len(structure) == 6:
+        compiled = is_compiled(self.diffusivity)
+        if len(structure) == 6 and (tensors.is_image(structure) or not compiled):
             return tensors.matrix_function(structure, self._map)
-        if is_compiled(self.diffusivity):
+        if compiled:
             return tensors.respond(self.law(structure.dtype), self.least, structure)
         _, share, _ = self._along(structure)
         r = np.hypot(structure[1], structure[2])

@@ -31,7 +31,7 @@ def inner_weights(entries):
 def eigenvalues(tensor):
     """The eigenvalues as planes (2, ...) or (3, ...), from the largest on, cut at 0."""
     if len(tensor) == 6:
-        if _is_image(tensor):
+        if is_image(tensor):
             return eigenvalues(_of_image(tensor))
         return np.stack([_ordered(of_volumes.parts_of(part, tensor.dtype.type(1)))
                          for part in _slices(tensor)], axis=1)
@@ -47,7 +47,7 @@ def matrix_function(tensor, function):
     """
     number = tensor.dtype.type
     if len(tensor) == 6:
-        if _is_image(tensor):
+        if is_image(tensor):
             return _to_volume(matrix_function(_of_image(tensor), function), tensor)
         for part in _slices(tensor):
             parts = of_volumes.parts_of(part, number(1))
@@ -66,11 +66,9 @@ def respond(law, least, tensor):
     from ..kernels import planes  # only here, so that names are had without Numba
     from ..kernels.volumes import slices
 
-    if len(tensor) == 6:
-        slices.respond_tensor(law, tensor.reshape(6, -1))
-        return tensor
-    planes.respond_tensor(law, None if least is None else tensor.dtype.type(least),
-                          tensor.reshape(3, -1))
+    kernels = slices if len(tensor) == 6 else planes
+    kernels.respond_tensor(law, None if least is None else tensor.dtype.type(least),
+                           tensor.reshape(len(tensor), -1))
     return tensor
 
 
@@ -101,7 +99,7 @@ def frechet_derivative(tensor, direction, function, slopes, adjoint=False):
     number = tensor.dtype.type
     one = number(1)
     if len(tensor) == 6:
-        if _is_image(tensor):
+        if is_image(tensor):
             found = frechet_derivative(_of_image(tensor), _of_image(direction), function, slopes,
                                        adjoint)
             return _to_volume(found, np.zeros_like(direction))
@@ -179,7 +177,7 @@ def _slices(tensor):
     return np.moveaxis(tensor, 1, 0)
 
 
-def _is_image(tensor):
+def is_image(tensor):
     """Whether these are the tensors of a volume of one slice, which has two slices of cells."""
     return tensor.ndim == 4 and tensor.shape[1] == 2
 

@@ -18,7 +18,7 @@ from ..laws import NONE, response, slope
 from ..vectors import BYTES, fma, load, splat, store
 from .cells import (add_outer_product, add_square, gradient_at, plus, product, spread,
                     structure_of, tensor_flux, times, unit_flux)
-from .tensors import changed, directional, parts_of, tensor_response
+from .tensors import changed, coherence_response, directional, parts_of, tensor_response
 
 
 class Given(NamedTuple):
@@ -63,6 +63,12 @@ def flux_at(gradient, rows, mixed, tensor, twist, metric):
 def response_of(law, J, one):
     """D = g(J) for lanes of tensors J."""
     return tensor_response(law, J, one)
+
+
+@kernel
+def coherence_of(law, least, J, one):
+    """D of lanes of tensors J by `tensors.coherence_response`, `least` being its number."""
+    return coherence_response(law, least, J, one)
 
 
 @kernel

@@ -20,8 +20,8 @@ from ..laws import NONE, Law
 from ..row_memory import copy, copy_layers, copy_pixels, copy_tensor, make_rows
 from ..vectors import BYTES, load, store
 from .cells import Target, Voxels
-from .rows import (Given, adjoint_row, correlation_row, flux_row, response_of, scalar_step_row,
-                   slope_of, tensor_row)
+from .rows import (Given, adjoint_row, coherence_of, correlation_row, flux_row, response_of,
+                   scalar_step_row, slope_of, tensor_row)
 
 
 @formula
@@ -250,15 +250,19 @@ def tensors_at(planes, j):
 
 
 @kernel
-def respond_tensor(law, tensor):
-    """J <- D = g(J) for flat planes `tensor` (6, n) of tensors J; g is given by its law."""
+def respond_tensor(law, least, tensor):
+    """J <- D for flat planes `tensor` (6, n) of tensors J: D = g(J), the matrix function, where
+    `least` is None, otherwise that of `tensors.coherence_response`; g is given by its law."""
     lanes, one = BYTES // tensor.itemsize, tensor.dtype.type(1)
     whole = tensor.shape[1] // lanes * lanes
     rest = np.zeros((6, lanes), tensor.dtype)
     rest[:, :tensor.shape[1] - whole] = tensor[:, whole:]
     for j in range(0, whole + 1, lanes):
         planes, at = (tensor, j) if j < whole else (rest, 0)
-        changed = response_of(law, tensors_at(planes, at), one)
+        if least is None:
+            changed = response_of(law, tensors_at(planes, at), one)
+        else:
+            changed = coherence_of(law, least, tensors_at(planes, at), one)
         for k in range(6):
             store(planes[k], at, changed[k])
     tensor[:, whole:] = rest[:, :tensor.shape[1] - whole]

@@ -94,8 +94,8 @@ def largest_column(a, one):
         at_2, zero, a[3], a[4])
     at_3 = above(a[2], np.maximum(a[0], a[1]), one, zero)
     x, y, z = above(at_3, zero, a[4], x), above(at_3, zero, a[3], y), above(at_3, zero, a[2], z)
-    norm = np.sqrt(fma(x, x, fma(y, y, z * z)))
-    return quotient(x, norm), quotient(y, norm), quotient(z, norm)
+    scale = quotient(one, np.sqrt(fma(x, x, fma(y, y, z * z))))
+    return scale * x, scale * y, scale * z
 
 
 @formula
@@ -167,6 +167,21 @@ def tensor_response(law, tensor, one):
     return with_values(response(law.rule, law.factor * parts.first, one),
                        response(law.rule, law.factor * parts.second, one),
                        response(law.rule, law.factor * parts.third, one), parts, one)
+
+
+@formula
+def coherence_response(law, least, tensor, one):
+    """The tensor with the eigenvectors of J and the eigenvalues `least` but for the last, along
+    lines: least + (1 - least) (1 - g(nu2 - nu3)) for the two smallest eigenvalues nu2 and nu3 of
+    J."""
+    parts = parts_of(tensor, one)
+    zero = one - one
+    middle = above(parts.x, zero, parts.second, parts.third)
+    smallest = above(parts.x, zero, parts.third, parts.first)
+    g = response(law.rule, law.factor * (middle - smallest), one)
+    along = least + (one - least) * (one - g)
+    return with_values(above(parts.x, zero, least, along), least + zero * along,
+                       above(parts.x, zero, along, least), parts, one)
 
 
 @formula

@@ -143,7 +143,7 @@ def picture(path):
     scan = nibabel.load(f"{data_path}/example4d.nii.gz")
     volume = np.asarray(scan.dataobj)[..., 0].astype(np.float32)
     spacing = tuple(map(float, scan.header.get_zooms()[:3]))
-    result = pdenet.eed(volume, spacing=spacing, contrast=12, sigma=2, time=12)
+    result = pdenet.eed(volume, spacing=spacing, contrast=4, sigma=2, time=6)
     places = [size // 2 for size in volume.shape]
     figure, axes = plt.subplots(2, 3, figsize=(9, 5.6), dpi=80)
     for row, (title, shown) in zip(axes, (("scan", volume), ("pdenet.eed", result)), strict=True):

@@ -28,6 +28,7 @@ NAMES = {module: tuple(names.split()) for module, names in {
     "scheme.operators": "Gradient Laplacian Hessian",
     "scheme.scales": "ScaleSpace",
     "scheme.dictionary": "Dictionary",
+    "scheme.channels": "Channels",
     "scheme.fluxes": "Isotropic Anisotropic Uncoupled Orientations",
     "scheme.coherence": "CoherenceEnhancing",
     "scheme.diffusivities": "Exponential Rational Charbonnier Weickert Coherence",

@@ -19,6 +19,7 @@ from .noise.rician import RicianNoise as RicianNoise
 from .noise.speckle import SpeckleNoise as SpeckleNoise
 from .scheme.block import DiffusionBlock as DiffusionBlock
 from .scheme.coherence import CoherenceEnhancing as CoherenceEnhancing
+from .scheme.channels import Channels as Channels
 from .scheme.dictionary import Dictionary as Dictionary
 from .scheme.diffusivities import (
     Charbonnier as Charbonnier, Coherence as Coherence, Exponential as Exponential,

@@ -55,11 +55,16 @@ def check_count(name: str, value, *, least: int, most: float = 2**63 - 1) -> int
 def check_choice(name: str, value, choices) -> str:
     """The value if it is one of these names, or a ValueError with all of them."""
     if not isinstance(value, str) or value not in choices:
-        near = difflib.get_close_matches(value.replace("-", "_").lower(), choices, 1,
-                                         0.76) if isinstance(value, str) else []
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = meant(value, choices) if isinstance(value, str) else ""
         raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}{hint}")
     return value
+
+
+def meant(name: str, names, likeness: float = 0.76) -> str:
+    """A question after the nearest of these names, or nothing if none is near."""
+    plain = {known.replace("_", "-").lower(): known for known in names}
+    near = difflib.get_close_matches(name.replace("_", "-").lower(), plain, 1, likeness)
+    return f"; did you mean {plain[near[0]]}?" if near else ""
 
 
 def by_keyword(function: _Function) -> _Function:

@@ -6,6 +6,7 @@ The networks are those of `pdenet.learning.noise_levels`.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from .checks import check_count, check_number, check_workers
 from .docstrings import fill
 from .estimates import range_of
 from .images import from_units, sample_with, to_units
-from .learning.channels import mixed, principal_axes
+from .learning.channels import guide_of, mixed, principal_axes
 from .learning.fit import fit_noisy
 from .learning.noise_levels import RANGE, shipped, with_contrast_times
 from .network.network import DiffusionNetwork
@@ -23,16 +24,18 @@ from .noise.level import levels_of
 from .noise.model import NoiseModel, denoise_by_models
 from .noise.varying import check_levels, denoise_varying
 from .pairs import count
+from .scheme.channels import Channels
 
 __all__ = ["denoise", "denoiser"]
 
 NOTHING = 1e-9  # of the range or of the noise; so little of the other is none
 ADAPTED, EVALUATIONS = 384, 20  # adapt learns from 3 x 3 tiles of images larger than 384 x 384
+GUIDING = 0.45  # the weight of a guide, see benchmarks/guiding.py
 CHANCE = 1 / 3  # of sigma^2: what a parameter may gain by fitting the noise; many do nothing
 
 
 def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
-             shared: bool = False) -> DiffusionNetwork:
+             guided: bool = False, shared: bool = False) -> DiffusionNetwork:
     """The network that `denoise` applies for a noise level.
 
     Ten steps of the anisotropic model with eight scales, steered by weights of their own, for grey
@@ -49,7 +52,11 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
         Range of the images' grey levels, > 0.
     channels : int, optional
         Number of channels of the images; for more than one it is another network, which steers
-        the channels together. `denoise` takes the one for grey images, for each principal axis.
+        the channels together. `denoise` takes it for none.
+    guided : bool, optional
+        The same network for images with two channels of one range, of which the second is a guide:
+        an image without noise, which steers with the weight 0.45 and stays as it is, see
+        `Channels`.
     shared : bool, optional
         The same 38 parameters for all steps, instead of 38 for each.
 
@@ -60,7 +67,7 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     Raises
     ------
     ValueError
-        If a parameter is not allowed.
+        If a parameter is not allowed, or channels are given with guided.
 
     Examples
     --------
@@ -76,8 +83,11 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     channels = check_count("channels", channels, least=1)
     # The squared gradient that the contrast is compared with is the sum over the channels.
     factor = data_range / RANGE * (1.0 if channels == 1 else math.sqrt(channels / 3))
+    if guided and channels != 1:
+        raise ValueError(f"channels must be 1, beside the guide, with guided; got {channels}")
     family = shipped(channels == 1, bool(shared))
-    return with_contrast_times(factor, family.at(sigma * RANGE / data_range))
+    network = with_contrast_times(factor, family.at(sigma * RANGE / data_range))
+    return replace(network, channels=Channels([1.0, GUIDING], guides=1)) if guided else network
 
 
 @fill
@@ -92,9 +102,9 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
     u <- u - tau_k sum_l w_l G_l K' g(J) K G_l u for ten steps k, eq. (36) with eq. (40), with
     further derivatives beside the gradient and parameters for the noise level: see `denoiser`. The
     channels of an image are brought to one noise level and turned to the principal axes of their
-    gradients, where each axis is denoised by itself: what they have in common has the noise of all,
-    what differs is smoothed more. On colour photographs this is 0.9 to 1.6 dB better than steering
-    the channels together, with thirty channels of few materials 6 to 8 dB.
+    gradients: what they have in common has the noise of all, what differs is smoothed more. The
+    axis with most structure, the luminance of a photograph, is denoised first and then guides the
+    others, whose edges are where it has them.
 
     Parameters
     ----------
@@ -121,7 +131,8 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
         The same 38 parameters for all steps, instead of 38 for each.
     adapt : bool, optional
         Whether the parameters learn from the image itself first, by 20 evaluations of Stein's
-        estimate of the error on up to nine tiles of 128 x 128 pixels, see `fit_noisy`. It takes
+        estimate of the error on up to nine tiles of 128 x 128 pixels, see `fit_noisy`; of an image
+        with channels those for the axis with most structure. It takes
         seconds and gained 0.4 dB on average, and 1.7 dB at most (benchmarks/adapting.py).
         What chance alone may give is not taken, so that hardly any image is worse for it. Speckle
         of fewer than 16 looks is too skewed for the estimate, and left without.
@@ -168,7 +179,8 @@ def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, prog
     outside which the planes are 0.
 
     Channels that have noise are brought to one level and turned to their principal axes, in which
-    white noise stays white; each axis is denoised by itself, and all are turned back.
+    white noise stays white; each axis is denoised, guided by the first one, and all are turned
+    back.
     """
     def again(planes, levels, adapts=True):
         return denoise_planes(planes, 1.0, levels, data_range and data_range / unit, shared,
@@ -184,7 +196,7 @@ def denoise_planes(planes, unit, sigma, data_range, shared, workers, adapt, prog
     data_range = data_range and data_range / unit
     options = shared, workers, adapt, progress, measured
     if len(planes) == 1:
-        planes = _denoise_plane(planes, levels[0], data_range, *options)
+        planes = _denoise_plane(planes, levels[0], data_range, None, *options)
     elif levels.any():
         planes = _denoise_axes(planes, levels, data_range, options)
     else:
@@ -199,35 +211,44 @@ def _denoise_axes(planes, levels, data_range, options):
     factors = (sigma / levels[noisy]).astype(planes.dtype)[:, np.newaxis, np.newaxis]
     alike = planes[noisy] * factors
     axes = principal_axes(alike, sigma, options[-1])
-    clean = []
-    for axis in axes:
+    clean: list[np.ndarray] = []
+    for k, axis in enumerate(axes):
         # The largest difference along the axis of channels that have the range.
         most = max(axis[axis > 0].sum(), -axis[axis < 0].sum())
-        clean.append(_denoise_plane(mixed(alike, axis), sigma,
-                                    data_range and data_range * most, *options))
+        first = guide_of(axes, k)
+        clean.append(_denoise_plane(mixed(alike, axis), sigma, data_range and data_range * most,
+                                    None if first is None else clean[first], *options))
     alike = np.concatenate([mixed(np.concatenate(clean), column) for column in axes.T]) / factors
     found = iter(alike)
     return np.stack([next(found) if level > 0 else plane
                      for plane, level in zip(planes, levels, strict=True)])
 
 
-def _denoise_plane(plane, sigma, data_range, shared, workers, adapt, progress, measured):
-    """A plane (1, H, W) without its noise."""
+def _denoise_plane(plane, sigma, data_range, guide, shared, workers, adapt, progress, measured):
+    """A plane (1, H, W) without its noise; guide: None, or a plane without noise whose edges are
+    likely to be those of this one."""
     data_range = range_of(plane, measured) if data_range is None else data_range
     if data_range <= NOTHING * sigma or sigma <= NOTHING * data_range:
         return plane.copy()
-    # Around 0 and with a range of 255, so that float32 holds any image.
     number, unit = plane.dtype.type, data_range / RANGE
-    offset = _mean(plane, measured)
-    network = denoiser(sigma / unit, shared=shared)
-    values = ((plane - number(offset)) / number(unit)).astype(np.float32)
+    values, offset = _normalised(plane, unit, measured)
+    network = denoiser(sigma / unit, guided=guide is not None, shared=shared)
     mask = network.mask_of(measured, values.dtype, workers)
-    if mask is not None:
-        values = values * mask.plane
-    if adapt:
+    if guide is not None:
+        own = range_of(guide, measured) / RANGE
+        values = np.concatenate([values, _normalised(guide, own or 1.0, measured)[0]])
+    elif adapt:
         network = _adapted(network, values, sigma / unit, workers, progress, measured)
-    values = network.run(values, workers, mask).astype(plane.dtype)
+    values = network.run(values, workers, mask)[:1].astype(plane.dtype)
     return values * number(unit) + number(offset)
+
+
+def _normalised(plane, unit, measured):
+    """A plane in float32 around 0 and with a range of 255, so that it holds any image, 0 where it
+    is not measured; and what stood at 0."""
+    number, offset = plane.dtype.type, _mean(plane, measured)
+    values = ((plane - number(offset)) / number(unit)).astype(np.float32)
+    return (values if measured is None else values * measured), offset
 
 
 def _mean(plane, measured):

@@ -7,13 +7,8 @@ The image sought is the steady state of a diffusion step whose data term keeps t
 with D = I for homogeneous diffusion, and for edge-enhancing diffusion D = g(J) of the image itself,
 smoothed a little, as in eq. (2) and eq. (3): edges are continued into the unknown. The linear
 equations take conjugate gradients with a multigrid cycle as preconditioner. The others are solved
-from coarse to fine, by cycles of steps
-
-    u <- a_i (u - tau K' M(D) K u) + (1 - a_i) u_before,      a_i = (4 i + 2) / (2 i + 3),
-
-which reach in n steps what takes of the order of n^2 explicit ones (fast semi-iterative schemes),
-with D renewed at every second step. The first step of a cycle gives the residual, by which cycles
-become longer while it falls and shorter when it grows; the image with the least one is returned.
+from coarse to fine, by the semi-iterative cycles of `network.steady_state`; the image with the
+least residual is returned.
 """
 
 from __future__ import annotations
@@ -25,11 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from . import models
-from .checks import by_keyword, check_choice, check_number
+from .checks import by_keyword, check_choice, check_number, check_workers
 from .images import from_units, to_array, to_planes, to_units
 from .kernels.workspace import Workspace
-from .scheme.block import DiffusionBlock
-from .scheme.data_terms import KnownPixels
+from .network.steady_state import steady_state
 from .scheme.operators import Gradient
 
 __all__ = ["inpaint"]
@@ -38,10 +32,8 @@ METHODS = ("eed", "homogeneous")
 CONTRAST = 8 / 255   # of the range of the known pixels
 SIGMA = 1.5
 SMALLEST = 16        # pixels: of the coarsest image's shorter side
-RESIDUAL = 1e-3      # of that of a constant image between the known pixels
 STEPS = 800          # at most, on the finest image
 COARSE_STEPS = 40    # on each of the others
-FIRST, SHORTEST, LONGEST = 40, 4, 160  # steps of a cycle
 DAMPED = np.float32(1 / 3)  # the step of the multigrid's smoothing, half of the stable one or more
 PRECISION, ROUNDS = 1e-4, 2  # of conjugate gradients, and how often
 
@@ -49,7 +41,8 @@ PRECISION, ROUNDS = 1e-4, 2  # of conjugate gradients, and how often
 @by_keyword
 def inpaint(image: npt.ArrayLike, mask: npt.ArrayLike, *, method: str = "eed",
             contrast: float | None = None, sigma: float = SIGMA,
-            guide: npt.ArrayLike | None = None, channel_axis: int | None = None) -> np.ndarray:
+            guide: npt.ArrayLike | None = None, channel_axis: int | None = None,
+            workers: int | None = None) -> np.ndarray:
     """Fill pixels by diffusion from the others: div(D grad u) = 0 between the known pixels.
 
     Edge-enhancing diffusion, D = g(J) with g(x) = 1 / (1 + x / contrast^2), continues edges into
@@ -75,6 +68,9 @@ def inpaint(image: npt.ArrayLike, mask: npt.ArrayLike, *, method: str = "eed",
         beside a depth map.
     channel_axis : int, optional
         The axis of the channels; None for a grey image of shape (H, W).
+    workers : int, optional
+        Threads, which share the image in edge-enhancing diffusion; by default PDENET_NUM_THREADS or
+        all processors. The result does not depend on it.
 
     Returns
     -------
@@ -116,7 +112,7 @@ def inpaint(image: npt.ArrayLike, mask: npt.ArrayLike, *, method: str = "eed",
     True
     """
     check_choice("method", method, METHODS)
-    sigma = check_number("sigma", sigma, least=0.0)
+    sigma, workers = check_number("sigma", sigma, least=0.0), check_workers(workers)
     mask = np.asarray(mask)
     image = np.asarray(to_array(image, "image"))
     shape = image.shape if channel_axis is None else tuple(np.delete(image.shape, channel_axis))
@@ -135,11 +131,11 @@ def inpaint(image: npt.ArrayLike, mask: npt.ArrayLike, *, method: str = "eed",
                 raise ValueError(f"{name} is of no use with method='homogeneous'; omit it")
         found = _homogeneous(planes, known)
     else:
-        found = _edge_enhancing(planes, known, unit, contrast, sigma, guide)
+        found = _edge_enhancing(planes, known, unit, contrast, sigma, guide, workers)
     return replace(given, mask=mask).finish(from_units(found, unit))
 
 
-def _edge_enhancing(planes, known, unit, contrast, sigma, guide):
+def _edge_enhancing(planes, known, unit, contrast, sigma, guide, workers):
     """Inpainting by edge-enhancing diffusion, in float32 around 0 and with a range of 255."""
     values = planes[:, known]
     offset, values_range = values.mean(), float(np.ptp(values))
@@ -158,7 +154,8 @@ def _edge_enhancing(planes, known, unit, contrast, sigma, guide):
     network = models.eed(255 * CONTRAST if relative is None else relative, sigma=sigma,
                          diffusivity="rational")
     inner = ((planes - number(offset)) * number(scale)).astype(np.float32) * known
-    found = _from_coarse_to_fine(_EdgeEnhancing(network.block), inner, known, steers)
+    found = _from_coarse_to_fine(functools.partial(steady_state, network.block, workers=workers),
+                                 inner, known, steers)
     return found.astype(planes.dtype) / number(scale) + number(offset)
 
 
@@ -173,21 +170,21 @@ def _guide_planes(guide, shape):
 # From coarse to fine ------------------------------------------------------------------------------
 
 
-def _from_coarse_to_fine(solver, planes, known, guide=None, finest=True):
+def _from_coarse_to_fine(solver, planes, known, guide=None, steps=STEPS):
     """The solution for planes (M, H, W) with 0 where they are not known, which begins at that of
-    the image of half the size."""
+    the image of half the size; solver(start, planes, known, guide, steps) finds it."""
     if known.all():
         return planes
     if min(known.shape) >= 2 * SMALLEST:
         share = _halve(known[np.newaxis].astype(planes.dtype))
         coarse = _halve(planes) / np.where(share > 0, share, 1)
         start = _double(_from_coarse_to_fine(
-            solver, coarse, share[0] > 0, None if guide is None else _halve(guide), False),
-            known.shape)
+            solver, coarse, share[0] > 0, None if guide is None else _halve(guide),
+            COARSE_STEPS), known.shape)
     else:
         start = np.broadcast_to(planes[:, known].mean(axis=1)[:, np.newaxis, np.newaxis],
                                 planes.shape)
-    return solver(np.where(known, planes, start), planes, known, guide, finest)
+    return solver(np.where(known, planes, start), planes, known, guide, steps)
 
 
 def _halve(planes):
@@ -300,70 +297,3 @@ class _Multigrid:
 def _quarters(image):
     """The first, second, third and fourth of each 2 x 2 pixels, as views."""
     return [image[i::2, j::2] for i in (0, 1) for j in (0, 1)]
-
-
-# Edge-enhancing diffusion -------------------------------------------------------------------------
-
-
-def _square(values):
-    """The sum of squares."""
-    return float(np.sum(np.square(values), dtype=np.float64))
-
-
-@dataclass(frozen=True)
-class _EdgeEnhancing:
-    """Cycles of the step of a diffusion block with the data term of known pixels."""
-
-    block: DiffusionBlock
-
-    def __call__(self, u, planes, known, guide, finest):
-        block, work = self.block, Workspace()
-        term = KnownPixels(known)
-        tau = 0.999 * block.tau_max
-        tensor = None
-        if guide is not None:
-            tensor = block.tensor(block.steering_layers(guide, work), work, hold=True)
-
-        def step(u, renew):
-            """The image after a step, and the size of the change."""
-            nonlocal tensor
-            if guide is None and renew:
-                tensor = block.tensor(block.steering_layers(u, work), work, hold=True)
-            out = work.array("step", u.shape, u.dtype)
-            block.step(u, u, tensor, tau, planes, out, work)
-            term.keep(out, planes)
-            return out
-
-        def residual(u, out):
-            return _square(out - u)**0.5
-
-        mean = planes[:, known].mean(axis=1)[:, np.newaxis, np.newaxis]
-        flat = np.where(known, planes, mean)
-        target = RESIDUAL * residual(flat, step(flat, True))
-        return _cycles(u, step, residual, target, STEPS if finest else COARSE_STEPS)
-
-
-def _cycles(u, step, residual, target, steps):
-    """The image with the least residual that adaptive semi-iterative cycles find."""
-    length, done, best = float(FIRST), 0, u
-    least = last = np.inf
-    while True:
-        out = step(u, True)
-        now = residual(u, out)
-        if now < least:
-            least, best = now, u.copy()
-        if now <= target or done >= steps:
-            return best
-        if now > 4 * least:
-            u = best.copy()
-            out = step(u, True)
-        length = min(1.5 * length, LONGEST) if now < last else max(length / 2, SHORTEST)
-        last = now
-        before = u.copy()
-        for i in range(int(length)):
-            if i > 0:
-                out = step(u, i % 2 == 0)
-            weight = u.dtype.type((4 * i + 2) / (2 * i + 3))
-            after = before + weight * (out - before)
-            before, u = u, after
-        done += int(length)

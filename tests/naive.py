@@ -240,11 +240,14 @@ def step(network, u):
         flux = np.concatenate([(g(x) * sample).ravel()
                                for sample in second_order_operators(u[0], operator)])
         return u - network.tau * (adjoint @ flux).reshape(u.shape) + dictionary_term(network, u)
-    given = layers, measures * len(u), operator.alpha, operator.structure_twist
+    channels = network.channels
+    counts = np.ones(len(u)) if channels is None else channels.guiding**2
+    measures = [count * measure for count in counts for measure in measures]
+    given = layers, measures, operator.alpha, operator.structure_twist
     d = tensor(kind, g, structure(*given) if network.integration is None
                else averaged(network.integration, *given))
     out = u.copy()
-    for m, channel in enumerate(u):
+    for m, channel in enumerate(u if channels is None else u[:len(u) - channels.guides]):
         for sigma, omega, beta in zip(scales.sigmas, scales.omega, scales.weights, strict=True):
             inner = divergence(d, smooth(channel, sigma), operator.alpha, operator.gamma)
             out[m] += network.tau * omega * beta**2 * smooth(inner, sigma)

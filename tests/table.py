@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdenet import Dictionary, Gradient, ScaleSpace, models
+from pdenet import Channels, Dictionary, Gradient, ScaleSpace, models
 
 SIGMAS, WEIGHTS = [0.0, 0.8, 1.7], [0.9, -0.6, 0.5]
 
@@ -76,6 +76,10 @@ def _with_dictionary(build, rates, **fixed):
     return lambda contrast, **options: build(contrast, dictionary=dictionary, **options)
 
 
+def _weighted(build, guiding):
+    return lambda contrast, **options: build(contrast, channels=Channels(guiding), **options)
+
+
 RATES = [0.3, 0.5, 0.1, 0.7, 0.35, 0.25, 0.2, 0.6]
 ALL_MODELS = {
     "perona_malik": Case(models.perona_malik),
@@ -113,5 +117,7 @@ ALL_MODELS = {
                                                    smoothing=0.0), channels=2),
     "you_kaveh-dictionary": Case(_with_dictionary(models.you_kaveh, RATES, smoothing=0.5),
                                  energy=False),
+    "multiscale-weighted": Case(_weighted(_multiscale("anisotropic"), [0.7, -1.2, 0.5]), channels=3,
+                                energy=False),
     "eed-integration": Case(_averaged(models.eed), channels=2, energy=False),
 }

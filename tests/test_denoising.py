@@ -205,6 +205,27 @@ def test_every_level_has_a_stable_network(channels, shared):
 
 
 @pytest.mark.parametrize("shared", [True, False])
+def test_the_network_beside_a_guide(shared):
+    network = pdenet.denoiser(60.0, guided=True, shared=shared)
+    assert network.block.channels.guides == 1
+    sizes = {name: np.size(value) for name, value in network.parameters.items()}
+    assert sizes.pop("guiding") == 2
+    assert sum(sizes.values()) == (38 if shared else 380)
+    with pytest.raises(ValueError, match="channels must be 1, beside the guide.*got 3"):
+        pdenet.denoiser(60.0, channels=3, guided=True)
+
+
+def test_colours_have_the_edges_of_the_luminance(monkeypatch):
+    """With the guide the error of a colour image is less."""
+    clean = np.asarray(data.coffee()[100:260, 200:400]).astype(float)
+    noisy = pdenet.add_noise(clean, 40)
+    errors = [np.mean((pdenet.denoise(noisy, 40, channel_axis=-1) - clean)**2)]
+    monkeypatch.setattr("pdenet.denoising.guide_of", lambda axes, k: None)
+    errors.append(np.mean((pdenet.denoise(noisy, 40, channel_axis=-1) - clean)**2))
+    assert errors[0] < 0.99 * errors[1]
+
+
+@pytest.mark.parametrize("shared", [True, False])
 def test_no_network_amplifies_by_more_than_is_said(shared):
     for sigma in (5.0, 20.0, 80.0):
         network = pdenet.denoiser(sigma, shared=shared)

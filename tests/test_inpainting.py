@@ -6,8 +6,9 @@ from skimage import data
 
 import pdenet
 from pdenet import inpainting
+from pdenet.execution.workers import Workers
 from pdenet.kernels.workspace import Workspace
-from pdenet.scheme.data_terms import KnownPixels
+from pdenet.network import steady_state
 
 
 def camera():
@@ -184,11 +185,43 @@ def test_a_known_pixel_that_is_not_finite_is_refused():
         pdenet.inpaint(image, mask=np.eye(8, 9) > 0)
 
 
-def test_known_pixels_are_kept_by_their_data_term():
-    known = np.eye(4, 5) > 0
-    out, f = np.ones((2, 4, 5)), np.full((2, 4, 5), 3.0)
-    KnownPixels(known).keep(out, f)
-    np.testing.assert_array_equal(out, np.where(known, 3.0, 1.0)[np.newaxis].repeat(2, 0))
+@pytest.mark.parametrize("guided", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiles_and_threads_change_no_bit(guided, channels, monkeypatch):
+    """Of the steps; the residual is a sum over the tiles, which are the same for all threads."""
+    rng = np.random.default_rng(0)
+    block = pdenet.models.eed(20.0, sigma=1.5, diffusivity="rational").block
+    f, u = rng.normal(0, 50, (2, channels, 70, 90)).astype(np.float32)
+    known = ~unknown((70, 90), 0.2)
+    u = np.where(known, f, u)
+    guide = rng.normal(0, 50, (1, 70, 90)).astype(np.float32) if guided else None
+    found = []
+    for edge, workers in ((512, 1), (16, 1), (16, 3)):
+        monkeypatch.setattr(steady_state, "EDGE", edge)
+        monkeypatch.setattr("pdenet.execution.tiles.HALOS", 1)
+        with Workers(workers) as team:
+            passes = steady_state._Passes(block, f, known, guide, team)
+            state, out = np.concatenate([u, u]), np.empty((2 * channels, 70, 90), np.float32)
+            rests = [passes.advance(state, 0, 2, out)]
+            for first, count in ((2, 2), (4, 1)):
+                state, out = out, state
+                rests.append(passes.advance(state, first, count, out))
+        found.append((rests, out))
+    for rests, out in found[1:]:
+        np.testing.assert_array_equal(out, found[0][1])
+        np.testing.assert_allclose(rests, found[0][0], rtol=1e-12)
+    assert found[1][0] == found[2][0] and found[0][0][0] > 0 == found[0][0][1]
+    np.testing.assert_array_equal(out[:channels, known], f[:, known])
+
+
+def test_threads_change_no_bit_of_an_image(monkeypatch):
+    image = camera()[60:124, 100:164]
+    mask = unknown(image.shape, 0.2)
+    monkeypatch.setattr(steady_state, "EDGE", 32)
+    monkeypatch.setattr("pdenet.execution.tiles.HALOS", 1)
+    first, *others = [pdenet.inpaint(image, mask=mask, workers=workers) for workers in (1, 2, 3)]
+    for found in others:
+        np.testing.assert_array_equal(found, first)
 
 
 def test_halving_and_doubling():

@@ -75,7 +75,8 @@ def test_rotations_by_90_degrees_flips_and_transposition(case):
 def test_energy_gradient_is_the_flow(case):
     network, image = case.network(steps=1), case.image(shape=(8, 9))
     if not case.energy:
-        with pytest.raises(ValueError, match="no energy|gamma = 0|structure_twist = 1"):
+        words = "no energy|gamma = 0|structure_twist = 1|the weight 1"
+        with pytest.raises(ValueError, match=words):
             network.energy(image, channel_axis=case.channel_axis)
         return
     flow = (case.run(network, image) - image) / network.tau

@@ -1,13 +1,13 @@
 """The command line: its parser, and what a command's errors become. `pdenet info` is here, too."""
 
 import argparse
-import difflib
 import logging
 import os
 import re
 import sys
 
 from .. import __version__
+from ..checks import meant
 from ..files.images import ImageFileError, UsageError
 from . import audit, denoise, figure4, filter, inpaint, train
 
@@ -55,14 +55,9 @@ class Parser(argparse.ArgumentParser):
         """Say what is wrong with the usage, and exit with 2."""
         if found := re.search(r"(invalid choice: '(.*?)') (\(choose from (.*)\))", message):
             names = re.findall(r"[\w.-]+", found[4])
-            message = message.replace(found[0], f"{found[1]}{meant(found[2], names)} {found[3]}")
+            hint = meant(found[2], names, 0.6)
+            message = message.replace(found[0], f"{found[1]}{hint} {found[3]}")
         super().error(message)
-
-
-def meant(name, names):
-    """A question after the nearest of these names, or nothing if none is near."""
-    near = difflib.get_close_matches(name.replace("_", "-").lower(), names, 1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _parse(parser, arguments):
@@ -72,7 +67,7 @@ def _parse(parser, arguments):
     if unknown or rest and not hasattr(options, "inputs"):
         names = [word for action in _actions(parser, options) for word in action.option_strings]
         parser.error(f"unrecognized arguments: {' '.join(rest)}"
-                     + (meant(unknown[0].split("=")[0], names) if unknown else ""))
+                     + (meant(unknown[0].split("=")[0], names, 0.6) if unknown else ""))
     if rest:
         words = [*options.inputs, options.output, *rest]
         options.inputs, options.output = words[:-1], words[-1]

@@ -93,11 +93,12 @@ def _cycle_by_cycle(cycles, f, mask, u, tile, inner, out, work):
     given, part = f[tiles.part(tile)], u[tiles.part(tile)]
     values = work.array("tile", part.shape, part.dtype)
     np.copyto(values, part)
-    own = None if mask is None else mask.part(tile)
+    blocks = {id(block): block for block, _ in cycles}
+    if mask is not None:
+        own = mask.part(tile)
+        blocks = {key: block.masked(own) for key, block in blocks.items()}
     for block, taus in cycles:
-        if own is not None:
-            block = block.masked(own)
-        values = block.cycle(values, taus, given, work)
+        values = blocks[id(block)].cycle(values, taus, given, work)
     within = [end - first for first, *ends in zip(tile[::2], inner[::2], inner[1::2], strict=True)
               for end in ends]
     out[tiles.part(inner)] = values[tiles.part(within)]

@@ -1,11 +1,11 @@
 """Image files for the command line: PNG, JPEG and TIFF, read whole, written whole or not at all."""
 
-import difflib
 import os
 
 import numpy as np
 
 from . import pictures, tiff, tiff_output, values
+from ..checks import meant
 from .atomic import atomic_file
 from .contents import (Image, ImageFileError, UsageError, from_channels_last, join_alpha,
                        one_line)
@@ -111,9 +111,8 @@ def write(name, image, overwrite):
 
 def _read_example(name):
     if name not in EXAMPLES:
-        near = difflib.get_close_matches(name, EXAMPLES, 1)
         raise UsageError(f"example:{name}: the examples are {', '.join(EXAMPLES)}"
-                         + (f"; did you mean {near[0]}?" if near else ""))
+                         + meant(name, EXAMPLES, 0.6))
     import skimage.data
     try:
         pixels = getattr(skimage.data, name)()

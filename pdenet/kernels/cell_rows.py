@@ -19,7 +19,7 @@ from .cell_formulas import (NEAR, Stencil, add_outer_product, product, tensor_fl
 from .compiler import kernel
 from .formulas import formula
 from .laws import NONE, response, slope
-from .masked_cells import cell_at, masked_edges, masked_gradient, weight_of
+from .masked_cells import are_whole, cell_at, masked_edges, masked_gradient, weight_of
 from .vectors import BYTES, fma, load, preceding, quotient, splat, store
 
 
@@ -62,7 +62,10 @@ def gradient_of(memory, pixels, offset, measured, j):
     the slot of the cells in the rows of the mask."""
     if measured is None:
         return gradient_at(memory, pixels, offset)
-    return masked_gradient(memory, pixels, offset, cell_at(memory, measured, j))
+    cell = cell_at(memory, measured, j)
+    if are_whole(memory, cell):
+        return gradient_at(memory, pixels, offset)
+    return masked_gradient(memory, pixels, offset, cell)
 
 
 @formula
@@ -94,7 +97,26 @@ def edges_of(memory, flux, measured, j):
     right and left."""
     if measured is None:
         return flux[0], flux[0], flux[1], flux[2]
-    return masked_edges(memory, flux, cell_at(memory, measured, j))
+    cell = cell_at(memory, measured, j)
+    if are_whole(memory, cell):
+        return flux[0], flux[0], flux[1], flux[2]
+    return masked_edges(memory, flux, cell)
+
+
+@formula
+def edges_at(rows, pixels, measured, j, mixed, tensor, stencil):
+    """`edges_of` the flux of a layer, for D in the rows from `tensor` on. Vectors of cells that are
+    all whole take what is compiled for an image without a mask, with the same numbers."""
+    memory = rows.memory
+    if measured is None:
+        flux = flux_at(gradient_at(memory, pixels, j), rows, mixed, tensor + j, stencil)
+        return flux[0], flux[0], flux[1], flux[2]
+    cell = cell_at(memory, measured, j)
+    if are_whole(memory, cell):
+        flux = flux_at(gradient_at(memory, pixels, j), rows, mixed, tensor + j, stencil)
+        return flux[0], flux[0], flux[1], flux[2]
+    gradient = masked_gradient(memory, pixels, j, cell)
+    return masked_edges(memory, flux_at(gradient, rows, mixed, tensor + j, stencil), cell)
 
 
 @formula
@@ -164,9 +186,7 @@ def flux_row(rows, pixels, measured, mixed, tensor, stencil, scale, target):
     zero = splat(memory, memory.dtype.type(0))
     before = zero, zero, zero, zero
     for j in range(0, rows.columns + 1, BYTES // memory.itemsize):
-        gradient = gradient_of(memory, pixels, j, measured, j)
-        flux = flux_at(gradient, rows, mixed, tensor + j, stencil)
-        edges = edges_of(memory, flux, measured, j)
+        edges = edges_at(rows, pixels, measured, j, mixed, tensor, stencil)
         gather(memory, before, edges, scale, target, j)
         before = edges
 

@@ -26,6 +26,21 @@ def scratch_for(v, out, reach, work):
                          v.dtype))
 
 
+def in_strips(before, after):
+    """The factors b and a of planes, (N, H, W) each, in the order in which `smooth` takes them: in
+    strips of as many rows as a vector has lanes for b, and of as many columns for a, each of whose
+    vectors lie one behind the other; (N, strips, W, lanes) and (N, strips, H and a few, lanes)."""
+    lanes = BYTES // before.itemsize
+    count, rows, columns = before.shape
+    first = np.empty((count, -(-rows // lanes) * columns, lanes), before.dtype)
+    second = np.zeros((count, -(-columns // lanes), -(-rows // 4) * 4, lanes), after.dtype)
+    _stand_in_strips(np.ascontiguousarray(before), first)
+    for left in range(0, columns, lanes):
+        part = after[:, :, left:left + lanes]
+        second[:, left // lanes, :rows, :part.shape[2]] = part
+    return first.reshape(count, -1), second.reshape(count, -1)
+
+
 @formula
 def _mirrored(i, size, parity):
     """Index of the value i of a row of `size` values continued as its parity says, and its sign."""
@@ -37,9 +52,8 @@ def _mirrored(i, size, parity):
 
 
 @formula
-def stand_upright(v, top, rows, columns, margin, radius, parity, upright):
-    """upright = rows of v from `top` on as columns, `margin` rows below its first, continued by
-    their mirror images as far as `radius` at both ends.
+def stand_upright(v, top, rows, columns, upright, first):
+    """upright = rows of v from `top` on as columns, from the row `first` on.
 
     Where fewer rows are left than lanes, the lanes beyond the image hold zeros, which are never
     used.
@@ -47,136 +61,162 @@ def stand_upright(v, top, rows, columns, margin, radius, parity, upright):
     block = 64 // v.itemsize
     count = min(upright.shape[1], rows - top)
     if count < upright.shape[1]:
-        upright[:] = 0
-    upright[margin + columns:2 * margin + columns + 8] = 0  # as far as anything reads
+        upright[first:first + columns] = 0
     for i in range(0, count, block):
         for j in range(0, columns, block):
             if i + block <= count and j + block <= columns:
-                transpose(v[top + i:, j:], upright[margin + j:, i:])
+                transpose(v[top + i:, j:], upright[first + j:, i:])
             else:
                 for k in range(i, min(i + block, count)):
                     for n in range(j, min(j + block, columns)):
-                        upright[margin + n, k] = v[top + k, n]
-    number = v.dtype.type
-    for k in range(1, radius + 1):
-        for i in (-k, columns - 1 + k):
-            source, sign = _mirrored(i, columns, parity)
-            store(upright[margin + i], 0, number(sign) * load(upright[margin + source], 0))
+                        upright[first + n, k] = v[top + k, n]
+
+
+@kernel
+def _stand_in_strips(v, strips):
+    """strips = the planes v, each as strips of as many rows as a vector has lanes, upright and one
+    behind the other; (N, strips W, lanes)."""
+    rows, columns = v.shape[1:]
+    lanes = strips.shape[2]
+    for n in range(len(v)):
+        for top in range(0, rows, lanes):
+            stand_upright(v[n], top, rows, columns, strips[n], top // lanes * columns)
 
 
 @formula
-def _four_rows(upright, first, taps, balance, n, add, out, i, j):
-    """out[i:i + 4, j:] = four rows of lanes of `upright`, from the row `first` on, smoothed by the
-    `taps` along the columns, for n >= 0 times those of the plane n of the second of `balance`; or,
-    if add, out[i:i + 4, j:] += them.
+def continue_mirrored(upright, lanes, first, columns, radius, parity):
+    """Continue a strip of so many rows, `columns`, from the row `first` on, by its mirror images as
+    far as `radius` at both ends."""
+    number = upright.dtype.type
+    for k in range((first + columns) * lanes, (first + columns + radius + 8) * lanes):
+        upright[k] = number(0)  # as far as anything reads
+    for k in range(1, radius + 1):
+        for i in (-k, columns - 1 + k):
+            source, sign = _mirrored(i, columns, parity)
+            store(upright, (first + i) * lanes,
+                  number(sign) * load(upright, (first + source) * lanes))
+
+
+@formula
+def _multiply(upright, lanes, first, columns, factors, place, target):
+    """The rows of lanes from `target` on = those of a strip from the row `first` on, times the
+    factors from a place of theirs on."""
+    for j in range(columns):
+        store(upright, (target + j) * lanes,
+              load(upright, (first + j) * lanes) * load(factors, place + j * lanes))
+
+
+@formula
+def _four_rows(upright, place, lanes, taps):
+    """Four rows of lanes, from a place on, smoothed by the `taps` along the columns.
 
     From tap to tap the neighbours move by one row, so that a row that is loaded serves all four.
     """
-    l0, l1, l2, l3 = (load(upright[first], 0), load(upright[first + 1], 0),
-                      load(upright[first + 2], 0), load(upright[first + 3], 0))
+    l0, l1, l2, l3 = (load(upright, place), load(upright, place + lanes),
+                      load(upright, place + 2 * lanes), load(upright, place + 3 * lanes))
     r0, r1, r2, r3 = l0, l1, l2, l3
     tap = taps[0]
     s0, s1, s2, s3 = tap * l0, tap * l1, tap * l2, tap * l3
     for k in range(1, taps.size):
-        l0, l1, l2, l3 = load(upright[first - k], 0), l0, l1, l2
-        r0, r1, r2, r3 = r1, r2, r3, load(upright[first + 3 + k], 0)
+        l0, l1, l2, l3 = load(upright, place - k * lanes), l0, l1, l2
+        r0, r1, r2, r3 = r1, r2, r3, load(upright, place + (3 + k) * lanes)
         tap = taps[k]
         s0, s1 = fma(tap, l0 + r0, s0), fma(tap, l1 + r1, s1)
         s2, s3 = fma(tap, l2 + r2, s2), fma(tap, l3 + r3, s3)
-    if balance is not None:
-        if n >= 0:
-            after = balance[1][n]
-            s0, s1 = load(after[i], j) * s0, load(after[i + 1], j) * s1
-            s2, s3 = load(after[i + 2], j) * s2, load(after[i + 3], j) * s3
-    if add:
-        s0, s1 = load(out[i], j) + s0, load(out[i + 1], j) + s1
-        s2, s3 = load(out[i + 2], j) + s2, load(out[i + 3], j) + s3
-    store(out[i], j, s0)
-    store(out[i + 1], j, s1)
-    store(out[i + 2], j, s2)
-    store(out[i + 3], j, s3)
+    return s0, s1, s2, s3
 
 
 @formula
-def smooth_strip(upright, margin, taps, top, rows, columns, balance, n, add, out):
-    """out[:, top:] = a strip of the image, which stands `upright` from the row `margin` on,
-    smoothed by the `taps` along what were its rows, for n >= 0 times the plane n of the second of
-    `balance`; or, if add, out[:, top:] += that.
+def smooth_strip(upright, lanes, first, rest, taps, top, rows, columns, after, place, add, out,
+                 size, pitch):
+    """out[:, top:] = a strip of the image, which stands `upright` from the row `first` on, smoothed
+    by the `taps` along what were its rows, times the factors that come `after`, for a place >= 0 of
+    theirs; or, if add, out[:, top:] += that.
 
-    `rows` and `columns` are those of the image. Where fewer than four rows of the result are left,
-    or fewer columns than lanes, it is computed in the last four rows of lanes, and copied.
+    `rows` and `columns` are those of the image; out is flat, of so many rows, its `size`, each a
+    `pitch` behind the one before. Where fewer than four rows of the result are left, or fewer
+    columns than lanes, it is put into the four rows of lanes from the row `rest` on, and copied.
     """
-    rest = upright[len(upright) - 4:]
     for j in range(0, columns, 4):
-        fits = j + 4 <= len(out) and top + upright.shape[1] <= out.shape[1]
-        place, row, column = (out, j, top) if fits else (rest, 0, 0)
-        _four_rows(upright, margin + j, taps, balance, n if fits else -1, add and fits, place, row,
-                   column)
-        if not fits:
+        s0, s1, s2, s3 = _four_rows(upright, (first + j) * lanes, lanes, taps)
+        if after is not None:
+            if place >= 0:
+                k = place + j * lanes
+                s0, s1 = load(after, k) * s0, load(after, k + lanes) * s1
+                s2, s3 = load(after, k + 2 * lanes) * s2, load(after, k + 3 * lanes) * s3
+        if j + 4 <= size and top + lanes <= pitch:
+            k = j * pitch + top
+            if add:
+                s0, s1 = load(out, k) + s0, load(out, k + pitch) + s1
+                s2, s3 = load(out, k + 2 * pitch) + s2, load(out, k + 3 * pitch) + s3
+            store(out, k, s0)
+            store(out, k + pitch, s1)
+            store(out, k + 2 * pitch, s2)
+            store(out, k + 3 * pitch, s3)
+        else:
+            k = rest * lanes
+            store(upright, k, s0)
+            store(upright, k + lanes, s1)
+            store(upright, k + 2 * lanes, s2)
+            store(upright, k + 3 * lanes, s3)
             for m in range(min(4, columns - j)):
-                for k in range(min(upright.shape[1], rows - top)):
-                    before = out[j + m, top + k] if add else rest.dtype.type(0)
-                    value = rest[m, k]
-                    if balance is not None:
-                        if n >= 0:
-                            value *= balance[1][n][j + m, top + k]
-                    out[j + m, top + k] = before + value
-
-
-@formula
-def _multiply(one, other, out):
-    """out = one other, number by number."""
-    for j in range(out.size):
-        out[j] = one[j] * other[j]
-
-
-@formula
-def _strip_of_products(balance, lanes, v):
-    """As many rows as `lanes` for the products of rows of v with those of `balance`; without it
-    none are needed."""
-    if balance is None:
-        return v[0]
-    return np.empty((lanes, v.shape[2]), v.dtype)
+                for k in range(min(lanes, rows - top)):
+                    value = upright[(rest + m) * lanes + k]
+                    if add:
+                        value += out[(j + m) * pitch + top + k]
+                    out[(j + m) * pitch + top + k] = value
 
 
 @kernel
-def smooth(v, taps, radii, scales, balance, add, parity, turned, upright, out):
+def smooth(v, taps, radii, scales, before, after, add, parity, scratch, out):
     """out_n = s_n G_n v for the N scales n and one plane v (1, H, W); or its adjoint, out = sum_n
     s_n G_n v_n, for N planes v and one plane out; or out = sum_n s_n G_n v for one of each. Added
-    to out if add, which the last of them needs. The planes continue with this `parity`. `balance`
-    is None, or planes (b, a), N of each: then a_n G_n b_n takes the place of G_n.
+    to out if add, which the last of them needs. The planes continue with this `parity`. `before`
+    and `after` are None, or the strips of N planes b and a, see `in_strips`: then a_n G_n b_n takes
+    the place of G_n.
 
     taps[n, :radii[n] + 1] holds the sampled Gaussian of scale n from its centre to one side,
-    scales[n] the factor s_n; `turned` and `upright` are work arrays, see `scratch_for`. A Gaussian
-    is symmetric and separable, so that G_n is its own transpose, at the boundary too. Both
-    directions are the same pass, along the rows; as it leaves its result transposed, the second
-    pass smooths along what were columns and turns them back. Before it a strip of as many rows as a
-    vector has lanes is stood upright, so that whole vectors of neighbours meet the same tap; the
-    strips of one v serve all n, unless each is multiplied by a b_n of its own.
+    scales[n] the factor s_n; `scratch` are the work arrays of `scratch_for`. A Gaussian is
+    symmetric and separable, so that G_n is its own transpose, at the boundary too. Both directions
+    are the same pass, along the rows; as it leaves its result transposed, the second pass smooths
+    along what were columns and turns them back. Before it a strip of as many rows as a vector has
+    lanes is stood upright, so that whole vectors of neighbours meet the same tap; the strips of one
+    v serve all n.
     """
-    margin, lanes, last = taps.shape[1] - 1, BYTES // v.itemsize, len(upright) - 1
-    products = _strip_of_products(balance, lanes, v)
+    turned, strips = scratch
+    count, height, lanes = strips.shape
+    block, upright = strips.reshape(count * height, lanes), strips.reshape(-1)
+    margin, last, rest = taps.shape[1] - 1, (count - 1) * height, count * height - 4
     for n in range(len(radii)):
         half = taps[n, :radii[n] + 1]
         source, (rows, columns) = v[n if len(v) > 1 else 0], v.shape[1:]
-        target = turned
+        target, size, pitch = turned.reshape(-1), len(turned), turned.shape[1]
         for second in range(2):
-            kept = second == 0 and len(out) > 1 and balance is None
+            kept = second == 0 and len(out) > 1
             for top in range(0, rows, lanes):
-                strip = upright[top // lanes if kept else last]
-                given, first, end = source, top, rows
-                if balance is not None:
+                first, place = margin + last, -1
+                if kept:
+                    first = margin + top // lanes * height
+                elif before is not None:
                     if second == 0:
-                        given, first, end = products, 0, min(lanes, rows - top)
-                        for i in range(end):
-                            _multiply(balance[0][n, top + i], source[top + i], products[i])
+                        first = margin
                 if not kept or n == 0:
-                    radius = margin if kept else radii[n]
-                    stand_upright(given, first, end, columns, margin, radius, parity, strip)
-                smooth_strip(strip, margin, half, top, rows, columns, balance,
-                             n if second == 1 else -1, add and second == 1, target)
-            source, target = turned, out[n if len(out) > 1 else 0]
-            half, rows, columns = scales[n] * half, columns, rows
+                    stand_upright(source, top, rows, columns, block, first)
+                    continue_mirrored(upright, lanes, first, columns, margin if kept else radii[n],
+                                      parity)
+                if before is not None:
+                    if second == 0:
+                        place = n * (before.size // len(radii)) + top * columns
+                        _multiply(upright, lanes, first, columns, before, place, margin + last)
+                        first, place = margin + last, -1
+                        continue_mirrored(upright, lanes, first, columns, radii[n], parity)
+                    else:
+                        place = n * (after.size // len(radii)) + top * (-(-columns // 4) * 4)
+                smooth_strip(upright, lanes, first, rest, half, top, rows, columns, after, place,
+                             add and second == 1, target, size, pitch)
+            source, half, rows, columns = turned, scales[n] * half, columns, rows
+            result = out[n if len(out) > 1 else 0]
+            target, size, pitch = result.reshape(-1), len(result), result.shape[1]
 
 
 @kernel
@@ -192,3 +232,25 @@ def balancing_step(plane, d, smoothed, omega, before):
     for j in range(plane.size):
         error = d[j] * smoothed[j] - plane[j]
         before[j] += omega * (d[j] - rate * error * d[j] - before[j])
+
+
+@kernel
+def correction_step(rest, d, x, smoothed, omega, before):
+    """before <- omega (x - 2/3 (x + d G d x - rest) - before) + before, for the smoothed plane
+    G d x: a step of Chebyshev's iteration towards the x for which x + d G d x = rest; for cells
+    G w d x takes its place.
+
+    The arguments are those of `balancing_step`.
+    """
+    rate = d.dtype.type(2 / 3)
+    for j in range(d.size):
+        error = x[j] + d[j] * smoothed[j] - rest[j]
+        before[j] += omega * (x[j] - rate * error - before[j])
+
+
+@kernel
+def correct(d, x, scale):
+    """d <- d (1 + y + 2/3 y^2) for y = scale x, with x in float32; flat arrays."""
+    for j in range(d.size):
+        y = scale * x[j]
+        d[j] *= 1 + y + 2 / 3 * y * y

@@ -25,24 +25,24 @@ from typing import Any, NamedTuple
 
 from .formulas import formula
 from .row_memory import Pixels, copy_pixels
-from .vectors import above, fma, load
+from .vectors import above, all_above, fma, load
 
 TURN = (1 - 1 / math.sqrt(3)) / 2  # S = [[1 - TURN, -+TURN], [-+TURN, 1 - TURN]]
 
 
 class Cell(NamedTuple):
-    """Which edges of a cell join two measured pixels, 1 or 0, and whether all four do; `share`,
-    which is 1 for a whole cell, otherwise twice its weight, the number of those edges; and the
-    entries of S, `keep` on its diagonal and `turn` beside it."""
+    """Which edges of a cell join two measured pixels, 1 or 0, and whether all four do. Then entries
+    of matrices [[keep, turn], [turn, keep]] and [[give, turn], [turn, give]]: 2 S and 2 S times the
+    cell's weight, but for a whole cell the unit matrix."""
 
     whole: Any
     top: Any
     bottom: Any
     left: Any
     right: Any
-    share: Any
     keep: Any
     turn: Any
+    give: Any
 
 
 @formula
@@ -71,12 +71,13 @@ def copy_mask(mask, i, new, places, rows, first):
 def cell_of(a, b, c, d, one):
     """The cell of the four pixels A, B (above), C and D (below), a, b, c and d, each measured, 1,
     or not, 0."""
-    half = one / (one + one)
+    two, half = one + one, one / (one + one)
     top, bottom, left, right = a * b, c * d, a * c, b * d
     whole = top * bottom
-    share = above(whole, half, one, (top + bottom) + (left + right))
-    turn = (one * TURN) * ((top - bottom) * (right - left))
-    return Cell(whole, top, bottom, left, right, share, one - abs(turn), turn)
+    turn = (two * TURN) * ((top - bottom) * (right - left))
+    keep = (two - whole) - abs(turn)
+    give = above(whole, half, one, ((top + bottom) + (left + right)) - abs(turn))
+    return Cell(whole, top, bottom, left, right, keep, turn, give)
 
 
 @formula
@@ -88,26 +89,32 @@ def cell_at(memory, measured, j):
 
 
 @formula
+def are_whole(memory, cell):
+    """Whether all cells are whole."""
+    return all_above(cell.whole, memory.dtype.type(0.5))
+
+
+@formula
 def weight_of(cell, one):
     """What a cell counts in sums over cells."""
     half = one / (one + one)
-    return above(cell.whole, half, one, half * cell.share)
+    edges = (cell.top + cell.bottom) + (cell.left + cell.right)
+    return above(cell.whole, half, one, half * edges)
 
 
 @formula
 def masked_gradient(memory, pixels, offset, cell):
     """K u = (x, right, left), see `cell_formulas`, of the cells from slot `offset` of the two rows
     of pixels on; x = 2 p, and right = left = q where the cell is not whole."""
-    two, half = memory.dtype.type(2), memory.dtype.type(0.5)
+    half = memory.dtype.type(0.5)
     top, bottom = pixels.top + offset, pixels.bottom + offset
     a, b, c, d = (load(memory, top), load(memory, top + 1),
                   load(memory, bottom), load(memory, bottom + 1))
     right, left = d - b, c - a
     along = fma(cell.top, b - a, cell.bottom * (d - c))
     across = fma(cell.right, right, cell.left * left)
-    x = fma(cell.keep, along, cell.turn * across)
-    q = fma(cell.turn, along, cell.keep * across)
-    return ((two - cell.whole) * x, above(cell.whole, half, right, q),
+    q = half * fma(cell.turn, along, cell.keep * across)
+    return (fma(cell.keep, along, cell.turn * across), above(cell.whole, half, right, q),
             above(cell.whole, half, left, q))
 
 
@@ -115,11 +122,10 @@ def masked_gradient(memory, pixels, offset, cell):
 def masked_edges(memory, flux, cell):
     """What a `flux` (P, more, less) gives to the edges top, bottom, right and left of its cell,
     times the cell's weight: the transpose of `masked_gradient` but for the differences along the
-    edges."""
+    edges. Where the cell is not whole, more = less, as the twist is 0."""
     half = memory.dtype.type(0.5)
     p, more, less = flux
-    along, across = cell.share * p, (half * cell.share) * (more + less)
-    x = fma(cell.keep, along, cell.turn * across)
-    y = fma(cell.turn, along, cell.keep * across)
+    x = fma(cell.give, p, cell.turn * more)
+    y = fma(cell.turn, p, cell.give * more)
     return (cell.top * x, cell.bottom * x, above(cell.whole, half, more, cell.right * y),
             above(cell.whole, half, less, cell.left * y))

@@ -59,6 +59,11 @@ def above(x, bound, y, z):
     return np.where(x > bound, y, z)
 
 
+def all_above(x, bound):
+    """Whether all lanes of x are > bound, a number."""
+    return bool(np.all(x > bound))
+
+
 def two_to(x):
     """2^n for the integer n in the lowest bits of x."""
     integer, fraction, bias = (np.int32, 23, 127) if x.itemsize == 4 else (np.int64, 52, 1023)

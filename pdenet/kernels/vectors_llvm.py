@@ -13,8 +13,8 @@ from numba.core.cgutils import get_item_pointer, get_or_insert_function
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, overload, register_model
 
-from .vectors import (BYTES, above, exp2, fma, load, preceding, quotient, splat, store, transpose,
-                      two_to)
+from .vectors import (BYTES, above, all_above, exp2, fma, load, preceding, quotient, splat, store,
+                      transpose, two_to)
 
 
 class Lanes(types.Type):
@@ -113,6 +113,17 @@ def _transpose(context, builder, signature, arguments):
     for i, row in enumerate(rows):
         builder.store(row, pointer(1, i), align=kind.bitwidth // 8)
     return context.get_dummy_value()
+
+
+_declare(all_above, lambda x, bound: types.boolean if isinstance(x, Lanes) else None)
+
+
+@lower_builtin(all_above, Lanes, types.Number)
+def _all_above(context, builder, signature, arguments):
+    x, bound = (_spread(context, builder, value, kind, signature.args[0])
+                for value, kind in zip(arguments, signature.args))
+    bits = builder.bitcast(builder.fcmp_ordered(">", x, bound), ir.IntType(x.type.count))
+    return builder.icmp_signed("==", bits, bits.type(-1))
 
 
 # Of lanes and numbers ----------------------------------------------------------------------------

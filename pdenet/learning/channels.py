@@ -13,7 +13,8 @@ SMOOTHED = 1.0  # pixels, the standard deviation of the Gaussian before these gr
 def principal_axes(planes, sigma, mask=None):
     """Orthonormal axes (M, M), in rows, of channels with noise of one level: the eigenvectors of
     the covariance of their gradients at the scale SMOOTHED, less that of the noise; of those
-    between measured pixels, where there is a mask (H, W) outside which the planes are 0.
+    between measured pixels, where there is a mask (H, W) outside which the planes are 0. The axis
+    with most structure is the first.
 
     Correlations below 0.3, and such as noise has by chance, count as none, so that channels which
     have nothing in common stay apart: mixed, they would be worse than alone.
@@ -36,7 +37,14 @@ def principal_axes(planes, sigma, mask=None):
     least = np.maximum(CORRELATED * np.sqrt(np.outer(variances, variances)), 4 * chance)
     covariance = np.where(np.abs(covariance) >= least, covariance, 0)
     np.fill_diagonal(covariance, variances)
-    return np.linalg.eigh(covariance)[1].T
+    return np.linalg.eigh(covariance)[1][:, ::-1].T
+
+
+def guide_of(axes, k):
+    """The first axis, that with most structure, with which the axis k has channels in common; None
+    for k itself."""
+    common = np.abs(axes[:k]) @ np.abs(axes[k]) > 1e-6
+    return int(np.argmax(common)) if common.any() else None
 
 
 def _gradients(planes, mask=None):

@@ -196,14 +196,7 @@ def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Se
     FloatingPointError
         As for `fit`.
 
-    References
-    ----------
-    C. M. Stein, "Estimation of the mean of a multivariate normal distribution", The Annals of
-    Statistics 9, 1135-1151 (1981).
-
-    S. Ramani, T. Blu, M. Unser, "Monte-Carlo SURE: a black-box optimization of regularization
-    parameters for general denoising algorithms", IEEE Transactions on Image Processing 17,
-    1540-1554 (2008).
+    {references of an estimate}
 
     Examples
     --------

@@ -37,6 +37,7 @@ def vjp(network, given, mask):
 def forward(network, f, work, mask=None):
     """Run all steps on planes f. Returns for each step its image and its layers, or None where
     these would need too much memory, and the result. Outside a `Mask` f is 0."""
+    network.block.check(f)
     scales = sum(part.sigmas.size for part in (network.block.scales, network.block.steering)
                  if part)
     planes = len(f) * (scales + 1) + 3

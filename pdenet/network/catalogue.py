@@ -4,11 +4,12 @@
      "scales": {"sigmas": [...], "weights": [...]}, "steering": null or in the form of scales,
      "flux": {"name": "Anisotropic", "diffusivity": {"name": "Exponential", "contrast": 20.0}},
      "tau": 0.1, "reaction": null, "integration": null or in the form of scales,
-     "dictionary": null, "steps": 10, "allow_unstable": false}
+     "dictionary": null, "channels": null, "steps": 10, "allow_unstable": false}
 
 All but the operator, steps and allow_unstable are lists of one for each step, where the steps
 differ. A dictionary is {"rates": [...], "sensitivities": [...], "smoothing": 1.0, "amplification":
-0.0}. Only parts that stand here can be written to a file and read from one.
+0.0}, channels are {"guiding": [...], "guides": 0}. Only parts that stand here can be written to a
+file and read from one.
 """
 
 from dataclasses import fields
@@ -17,6 +18,7 @@ import numpy as np
 
 from . import per_step
 from ..files.document import FormatError, check_keys, number, short
+from ..scheme.channels import Channels
 from ..scheme.coherence import CoherenceEnhancing
 from ..scheme.dictionary import Dictionary
 from ..scheme.diffusivities import DIFFUSIVITIES
@@ -26,7 +28,8 @@ from ..scheme.scales import ScaleSpace
 
 FORMAT, VERSION = "pdenet network", 1
 # Fields of parts, and keys, that files of earlier versions do not have.
-LATER, LATER_KEYS = ("structure_twist", "spacing"), ("integration", "dictionary")
+LATER = "structure_twist", "spacing"
+LATER_KEYS = "integration", "dictionary", "channels"
 OPTIONAL = ("spacing",)  # fields that are written where they are not None
 KEYS = ("operator", "scales", "steering", "flux", "tau", "reaction", "steps", "allow_unstable")
 PARTS = {"operator": (Gradient, Laplacian, Hessian),
@@ -51,6 +54,7 @@ def describe(network):
             "flux": per_step.convert(network.flux, lambda flux: _describe_part("flux", flux)),
             "integration": per_step.convert(network.integration, _describe_scales),
             "dictionary": per_step.convert(network.dictionary, _describe_values),
+            "channels": per_step.convert(network.channels, _describe_values),
             "tau": per_step.convert(network.tau, float), "reaction": network.reaction,
             "steps": network.steps, "allow_unstable": network.allow_unstable}
 
@@ -96,7 +100,8 @@ def arguments(document):
             **{name: _each(name, document.get(name), read) for name, read in (
                 ("scales", _scales), ("steering", _optional(_scales)), ("flux", _part),
                 ("tau", number), ("reaction", _optional(number)),
-                ("integration", _optional(_scales)), ("dictionary", _optional(_dictionary)))}}
+                ("integration", _optional(_scales)), ("dictionary", _optional(_dictionary)),
+                ("channels", _optional(_channels)))}}
 
 
 def _each(name, value, read):
@@ -137,6 +142,11 @@ def _dictionary(name, document):
     lists = ("rates", "sensitivities")
     return Dictionary(**{key: (_numbers if key in lists else number)(f"{name}.{key}", value)
                          for key, value in document.items()})
+
+
+def _channels(name, document):
+    check_keys(name, document, [field.name for field in fields(Channels)])
+    return Channels(_numbers(f"{name}.guiding", document["guiding"]), document["guides"])
 
 
 def _numbers(name, values):

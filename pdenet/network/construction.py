@@ -11,7 +11,8 @@ from ..scheme.operators import Gradient
 from ..scheme.spacing import check_spacing
 from .timesteps import check_tau
 
-PARTS = ("scales", "flux", "steering", "reaction", "integration", "dictionary")  # of a block
+PARTS = ("scales", "flux", "steering", "reaction", "integration", "dictionary",
+         "channels")  # of a block
 
 
 def settle(network):
@@ -64,10 +65,11 @@ def _settle_tau(taus, limits, count, network):
     return per_step.convert(taus, float)
 
 
-def for_image(network, image, channel_axis, mask, nan_policy):
-    """An image as planes, an `images.Measured`, and the network for it, which for volumes has their
-    spacing: 1 in each direction where it has none."""
+def for_image(network, image, channel_axis, mask, nan_policy, workers=None, dtype=None):
+    """An image as planes, an `images.Measured`; the network for it, which for volumes has their
+    spacing, 1 in each direction where it has none; and the `Mask` for the image's type, or another
+    one."""
     given = to_measured(image, channel_axis, mask, nan_policy, axes=Axes(True, network.spacing))
-    if given.axes.spacing == network.spacing:
-        return given, network
-    return given, dataclasses.replace(network, spacing=given.axes.spacing)
+    if given.axes.spacing != network.spacing:
+        network = dataclasses.replace(network, spacing=given.axes.spacing)
+    return given, network, network.mask_of(given.mask, dtype or given.planes.dtype, workers)

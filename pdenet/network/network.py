@@ -17,6 +17,7 @@ from ..execution.workers import Workers
 from ..files import document
 from ..pairs import count, in_memory, to_measured_pairs
 from ..scheme.block import DiffusionBlock
+from ..scheme.channels import Channels
 from ..scheme.dictionary import Dictionary
 from ..scheme.fluxes import Flux
 from ..scheme.masks import Mask, prepare
@@ -57,9 +58,11 @@ class DiffusionNetwork:
         The scales over which the structure tensor is averaged before it steers.
     dictionary : Dictionary, optional
         Further operators beside `operator`, which need a flux with a contrast.
+    channels : Channels, optional
+        Weights of the channels in the structure that steers, and which of them are guides, which
+        stay as they are.
     spacing : sequence of float, optional
-        The distances of voxels, (dz, dy, dx), or of pixels, (dy, dx), in whose unit sigmas, times
-        and contrasts are; by default those of the operator.
+        The distances of voxels, (dz, dy, dx), or of pixels, (dy, dx); those of the operator.
     steps : int, optional
         Number of blocks.
     allow_unstable : bool, optional
@@ -95,6 +98,7 @@ class DiffusionNetwork:
     reaction: float | Sequence[float] | np.ndarray | None = None
     integration: ScaleSpace | Sequence[ScaleSpace] | None = None
     dictionary: Dictionary | Sequence[Dictionary] | None = None
+    channels: Channels | Sequence[Channels] | None = None
     spacing: Sequence[float] | None = None
     steps: int = 10
     allow_unstable: bool = False
@@ -123,8 +127,8 @@ class DiffusionNetwork:
     @property
     def parameters(self) -> dict[str, Any]:
         """The trainable parameters: beta (L,), contrast, tau; and where there are such parts,
-        steering (S,), integration (K,), rates and sensitivities (8,), and reaction. With an axis of
-        steps in front where each step has its own."""
+        steering (S,), integration (K,), rates and sensitivities (8,), guiding (M,), and reaction.
+        With an axis of steps in front where each step has its own."""
         return parameters.read(self)
 
     def with_parameters(self, values: dict[str, Any]) -> "DiffusionNetwork":
@@ -194,19 +198,18 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the image is not a finite real array of that shape.
         """
-        given, network = for_image(self, image, channel_axis, mask, nan_policy)
-        own = network.mask_of(given.mask, given.planes.dtype, workers)
+        given, network, own = for_image(self, image, channel_axis, mask, nan_policy, workers)
         return given.finish(network.run(given.planes, workers, own))
 
     def run(self, planes: np.ndarray, workers: int | None = None, mask: Mask | None = None
             ) -> np.ndarray:
         """A call of the network for planes (M, H, W) that have passed `images.to_planes`, and are 0
         outside the mask."""
+        self.block.check(planes)
         cycles = [(block, (tau,)) for block, tau in self.each_step()]
         return run_cycles(planes, cycles, workers, mask=mask)
 
-    def mask_of(self, measured: np.ndarray | None, dtype: Any, workers: int | None = None
-                ) -> Mask | None:
+    def mask_of(self, measured: Any, dtype: Any, workers: int | None = None) -> Mask | None:
         """What the steps need of a mask (H, W), True where an image of this type is measured."""
         return prepare(measured, self.blocks, dtype, workers)
 
@@ -253,8 +256,7 @@ class DiffusionNetwork:
         >>> bool(abs(spread.sum() - 9) < 1e-9 and spread.max() < 0.5)
         True
         """
-        given, network = for_image(self, image, channel_axis, mask, nan_policy)
-        own = network.mask_of(given.mask, given.planes.dtype, workers)
+        given, network, own = for_image(self, image, channel_axis, mask, nan_policy, workers)
         return given.finish(network.evolve_planes(given.planes, time, scheme, cycles, workers,
                                                   progress, own))
 
@@ -266,6 +268,7 @@ class DiffusionNetwork:
         if len(self.blocks) > 1:
             raise ValueError("a diffusion time needs equal steps, but here each has parameters of "
                              "its own; call the network instead")
+        self.block.check(planes)
         sizes = schedule(time, self.tau_max, scheme, cycles)
         return run_cycles(planes, [(self.block, taus) for taus in sizes], workers, progress, mask)
 
@@ -307,8 +310,8 @@ class DiffusionNetwork:
         >>> np.allclose(cotangent, 1)  # the sum of the grey levels is kept
         True
         """
-        given, network = for_image(self, image, channel_axis, mask, nan_policy)
-        return adjoint.vjp(network, given, network.mask_of(given.mask, given.planes.dtype))
+        given, network, own = for_image(self, image, channel_axis, mask, nan_policy)
+        return adjoint.vjp(network, given, own)
 
     @fill
     def loss_and_gradient(self, noisy: npt.ArrayLike, clean: npt.ArrayLike, *,
@@ -384,9 +387,8 @@ class DiffusionNetwork:
         >>> network.energy(np.eye(8)) > network.energy(network(np.eye(8)))
         True
         """
-        u, network = for_image(self, image, channel_axis, mask, nan_policy)
+        u, network, own = for_image(self, image, channel_axis, mask, nan_policy, dtype=np.float64)
         f = None if given is None else u.like(given, "given")
-        own = network.mask_of(u.mask, np.float64)
         block = network.block if own is None else network.block.masked(own)
         return block.energy(u.planes.astype(np.float64), f)
 

@@ -39,6 +39,8 @@ PLACES = {"beta": _scales("scales"), "steering": _scales("steering"),
                              lambda flux, value: with_diffusivity(
                                  flux, with_contrast(flux.diffusivity, value))),
           **{name: _dictionary(name) for name in ("rates", "sensitivities")},
+          "guiding": _Place("channels", lambda channels: channels and channels.guiding,
+                            lambda channels, value: channels.with_guiding(value), ndim=1),
           **{name: _Place(name) for name in data_terms.PARAMETERS}, "tau": _Place("tau")}
 
 

@@ -5,11 +5,11 @@
              - tau sum_g c_g F_g' F_g u_m / (1 + E_g)
 
 Without its last lines this is eq. (17) for M = L = 1, eq. (28) for L = 1, and eq. (36) for M = 1.
-The second line is not in the paper: it pulls u back to f, the image that the network was given, see
-`data_terms`. The third is a dictionary of further operators beside K, as Section 5 proposes, see
-`dictionary`. The scales give w_l = omega_l beta_l^2 and G_l, see `scales`. Channels and scales form
-one axis of layers n = (m, l), v_n = G_l u_m, which are coupled by one tensor, D = g(J) with J =
-sum_n w_n K v_n (K v_n)'.
+The second line is not in the paper: it pulls u back to f, the image that the network was given;
+where pixels are known, the step ends with u = f instead, see `data_terms`. The third is a
+dictionary of further operators beside K, as Section 5 proposes, see `dictionary`. The scales give
+w_l = omega_l beta_l^2 and G_l, see `scales`. Channels and scales form one axis of layers n = (m,
+l), v_n = G_l u_m, which are coupled by one tensor, D = g(J) with J = sum_n w_n K v_n (K v_n)'.
 
 For gradients K v = (p, q, s) and K z = (P, Q, S), see `operators.Gradient`, the product K v (K z)'
 stands for the 2 x 2 matrix [[p P + k s S, p Q], [q P, q Q + k s S]], k = (1 - 2 alpha) / 4, and
@@ -39,16 +39,13 @@ Where J is averaged, D = g(sum_k w_k G_k J), C is averaged as well, see `integra
 The derivative with respect to tau is -sum_n w_n of the first sum; as g is a function of J /
 contrast^2, that with respect to the contrast is 2 tau / contrast sum_n w_n of the second.
 Multiplying the contrast and all weights, beta_l and those that steer, by a factor and dividing tau
-by its square changes nothing, so that without a reaction and a dictionary always
+by its square changes nothing, so that without a reaction and a dictionary, with s_l that steer,
 
-    sum_l beta_l d/dbeta_l + sum_l s_l d/ds_l + contrast d/dcontrast - 2 tau d/dtau = 0
+    sum_l beta_l d/dbeta_l + sum_l s_l d/ds_l + contrast d/dcontrast - 2 tau d/dtau = 0.
 
-with the steering weights s_l, where they are separate.
-
-`DiffusionBlock.step` and `step_adjoint` are these formulas. Where the kernels know D
-(`DeferredTensor`), they compute it while they compute K' M(D) K, row by row; and where nothing is
-smoothed, `explicit_steps` makes several steps in one pass. Both run the functions of a row of cells
-in `pdenet.kernels.cell_rows`, where each formula stands once, so that the numbers are equal.
+Where the kernels know D (`DeferredTensor`), they compute it while they compute K' M(D) K, row by
+row; and where nothing is smoothed, `explicit_steps` makes several steps in one pass, by the same
+functions of a row of cells, `pdenet.kernels.cell_rows`, so that the numbers are equal.
 """
 
 from __future__ import annotations
@@ -66,6 +63,7 @@ from ..checks import check_members
 from ..kernels.planes import Source
 from ..kernels.several_steps import explicit_steps
 from ..kernels.workspace import Workspace
+from .channels import ALIKE, Channels
 from .data_terms import DataTerm, build_data_term
 from .dictionary import Dictionary
 from .diffusivities import CompiledDiffusivity
@@ -83,9 +81,8 @@ Box = tuple[int, int, int, int]  # part of an image: top, bottom, left, right
 class DiffusionBlock(Limits):
     """One residual block: the explicit step with operator K, scales G, and flux Phi.
 
-    As the residual block of eq. (5) it has the identification of eq. (18), W_1 = K,
-    phi_1 = tau Phi, W_2 = -K', no bias; with several scales it is the ResNeXt block of
-    eq. (37) with the identification of eq. (38).
+    As the residual block of eq. (5) it has W_1 = K, phi_1 = tau Phi, W_2 = -K', no bias, eq. (18);
+    with several scales it is the ResNeXt block of eq. (37), see eq. (38).
 
     Parameters
     ----------
@@ -100,10 +97,13 @@ class DiffusionBlock(Limits):
     reaction : float, optional
         How strongly the step pulls back to the image given at first, per time, >= 0.
     integration : ScaleSpace, optional
-        The scales over which the structure tensor is averaged, J <- sum_k w_k G_k J; it is not, by
-        default.
+        The scales over which the structure tensor is averaged, J <- sum_k w_k G_k J.
     dictionary : Dictionary, optional
         Further operators beside K.
+    channels : Channels, optional
+        Weights of the channels in J, and which of them are guides.
+    known : ndarray of bool, of shape (H, W), optional
+        Where the step's result is the image given at first, instead of a reaction.
 
     Raises
     ------
@@ -129,16 +129,19 @@ class DiffusionBlock(Limits):
     reaction: float | None = None
     integration: ScaleSpace | None = None
     dictionary: Dictionary | None = None
+    channels: Channels | None = None
+    known: np.ndarray | None = None
     data_term: DataTerm = field(init=False, repr=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "data_term", build_data_term(self.reaction))
+        object.__setattr__(self, "data_term", build_data_term(self.reaction, self.known))
         check_members("operator", self.operator, OPERATOR_MEMBERS,
                       "Gradient, Laplacian, Hessian or another Operator")
         check_members("flux", self.flux, FLUX_MEMBERS,
                       "Isotropic, Anisotropic, Uncoupled, Orientations or another Flux")
         check_members("scales", self.scales, ("strength",), "ScaleSpace")
         check_members("steering", self._steering, ("strength",), "ScaleSpace or None")
+        check_members("channels", self._channels, ("diffusing",), "Channels or None")
         if self.integration is not None:
             check_members("integration", self.integration, ("strength",), "ScaleSpace or None")
             check_members("operator", self.operator, ("parities",), "an Operator with parities")
@@ -165,6 +168,8 @@ class DiffusionBlock(Limits):
         weights of a dictionary, where they are not those of u."""
         np.copyto(out, u)
         self.data_term.add_step(u, f, tau, out)
+        whole = out
+        u, v, out = self._channels.diffusing(u, v, out)
         if self.dictionary is not None:
             self.dictionary.add_step(u, self._contrast, tau, out, work, held)
         if v.shape == u.shape and self.scales.reach == 0:  # G = I
@@ -173,7 +178,8 @@ class DiffusionBlock(Limits):
             divergence = work.part("cotangent").array("layers", v.shape, v.dtype)
             self.operator.diffuse(v, tensor, 1.0, False, divergence, work)
             self.scales.add_adjoint(divergence, -tau, out, work)
-        return out
+        self.data_term.keep(whole, f)
+        return whole
 
     def step_adjoint(self, u: np.ndarray, layers: tuple[np.ndarray, np.ndarray, Any], tau: float,
                      f: np.ndarray, cotangent: np.ndarray, out: np.ndarray,
@@ -185,9 +191,10 @@ class DiffusionBlock(Limits):
         `DiffusionNetwork.parameters` has.
         """
         v, steers, tensor = layers
-        z = self.scales.smooth(cotangent, work.part("cotangent"))
-        strength, change = self._strength(v, self.scales), None
-        by_average = np.zeros(0)
+        cotangent = self.data_term.keep_adjoint(cotangent, given)
+        diffusing, v, own = self._channels.diffusing(cotangent, v, out)
+        z = self.scales.smooth(diffusing, work.part("cotangent"))
+        strength, change, by_average = ALIKE.strength(v, self.scales), None, np.zeros(0)
         if not isinstance(tensor, DeferredTensor):
             J = self.local_structure(steers, work)
             adjoint = getattr(self.flux, "derivative_adjoint", self.flux.derivative)
@@ -197,22 +204,23 @@ class DiffusionBlock(Limits):
                 change, by_average = integration.average_adjoint(
                     self.integration, J, change, self.operator, work)
         steered = v[:0]
-        if self.steering is not None:
+        if apart := self.steering is not None or self.channels is not None:
             steers = steers[:]  # a new view: operators take `steers is v` for steering by v itself
             steered = work.array("steered", steers.shape, steers.dtype)
         np.copyto(out, cotangent)  # before, as z may be the cotangent itself
         gradient = self.data_term.add_adjoint(u, f, tau, cotangent, out, given)
         others = {} if self.dictionary is None else self.dictionary.add_adjoint(
-            u, self._contrast, tau, cotangent, out, work)
+            self._channels.diffusing(u)[0], self._contrast, tau, diffusing, own, work)
         sums = self.operator.diffuse_adjoint(v, z, strength, steers, tensor, change, z, steered,
                                              work)
-        flux_sums, structure_sums = (values.reshape(len(out), -1).sum(0) for values in sums)
-        self.scales.add_adjoint(z, -tau, out, work)
-        if self.steering is None:
-            by_strength = {"beta": flux_sums + structure_sums}
-        else:
-            self.steering.add_adjoint(steered, -tau, out, work)
-            by_strength = {"beta": flux_sums, "steering": structure_sums}
+        flux_sums = sums[0].reshape(len(own), -1).sum(0)
+        structure_sums, by_channel = self._channels.sums(sums[1].reshape(len(out), -1),
+                                                         self._steering)
+        self.scales.add_adjoint(z, -tau, own, work)
+        if apart:
+            self._channels.add_adjoint(self._steering, steered, -tau, out, work)
+        by_strength = ({"beta": flux_sums + structure_sums} if self.steering is None
+                       else {"beta": flux_sums, "steering": structure_sums})
         all_scales = {"beta": self.scales, "steering": self._steering}
         if self.integration is not None:
             by_strength["integration"] = by_average / 2
@@ -226,6 +234,8 @@ class DiffusionBlock(Limits):
         gradient["tau"] -= float(self.scales.strength @ flux_sums)
         for name, value in others.items():
             gradient[name] = gradient.get(name, 0) + value
+        if self.channels is not None:
+            gradient["guiding"] = -2 * tau * self.channels.guiding * by_channel
         return gradient
 
     def cycle(self, u: np.ndarray, taus: tuple[float, ...], f: np.ndarray,
@@ -237,7 +247,7 @@ class DiffusionBlock(Limits):
         """
         if len(taus) == 1 and self.compiled:
             v = u[:0] if self.steering is None else self.steering.smooth(u, work)
-            out, whole = self._other(u, work), (0, u.shape[1], 0, u.shape[2])
+            out, whole = work.other(u), (0, u.shape[1], 0, u.shape[2])
             self.explicit_steps(taus, u, v, whole, whole, out)
             return out
         tensor = held = None
@@ -247,7 +257,7 @@ class DiffusionBlock(Limits):
             v = self.scales.smooth(u, work)
             if tensor is None:
                 tensor = self.tensor(self.steering_layers(u, work, v), work, hold=len(taus) > 1)
-            u = self.step(u, v, tensor, tau, f, self._other(u, work), work, held)
+            u = self.step(u, v, tensor, tau, f, work.other(u), work, held)
         return u
 
     def explicit_steps(self, taus: npt.ArrayLike, u: np.ndarray, steers: np.ndarray, tile: Box,
@@ -259,7 +269,7 @@ class DiffusionBlock(Limits):
         of the image, see `pdenet.kernels.several_steps`.
         """
         number = u.dtype.type
-        source = Source(steers, self._strength(steers if len(steers) else u, self._steering),
+        source = Source(steers, ALIKE.strength(steers if len(steers) else u, self._steering),
                         self._law(u.dtype))
         mixed = None if self.flux.mixed is None else number(self.flux.mixed)
         scales = (-self.scales.strength[0] * np.array(taus)).astype(u.dtype)
@@ -285,8 +295,8 @@ class DiffusionBlock(Limits):
 
     def local_structure(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """J = sum_n w_n J(v_n) of the layers that steer."""
-        return self.operator.structure(steers, self._strength(steers, self._steering),
-                                       self.flux.mixed, work)
+        strength = self._channels.strength(steers, self._steering)
+        return self.operator.structure(steers, strength, self.flux.mixed, work)
 
     def structure(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """J of the layers that steer, averaged over the scales of integration."""
@@ -298,15 +308,14 @@ class DiffusionBlock(Limits):
 
     def trace(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """tr J."""
-        structure = self.structure(steers, work)
-        return tensors.trace(structure)
+        return tensors.trace(self.structure(steers, work))
 
     def tensor(self, steers: np.ndarray, work: Workspace, hold: bool = False) -> Any:
         """D for these layers that steer, in the form that operators take; with `hold` in planes, so
         that it stays as it is when the layers change."""
         if not self._fused:
             return self.flux.tensor(self.structure(steers, work))
-        strength = self._strength(steers, self._steering)
+        strength = self._channels.strength(steers, self._steering)
         law, mixed = self._law(steers.dtype), self.flux.mixed
         if hold:
             return cast(FusedOperator, self.operator).tensor(steers, strength, law, mixed, work)
@@ -327,7 +336,7 @@ class DiffusionBlock(Limits):
         """Whether one kernel can make several explicit steps in one pass."""
         return (self._fused and self.of_images and self.scales.sigmas.size == 1
                 and self.scales.reach == 0 and not self.data_term.active
-                and self.dictionary is None)
+                and self.dictionary is None and self.channels is None)
 
     @property
     def _contrast(self):
@@ -342,16 +351,9 @@ class DiffusionBlock(Limits):
         """Whether the layers that steer are those that diffuse."""
         return np.array_equal(self._steering.sigmas, self.scales.sigmas)
 
-    @staticmethod
-    def _strength(layers, scales):
-        """w_n of the layers n = (m, l) of these scales."""
-        return np.tile(scales.strength, len(layers) // scales.sigmas.size).astype(layers.dtype)
-
-    @staticmethod
-    def _other(u, work):
-        """The one of two arrays of the workspace that u is not."""
-        out = work.array("even", u.shape, u.dtype)
-        return work.array("odd", u.shape, u.dtype) if np.may_share_memory(out, u) else out
+    @property
+    def _channels(self):
+        return self.channels or ALIKE
 
     def similar(self, other: DiffusionBlock) -> bool:
         """Whether the other block has other parameters than this one, and nothing else that
@@ -364,7 +366,8 @@ class DiffusionBlock(Limits):
                       for part in (block.scales, block.steering, block.integration)],
                     flux if dataclasses.is_dataclass(flux) else type(flux),
                     type(block.flux.diffusivity), block.data_term.active,
-                    block.dictionary and block.dictionary.smoothing)
+                    block.dictionary and block.dictionary.smoothing,
+                    block.channels and (block.channels.guiding.size, block.channels.guides))
         return kind(self) == kind(other)
 
     def masked(self, mask: masks.Mask) -> DiffusionBlock:
@@ -374,27 +377,23 @@ class DiffusionBlock(Limits):
             self, operator=masks.masked_operator(self.operator, mask.plane),
             scales=mask.of(self.scales), steering=self.steering and mask.of(self.steering),
             integration=self.integration and mask.of(self.integration, parity),
-            dictionary=self.dictionary and self.dictionary.masked(mask.plane))
+            dictionary=self.dictionary and self.dictionary.masked(mask.inside))
 
     # What is known of it; and what `Limits` says --------------------------------------------------
+
+    def check(self, planes: np.ndarray) -> None:
+        """Raise ValueError unless planes (M, H, W) are as many as the channels have weights."""
+        self._channels.check(planes)
 
     def energy(self, u: np.ndarray, f: np.ndarray | None = None) -> float:
         """The energy of planes u that the step descends, its gradient is -2/tau (step - u): the sum
         over the cells of the flux's density, the dictionary's energy, and the data term's, which
         may need the image f given at first. A ValueError, if there is none."""
-        if self.steering is not None:
-            raise ValueError("this network has no energy, because its steering scales are not "
-                             "those that diffuse")
-        if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.mixed is not None:
-            raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
-        if getattr(self.operator, "structure_twist", 1.0) != 1:
-            raise ValueError(f"an energy needs structure_twist = 1; got {self.operator}")
-        if self.integration is not None:
-            raise ValueError("this network has no energy, because its structure tensor is averaged "
-                             "over scales of integration")
+        self.check_energy()
+        self.check(u)
         work = Workspace()
         data = self.data_term.energy(u, f)
         if self.dictionary is not None:
-            data += self.dictionary.energy(u, self._contrast, work)
+            data += self.dictionary.energy(self._channels.diffusing(u)[0], self._contrast, work)
         structure = self.structure(self.steering_layers(u, work), work)
         return self.operator.integrate(self.flux.density(structure)) + data

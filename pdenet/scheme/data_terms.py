@@ -1,7 +1,8 @@
 """What pulls an image back to the one given at first, f: nothing, a reaction, or known pixels.
 
-A data term says what it adds to the explicit step, to the step's adjoint, to the bound of the step
-size, and to the energy, and which parameters it has. No other file knows what these are.
+A data term says what it adds to the explicit step, what it keeps as it is in the step's result, the
+adjoint of both, the bound of the step size, and the energy, and which parameters it has. No other
+file knows what these are.
 """
 
 from dataclasses import dataclass
@@ -46,11 +47,28 @@ class DataTerm(Protocol):
         the step's result. Returns the derivatives with respect to "tau" and to its own parameters,
         by name."""
 
+    def keep(self, out: np.ndarray, f: np.ndarray) -> None:
+        """Put f where it is kept into the step's result `out`, planes (M, H, W)."""
+
+    def keep_adjoint(self, cotangent: np.ndarray, given: np.ndarray | None) -> np.ndarray:
+        """The cotangent of the result before `keep`, for that of the result; what f is kept by is
+        added to `given`."""
+
     def energy(self, u: np.ndarray, f: np.ndarray | None) -> float:
         """The energy whose gradient is -2 / tau times what `add_step` adds."""
 
 
-class NoDataTerm:
+class _KeepsNothing:
+    """A data term that keeps no pixel as it is."""
+
+    def keep(self, out, f):
+        pass
+
+    def keep_adjoint(self, cotangent, given):
+        return cotangent
+
+
+class NoDataTerm(_KeepsNothing):
     """Nothing pulls back."""
 
     active = False
@@ -68,7 +86,7 @@ class NoDataTerm:
 
 
 @dataclass(frozen=True)
-class Reaction:
+class Reaction(_KeepsNothing):
     """The step adds tau rate (f - u), the energy rate |u - f|^2.
 
     Parameters
@@ -118,11 +136,12 @@ class Reaction:
 
 
 @dataclass(frozen=True, eq=False)
-class KnownPixels:
-    """The step leaves known pixels as they are: it takes back what diffusion changes there.
+class KnownPixels(NoDataTerm):
+    """The step's result is f in the known pixels: what diffusion changes there is taken back.
 
-    It is the limit of a reaction of infinite rate there, so that it has no energy, and needs no
-    bound of the step size: K' M(D) K on the other pixels alone is a part of that on all.
+    It is the limit of a reaction of infinite rate there, adds nothing to the energy as u = f there,
+    and needs no bound of the step size: K' M(D) K on the other pixels alone is a part of that on
+    all.
 
     Parameters
     ----------
@@ -132,11 +151,19 @@ class KnownPixels:
 
     known: np.ndarray
 
-    def keep(self, out: np.ndarray, f: np.ndarray) -> None:
-        """out = f in the known pixels, for planes (M, H, W)."""
+    active = True
+
+    def keep(self, out, f):
         np.copyto(out, f, where=self.known)
 
+    def keep_adjoint(self, cotangent, given):
+        if given is not None:
+            given += np.where(self.known, cotangent, 0)
+        return np.where(self.known, cotangent.dtype.type(0), cotangent)
 
-def build_data_term(reaction: float | None) -> DataTerm:
-    """The reaction of this rate, or no data term for None."""
+
+def build_data_term(reaction: float | None, known: np.ndarray | None = None) -> DataTerm:
+    """The reaction of this rate, or the known pixels; no data term where both are None."""
+    if known is not None:
+        return KnownPixels(known)
     return NoDataTerm() if reaction is None else Reaction(reaction)

@@ -25,6 +25,7 @@ E_g), and those with respect to e_g are tau c_g / e_g sum P E_g / (1 + E_g)^2, o
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from dataclasses import dataclass
@@ -110,15 +111,12 @@ class Dictionary:
 
     inside = None  # where the filters need no pixel that is not measured, of a mask
 
-    def masked(self, plane: np.ndarray) -> Dictionary:
-        """The dictionary for the pixels where a plane is 1 instead of 0: its filters are those that
-        need no other pixel, the others are 0. So the others neither give nor take, constants and
-        the mean of the measured pixels stay, and all bounds hold."""
-        from scipy import ndimage  # only here, for a quick start
-
-        found = self.with_values()
-        object.__setattr__(found, "inside",
-                           ndimage.minimum_filter(plane, 2 * RADIUS + 1, mode="reflect"))
+    def masked(self, inside: np.ndarray) -> Dictionary:
+        """The dictionary for the pixels of a mask, with what `inside` makes of it: its filters are
+        those that need no other pixel, the others are 0. So the others neither give nor take,
+        constants and the mean of the measured pixels stay, and all bounds hold."""
+        found = copy.copy(self)
+        object.__setattr__(found, "inside", inside)
         return found
 
     # The step -------------------------------------------------------------------------------------
@@ -240,6 +238,13 @@ class Dictionary:
     def reach(self):
         """Pixels on which the weights depend, and those on which the rest of a step depends."""
         return 2 * RADIUS, 2 * RADIUS
+
+
+def inside(plane: np.ndarray) -> np.ndarray:
+    """1 where all pixels that the filters need are 1 in a plane of ones and zeros, elsewhere 0."""
+    from scipy import ndimage  # only here, for a quick start
+
+    return ndimage.minimum_filter(plane, 2 * RADIUS + 1, mode="reflect")
 
 
 def _eight(name, values) -> np.ndarray:

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from . import stability
+from .channels import Channels
 from .data_terms import DataTerm
 from .dictionary import Dictionary
+from .fluxes import Flux
 from .operators import Operator
 from .scales import ScaleSpace
 
@@ -21,7 +23,9 @@ class Limits:
     steering: ScaleSpace | None
     integration: ScaleSpace | None
     dictionary: Dictionary | None
+    channels: Channels | None
     data_term: DataTerm
+    flux: Flux
 
     @property
     def spacing(self) -> tuple[float, ...] | None:
@@ -68,6 +72,21 @@ class Limits:
         slopes = stability.slopes(self.operator, self.scales, self.dictionary, self.tau_limit)
         return slopes | {name: -self.tau_limit / 2 * slope
                          for name, slope in self.data_term.bound_slopes.items()}
+
+    def check_energy(self) -> None:
+        """Raise ValueError unless there is an energy that the step descends."""
+        if self.steering is not None:
+            raise ValueError("this network has no energy, because its steering scales are not "
+                             "those that diffuse")
+        if getattr(self.operator, "gamma", 0.0) != 0 and self.flux.mixed is not None:
+            raise ValueError(f"an energy needs gamma = 0; got {self.operator}")
+        if getattr(self.operator, "structure_twist", 1.0) != 1:
+            raise ValueError(f"an energy needs structure_twist = 1; got {self.operator}")
+        if self.integration is not None:
+            raise ValueError("this network has no energy, because its structure tensor is averaged "
+                             "over scales of integration")
+        if self.channels is not None:
+            self.channels.check_energy()
 
     def reach(self, steps: int) -> int:
         """Pixels on which a pixel depends after a cycle of this many steps."""

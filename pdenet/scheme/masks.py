@@ -24,13 +24,13 @@ import numpy as np
 
 from ..checks import check_workers
 from ..execution.workers import Workers
-from ..kernels import masked_cells
-from ..kernels.gaussian import EVEN, PIXELS, balancing_step
-from ..kernels.workspace import Workspace
+from ..kernels import masked_cells, second_order
+from ..kernels.gaussian import EVEN, PIXELS, balancing_step, correct, correction_step, in_strips
+from .dictionary import inside
 from .operators import Gradient, Hessian, Laplacian, SampledOperator
 from .scales import ScaleSpace
 
-ROUNDS = {4: 8, 8: 10}  # of `balance` by the bytes of a number, until rounding decides
+ROUNDS, CORRECTIONS = 8, 10  # of `balance`, until rounding decides
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,23 +55,32 @@ class Mask:
         def within(planes, parity):
             top, bottom, left, right = tile
             more = int(parity != PIXELS)  # a row and a column of cells more than of pixels
-            return np.ascontiguousarray(planes[..., top:bottom + more, left:right + more])
-        found = {}
-        for parity, (sigmas, before, after) in self.factors.items():
-            own = within(before, parity)
-            found[parity] = sigmas, own, own if after is before else within(after, parity)
-        return Mask(within(self.plane, PIXELS), found)
+            return planes[..., top:bottom + more, left:right + more]
+        return Mask(np.ascontiguousarray(within(self.plane, PIXELS)), {
+            parity: (sigmas, within(before, parity), within(after, parity))
+            for parity, (sigmas, before, after) in self.factors.items()})
+
+    @functools.cached_property
+    def inside(self):
+        """One where the filters of a `Dictionary` need measured pixels alone."""
+        return inside(self.plane)
+
+    @functools.cached_property
+    def _strips(self):
+        """The factors as the kernel takes them, by the parity."""
+        return {parity: in_strips(before, after)
+                for parity, (_, before, after) in self.factors.items()}
 
     def of(self, scales: ScaleSpace, parity: int = PIXELS) -> ScaleSpace:
-        """Scales for this mask, for planes of this parity; those that do not smooth stay as they
-        are."""
+        """Scales with S_l = d_l G_l d_l in place of G_l, or d_l G_l w d_l for cells, by the planes'
+        parity; those that do not smooth stay as they are."""
         if scales.reach == 0:
             return scales
-        sigmas, *both = self.factors[parity]
+        sigmas = self.factors[parity][0]
         rows: Any = [sigmas.index(sigma) for sigma in scales.sigmas.tolist()]
         if rows == list(range(rows[0], rows[0] + len(rows))):  # without a copy
             rows = slice(rows[0], rows[0] + len(rows))
-        return MaskedScaleSpace(scales, tuple(planes[rows] for planes in both))
+        return scales.balanced(*(strips[rows].reshape(-1) for strips in self._strips[parity]))
 
 
 def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
@@ -117,32 +126,54 @@ def balance(weights, parity, sigma, work, out):
     Gaussian G of this standard deviation on planes of this parity.
 
     Newton's matrix for the logarithms of d is 1 + S with eigenvalues from 1 to 2, so that Chebyshev
-    iteration with these limits divides the error by 5.8 in each round. In float64 it begins with d
-    of float32.
+    iteration with these limits divides the error by 5.8 in each round. All rounds are those of
+    float32. In float64, what its rounding has left is corrected once: for the solution x of
+    (1 + S) x = 1 - d G (w d), the factors d (1 + x + 2/3 x^2) leave x^2 / 3 of it.
     """
-    scales, one, number = ScaleSpace([sigma]), np.ones(1), weights.dtype.type
-    smoothed, d, before = (work.array(name, weights.shape, weights.dtype)
-                           for name in ("smoothed", "factors", "before"))
+    scales, one, single = ScaleSpace([sigma]), np.ones(1), np.dtype(np.float32)
+    given, positive, d, before, smoothed, product = (
+        work.array(name, weights.shape, single)
+        for name in ("given", "positive", "factors", "before", "smoothed", "product"))
 
-    def smooth(plane):
-        scales.apply(plane[np.newaxis], one, False, smoothed[np.newaxis], work, parity)
+    def smooth(plane, out):
+        scales.apply(plane[np.newaxis], one, False, out[np.newaxis], work, parity)
+        return out
 
-    positive = (weights > 0).astype(weights.dtype)
-    if weights.itemsize > 4:
-        balance(weights.astype(np.float32), parity, sigma, work.part("float32"), d)
-    else:
-        smooth(weights)
-        np.sqrt(np.maximum(smoothed, np.finfo(np.float32).tiny, out=d), out=d)
-        np.divide(positive, d, out=d)
+    np.copyto(given, weights, casting="same_kind")
+    np.copyto(positive, weights > 0)
+    np.maximum(smooth(given, smoothed), np.finfo(single).tiny, out=d)
+    np.divide(positive, np.sqrt(d, out=d), out=d)
     np.copyto(before, d)
-    omega = 1.0
-    for _ in range(ROUNDS[weights.itemsize]):
-        smooth(d if parity == PIXELS else weights * d)
-        balancing_step(positive.reshape(-1), d.reshape(-1), smoothed.reshape(-1), number(omega),
-                       before.reshape(-1))
+    for omega in _relaxations(ROUNDS):
+        smooth(d if parity == PIXELS else np.multiply(given, d, out=product), smoothed)
+        balancing_step(positive.ravel(), d.ravel(), smoothed.ravel(), omega, before.ravel())
         before, d = d, before
-        omega = 1 / (1 - omega / 36) if omega > 1 else 1 / (1 - 1 / 18)
     np.copyto(out, d)
+    if out.dtype == single:
+        return
+    wide, rest = (work.array(name, out.shape, out.dtype) for name in ("wide", "rest"))
+    smooth(np.multiply(weights, out, out=wide), rest)
+    np.subtract(positive, np.multiply(rest, out, out=rest), out=rest)
+    largest = max(rest.max(), -rest.min()) or 1.0
+    x = work.array("x", out.shape, single)
+    np.divide(rest, largest, out=positive, casting="same_kind")
+    np.multiply(positive, single.type(2 / 3), out=x)
+    before[:] = 0
+    given *= d
+    for omega in _relaxations(CORRECTIONS)[1:]:
+        smooth(np.multiply(given, x, out=product), smoothed)
+        correction_step(positive.ravel(), d.ravel(), x.ravel(), smoothed.ravel(), omega,
+                        before.ravel())
+        before, x = x, before
+    correct(out.ravel(), x.ravel(), largest)
+
+
+def _relaxations(count):
+    """How much each of so many steps of Chebyshev's iteration weighs."""
+    found = [1.0, 1 / (1 - 1 / 18)]
+    while len(found) < count:
+        found.append(1 / (1 - found[-1] / 36))
+    return [np.float32(omega) for omega in found]
 
 
 # K and G_l for a mask -----------------------------------------------------------------------------
@@ -175,19 +206,20 @@ class MaskedLaplacian(SampledOperator):
     reach = 2
 
     @functools.cached_property
-    def _divergence(self):
+    def _weights(self):
         rows, columns = self.plane.shape
-        return functools.partial(
-            MaskedGradient(self.alpha, plane=self.plane).diffuse, work=Workspace(),
-            tensor=np.ones((1, rows + 1, columns + 1), self.plane.dtype))
+        found = np.zeros((4, rows + 1, columns + 2), self.plane.dtype)
+        second_order.pair_weights(self.plane, found.dtype.type(self.alpha), found)
+        return found
 
     def apply(self, v, work):
         out = work.array("samples", (1,) + v.shape, v.dtype)
-        self._divergence(v[np.newaxis], scale=-1, add=False, out=out)
+        out[:] = 0
+        second_order.masked_laplacian(v, self._weights, v.dtype.type(1), out[0])
         return out
 
     def apply_adjoint(self, flux, scale, out):
-        self._divergence(flux, scale=-scale, add=True, out=out[np.newaxis])
+        second_order.masked_laplacian(flux[0], self._weights, flux.dtype.type(scale), out)
 
     @property
     def symbol(self):
@@ -222,14 +254,6 @@ class MaskedHessian(Hessian):
 
     def apply_adjoint(self, flux, scale, out):
         super().apply_adjoint(flux * self._kept, scale, out)
-
-
-class MaskedScaleSpace(ScaleSpace):
-    """`ScaleSpace` with S_l = d_l G_l d_l in place of G_l, or d_l G_l w d_l for cells."""
-
-    def __init__(self, scales, balance):
-        super().__init__(scales.sigmas, scales.weights)
-        object.__setattr__(self, "_balance", balance)
 
 
 def check_operator(operator: Any) -> None:

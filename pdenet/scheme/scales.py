@@ -64,7 +64,7 @@ class ScaleSpace:
     weights: np.ndarray
     omega: np.ndarray = field(init=False)
 
-    _balance = None  # or planes (b, a), each (L, H, W), for a_l G_l b_l in place of G_l
+    _balance = None, None  # or strips of planes b_l, a_l, for a_l G_l b_l in place of G_l
     _sizes = (1.0, 1.0, 1.0)  # of voxels along columns, rows and slices
 
     def __init__(self, sigmas: npt.ArrayLike, weights: npt.ArrayLike | None = None):
@@ -147,8 +147,16 @@ class ScaleSpace:
             self._apply_to_volumes(v, factors, add, out, work, parity)
             return
         gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype),
-                        self._balance, add, parity,
-                        *gaussian.scratch_for(v, out, self.reach, work), out)
+                        *self._balance, add, parity,
+                        gaussian.scratch_for(v, out, self.reach, work), out)
+
+    def balanced(self, before, after):
+        """These scales with a_l G_l b_l in place of G_l, for the strips of planes b_l and a_l that
+        `gaussian.in_strips` makes."""
+        _ = self._taps, self._radii, self.strength  # so that the copy has them, too
+        found = copy.copy(self)
+        object.__setattr__(found, "_balance", (before, after))
+        return found
 
     @property
     def isotropic(self):

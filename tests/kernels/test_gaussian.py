@@ -43,8 +43,10 @@ def run(v, radii, scales, add, out, parity=gaussian.PIXELS, balance=None):
     scratch = gaussian.scratch_for(v, out, max(radii), Workspace())
     for array in scratch:
         array[:] = np.nan
+    strips = (None, None) if balance is None else [
+        planes.reshape(-1) for planes in gaussian.in_strips(*balance)]
     gaussian.smooth(v, taps(radii).astype(v.dtype), np.array(radii),
-                    np.array(scales, v.dtype), balance, add, parity, *scratch, out)
+                    np.array(scales, v.dtype), *strips, add, parity, scratch, out)
     return out
 
 

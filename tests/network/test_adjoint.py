@@ -214,10 +214,10 @@ MUTANTS = [
     ("scheme/block.py", "float(2 * tau / self", "float(2.002 * tau / self"),
     ("scheme/block.py", "-= float(self.scales.strength @ flux_sums)",
      "-= 1.001 * float(self.scales.strength @ flux_sums)"),
-    ("scheme/block.py", "self.scales.add_adjoint(z, -tau, out",
-     "self.scales.add_adjoint(z, -1.001 * tau, out"),
-    ("scheme/block.py", 'z = self.scales.smooth(cotangent, work.part("cotangent"))',
-     'z = 1.001 * self.scales.smooth(cotangent, work.part("cotangent"))'),
+    ("scheme/block.py", "self.scales.add_adjoint(z, -tau, own",
+     "self.scales.add_adjoint(z, -1.001 * tau, own"),
+    ("scheme/block.py", 'z = self.scales.smooth(diffusing, work.part("cotangent"))',
+     'z = 1.001 * self.scales.smooth(diffusing, work.part("cotangent"))'),
     ("scheme/block.py", 'by_strength["integration"] = by_average / 2',
      'by_strength["integration"] = by_average / 2.002'),
     ("scheme/tensors.py", "3: (2, 2, 2)", "3: (1, 1, 1)"),
@@ -264,6 +264,11 @@ MUTANTS = [
     ("kernels/dictionary.py", "memory.dtype.type(1 - 2 * (n % 2)))", "memory.dtype.type(1))"),
     ("kernels/dictionary.py", "_smooth(memory, layout, smoothing, k, rows, changes",
      "_smooth(memory, layout, smoothing, k, rows, squared"),
+    ("scheme/channels.py", "return np.square(self.guiding) @ sums, sums",
+     "return self.guiding @ sums, sums"),
+    ("scheme/channels.py", "@ sums, sums @ scales.strength",
+     "@ sums, 1.001 * sums @ scales.strength"),
+    ("scheme/channels.py", "factor * weight**2, out[m:m + 1]", "factor * weight, out[m:m + 1]"),
     ("scheme/data_terms.py", '"tau": self.rate * product', '"tau": 1.001 * self.rate * product'),
     ("scheme/data_terms.py", '"reaction": tau * product', '"reaction": 1.001 * tau * product'),
     ("scheme/data_terms.py", "out -= part", "out -= 1.002 * part"),
@@ -309,28 +314,35 @@ MUTANTS = [
      "parameters.slot(network, name, 0)"),
 ]
 MUTANTS += [
-    ("kernels/masked_cells.py", "y = fma(cell.turn, along, cell.keep * across)",
-     "y = fma(cell.turn, along, across)"),
-    ("kernels/masked_cells.py", "along, across = cell.share * p,",
-     "along, across = cell.whole * p,"),
+    ("kernels/masked_cells.py", "y = fma(cell.turn, p, cell.give * more)",
+     "y = fma(cell.turn, p, more)"),
+    ("kernels/masked_cells.py", "x = fma(cell.give, p, cell.turn * more)",
+     "x = fma(cell.whole, p, cell.turn * more)"),
     ("kernels/masked_cells.py", "above(cell.whole, half, less, cell.left * y)",
      "above(cell.whole, half, less, cell.right * y)"),
     ("kernels/cell_rows.py", "part = part * weight_of(", "part = 1.01 * part * weight_of("),
-    ("scheme/masks.py", "np.multiply(source, both[0], out=part[0])", "np.copyto(part[0], source)"),
+    ("kernels/gaussian.py", "lanes) * load(factors, place + j * lanes))", "lanes))"),
+    ("kernels/gaussian.py", "load(after, k) * s0, load(after, k + lanes) * s1", "s0, s1"),
+    ("kernels/second_order.py", "weights[3, i + 1, j + 1] * (below[left] - v)",
+     "weights[3, i + 1, j] * (below[left] - v)"),
     ("network/adjoint.py", "cotangent += kept", "cotangent += 0 * kept"),
 ]
 CODE = """
 import sys
 import tracemalloc
-from tests.gradients import check_close_eigenvalues, check_gradient, image, networks
+from tests.gradients import (check_close_eigenvalues, check_gradient, check_slope, image,
+                             networks)
 check_close_eigenvalues("exponential", "f4")
-for name, channels, network in networks():
-    if name.endswith("1") and ("0.6" in name or "Laplacian" in name):
-        check_gradient(network, image(1)[:5, :6])
 mask = image(1)[:5, :6] > 95
-for name, channels, network in networks():
-    if name in ("Anisotropic-0-tied-1", "Isotropic-0.6-separate-1", "Laplacian-tied-1"):
-        check_gradient(network, image(1)[:5, :6], mask=mask)
+for check in (check_slope, check_gradient):  # what takes little time first
+    for name, channels, network in networks():
+        if name.endswith("1") and ("0.6" in name or "Laplacian" in name):
+            check(network, image(1)[:5, :6])
+        if name in ("Anisotropic-0-tied-1", "Isotropic-0.6-separate-1", "Laplacian-tied-1",
+                    "Anisotropic-0.6-average-tied-1"):
+            check(network, image(1)[:5, :6], mask=mask)
+        if name.startswith("guides-1-Gradient"):
+            check(network, image(3)[:5, :6], -1)
 """
 
 

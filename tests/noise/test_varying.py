@@ -42,8 +42,15 @@ def test_pixels_without_noise_stay_and_dead_ones_are_filled():
     noisy = pdenet.add_noise(CLEAN, sigma)
     found = pdenet.denoise(noisy, sigma)
     np.testing.assert_array_equal(found[sigma == 0], CLEAN[sigma == 0])
-    assert psnr(CLEAN, found) > 15 > 0 > psnr(CLEAN, noisy)
+    assert psnr(CLEAN, found) > 30 > 0 > psnr(CLEAN, noisy)
     np.testing.assert_array_equal(pdenet.denoise(CLEAN, np.zeros(CLEAN.shape)), CLEAN)
+
+
+def test_dead_pixels_leave_their_neighbours_as_they_are():
+    sigma = np.full(CLEAN.shape, 20.0)
+    alone = psnr(CLEAN, pdenet.denoise(pdenet.add_noise(CLEAN, sigma), sigma))
+    sigma[:, 3::16] = 1e4
+    assert psnr(CLEAN, pdenet.denoise(pdenet.add_noise(CLEAN, sigma), sigma)) > alone - 1.5
 
 
 def test_noisier_pixels_are_drawn_to_the_last_result():

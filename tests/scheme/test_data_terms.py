@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from pdenet.scheme.data_terms import PARAMETERS, NoDataTerm, Reaction, build_data_term
+import pdenet
+from pdenet.kernels.workspace import Workspace
+from pdenet.scheme.data_terms import (PARAMETERS, KnownPixels, NoDataTerm, Reaction,
+                                      build_data_term)
 
 TAU, RATE = 0.3, 1.7
 ARRAYS = np.random.default_rng(0).normal(size=(5, 2, 3, 4))
@@ -82,3 +85,37 @@ def test_bad_rates(rate):
     with pytest.raises(ValueError) as raised:
         build_data_term(rate)
     assert str(raised.value) == f"reaction must be a finite number >= 0; got {rate!r}"
+
+
+def known_block():
+    flux, scales = pdenet.Anisotropic(pdenet.Rational(1.0)), pdenet.ScaleSpace([0.0, 0.8])
+    known = np.random.default_rng(1).random((3, 4)) < 0.4
+    return pdenet.DiffusionBlock(pdenet.Gradient(), scales, flux, known=known), known
+
+
+def test_a_step_ends_with_the_image_given_in_known_pixels():
+    block, known = known_block()
+    u, f, *_ = arrays()
+    assert isinstance(block.data_term, KnownPixels)
+    free = pdenet.DiffusionBlock(block.operator, block.scales, block.flux)
+    found, other = (one.cycle(u, (0.2,), f, Workspace()).copy() for one in (block, free))
+    np.testing.assert_array_equal(found, np.where(known, f, other))
+    assert block.tau_max == free.tau_max and np.abs(found - u)[:, ~known].max() > 0.01
+    assert block.energy(u, f) == free.energy(u)
+
+
+def test_the_adjoint_of_a_step_with_known_pixels():
+    block, known = known_block()
+    u, f, cotangent, direction, other = arrays()
+    work, out, given = Workspace(), np.empty_like(u), np.zeros_like(f)
+    gradient = block.step_adjoint(u, block.layers(u, work), 0.2, f, cotangent, out, given, work)
+    np.testing.assert_array_equal(given, np.where(known, cotangent, 0))
+
+    def value(h, tau=0.2):
+        step = block.cycle(u + h * direction, (tau,), f + h * other, Workspace())
+        return np.sum(cotangent * step)
+
+    slope = (value(1e-5) - value(-1e-5)) / 2e-5
+    assert slope == pytest.approx(np.sum(out * direction) + np.sum(given * other), rel=1e-8)
+    slope = (value(0, 0.2 + 1e-5) - value(0, 0.2 - 1e-5)) / 2e-5
+    assert slope == pytest.approx(gradient["tau"], rel=1e-8)

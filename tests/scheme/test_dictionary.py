@@ -6,7 +6,7 @@ import pytest
 import pdenet
 from pdenet import Dictionary
 from pdenet.kernels.workspace import Workspace
-from pdenet.scheme import derivatives
+from pdenet.scheme import derivatives, dictionary
 
 RATES = np.array([0.3, 0.5, -0.4, 0.7, 0.35, 0.25, -0.2, 0.6])
 SENSITIVITIES = np.array([0.8, 2.0, 0.6, 1.2, 0.9, 1.7, 0.5, 1.4])
@@ -167,7 +167,7 @@ def test_pixels_that_are_not_measured_neither_give_nor_take(monkeypatch):
     assert result[MASK].mean() == pytest.approx(image[MASK].mean(), rel=1e-13)
     np.testing.assert_allclose(one(np.full(MASK.shape, 0.1), mask=MASK)[MASK], 0.1, rtol=1e-13)
     assert centred(result[MASK]) <= 1.3**3 * centred(image[MASK])
-    inside = SHARPENING.masked(MASK.astype(float)).inside
+    inside = dictionary.inside(MASK.astype(float))
     assert 0 < inside.sum() < MASK.sum()
     plain = pdenet.DiffusionNetwork(flux=one.flux, scales=one.scales, tau=one.tau, steps=3)
     assert np.abs(result - plain(image, mask=MASK))[MASK].max() > 0.1  # filters act

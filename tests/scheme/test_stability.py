@@ -77,6 +77,21 @@ def test_slopes_of_the_largest_step_are_derivatives(operator, bound):
         assert slopes[k] == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
+def test_the_climb_ends_on_a_level_ridge_with_rounding():
+    """All frequencies are as good but for rounding, which moves the best point to and fro."""
+    calls = []
+
+    def level(xi, eta):
+        calls.append(0)
+        assert len(calls) < 1000
+        rim = (eta == eta.max())[:, np.newaxis] | (xi == xi.max()) if len(calls) % 2 else \
+            (eta == eta.min())[:, np.newaxis] | (xi == xi.min())
+        return 1 + 1e-16 * rim + 2e-16 * rim
+
+    value, _, _ = stability._refine(level, np.array([1.0, 1.0]), 0.1)
+    assert value == pytest.approx(1)
+
+
 @pytest.mark.parametrize("operator, sigma", [
     (Hessian(), 4.0), (Gradient(), 8.0), (Laplacian(), 15.0), (Hessian(), 9.0)])
 def test_the_maximum_on_a_ridge_is_found(operator, sigma):

@@ -8,7 +8,7 @@ switched off, and learns from the same crops of the training images of `benchmar
 by as many evaluations of L-BFGS; what is left out is put out before. Then the mean PSNR of seven
 images that no network was trained on, in grey, and the difference from the shipped form that has
 learned as long. The second table has the axes of colours beside the luminance, with noise of 60
-relative to their range.
+relative to their range; the last one denoises again, beside the result of a first pass.
 """
 
 import dataclasses
@@ -241,13 +241,15 @@ VARIANTS = {
 }
 
 
-def beside(weight):
+def beside(weight, level=LEVEL):
     """For two planes, of which the second steers with this weight."""
-    network = dataclasses.replace(pdenet.denoiser(LEVEL), channels=[
+    network = dataclasses.replace(pdenet.denoiser(level), channels=[
         pdenet.Channels([1.0, weight], guides=1)] * 10)
     return Composed((network,))
 
 
+SECOND = {"not steered by the first": lambda: beside(0.0, SIGMA),
+          "steered by the first": lambda: beside(GUIDING, SIGMA)}
 COLOURS = {"each axis by itself": lambda: beside(0.0), "guided": lambda: beside(GUIDING)}
 
 
@@ -276,6 +278,13 @@ def grey_tests():
         clean = clean if axis is None else clean.mean(axis)
         noisy = pdenet.add_noise(clean, SIGMA, 0).astype(np.float32)
         yield noisy[np.newaxis] - np.float32(128), clean[np.newaxis] - 128
+
+
+def with_first(pairs):
+    """Pairs with the result of a first pass as a second plane."""
+    for noisy, clean in pairs:
+        first = shipped().run(noisy)
+        yield np.concatenate([noisy, first]), np.concatenate([clean, first])
 
 
 def guided_pairs(planes, level, rng):
@@ -352,7 +361,9 @@ def main():
     parser = script.parser(__doc__, "three variants, two evaluations")
     parser.add_argument("--evaluations", type=int, default=40,
                         help="of all crops (default: %(default)s)")
-    parser.add_argument("--only", nargs="+", metavar="VARIANT", default=[*VARIANTS, *COLOURS])
+    parser.add_argument("--only", nargs="+", metavar="VARIANT",
+                        default=[*VARIANTS, *SECOND, *COLOURS],
+                        help="these alone; rows of others stay in the table")
     parser.add_argument("--workers", type=int)
     options = parser.parse_args()
     print(script.machine())
@@ -362,15 +373,19 @@ def main():
     with Workers(check_workers(options.workers)) as team:
         for title, variants, pairs, tests in (
                 (f"grey, noise {SIGMA:g}", VARIANTS, grey_pairs, grey_tests),
+                (f"grey, a second pass, noise {SIGMA:g}", SECOND,
+                 lambda: list(with_first(grey_pairs())), lambda: with_first(grey_tests())),
                 (f"further axes of colours, noise {LEVEL:g} of a range of 255", COLOURS,
                  colour_pairs, colour_tests)):
             chosen = {name: build for name, build in variants.items() if name in only}
             if chosen:
                 rows += table(title, chosen, pairs(), tests(), evaluations, team)
-    if not options.quick and len(only) == len(VARIANTS) + len(COLOURS):
+    if not options.quick:
+        new = {tuple(row[:2]) for row in rows}
+        kept = [row for row in script.read_rows("ablation")[1:] if tuple(row[:2]) not in new]
         script.write_table("ablation", [
-            ["images", "variant", "numbers", "psnr of crops", "psnr of tests", "gain"], *rows],
-            script.machine(), ".3f")
+            ["images", "variant", "numbers", "psnr of crops", "psnr of tests", "gain"], *kept,
+            *rows], script.machine(), ".3f")
 
 
 if __name__ == "__main__":

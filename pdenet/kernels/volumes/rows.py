@@ -1,7 +1,8 @@
 """The loops along a row of cells of a volume: each goes from left to right in whole vectors.
 
 `rows` is a block of rows, each named by the index in `rows.memory` at which it begins, see
-`row_memory`. `voxels` are the four rows of voxels around the cells; where there are N layers, each
+`row_memory`. In functions of lanes `one` is 1 in their type, and `near` the entry of NEAR for it.
+`voxels` are the four rows of voxels around the cells; where there are N layers, each
 of the four is the first of N rows. `tensor` is the first row of D and `out` the first row that is
 written. With `mixed` None, D = g I needs the trace of J only, and D is one row g; otherwise D is
 the six rows of a tensor, and `mixed` is the factor of the entries of J beside its diagonal, 1, or 0
@@ -56,7 +57,7 @@ def flux_at(gradient, rows, mixed, tensor, twist, metric):
     return tensor_flux(gradient, load_tensor(rows, tensor), twist, metric)
 
 
-# Of lanes, compiled once for all loops; `one` is 1 in their type, `near` the entry of NEAR for it -
+# Of lanes, compiled once for all loops ---------------------------------------------------------
 
 
 @kernel

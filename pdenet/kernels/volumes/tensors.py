@@ -149,8 +149,8 @@ def parts_of(tensor, one):
 
 @formula
 def with_values(first, second, third, parts, one):
-    """The tensor with these eigenvalues, in the order of `Parts`, and the eigenvectors of the
-    tensor with the `parts`."""
+    """The tensor with the eigenvalues `first`, `second` and `third`, in the order of `Parts`, and
+    the eigenvectors of the tensor with the `parts`."""
     half = one / (one + one)
     mean = half * (second + third)
     f = quotient(half * (second - third), parts.r)

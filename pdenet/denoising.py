@@ -15,7 +15,7 @@ import numpy.typing as npt
 from .checks import check_count, check_number, check_workers
 from .docstrings import fill
 from .estimates import range_of
-from .images import count, from_units, sample_with, to_units
+from .images import from_units, sample_with, to_units
 from .learning.channels import guide_of, mixed, principal_axes
 from .learning.fit import fit_noisy
 from .learning.noise_levels import RANGE, shipped, with_contrast_times
@@ -23,6 +23,7 @@ from .network.network import DiffusionNetwork
 from .noise.level import levels_of
 from .noise.model import NoiseModel, denoise_by_models
 from .noise.varying import check_levels, denoise_varying
+from .pairs import count
 from .scheme.channels import Channels
 
 __all__ = ["denoise", "denoiser"]

@@ -15,6 +15,7 @@ _PARTS = {
         {diffusivity}
         {scheme}
         {channel_axis}
+        {spacing}
         {mask}
         {workers}""",
     "parameters of a filter of fourth order": """
@@ -37,6 +38,7 @@ _PARTS = {
         {diffusivity}
         {scheme}
         {channel_axis}
+        {spacing}
         {mask}
         {workers}""",
     "parameters of a model": """
@@ -46,9 +48,15 @@ _PARTS = {
         {diffusivity of a model}
         {options}""",
     "image": """
-        image : array_like of shape (H, W), or with channels
-            Grey levels of any real type, which are never rescaled; the array is never changed. An
-            array of dask or zarr gives an array of dask, computed chunk by chunk.""",
+        image : array_like of shape (H, W) or (D, H, W), or with channels
+            An image or a volume: grey levels of any real type, which are never rescaled; the array
+            is never changed. An array of dask or zarr gives an array of dask, computed chunk by
+            chunk. The models of fourth order are those of images.""",
+    "spacing": """
+        spacing : sequence of float, optional
+            The distances of voxels, (dz, dy, dx), or of pixels, (dy, dx), in whose unit time,
+            contrast and sigmas are then; 1 each by default. An array of three axes, one of which
+            may be that of channels, is a volume only with a spacing.""",
     "contrast": """
         contrast : float, optional
             Contrast parameter in grey levels per pixel, > 0: edges with a steeper gradient are
@@ -108,8 +116,9 @@ _PARTS = {
             What happens to values that are not finite: an error, or their pixels take no part,
             either.""",
     "image of a network": """
-        image : array_like of shape (H, W), or with channels along channel_axis
-            float32 stays float32, every other real type becomes float64; not rescaled.
+        image : array_like of shape (H, W) or (D, H, W), or with channels along channel_axis
+            An image, or for an operator of volumes a volume. float32 stays float32, every other
+            real type becomes float64; not rescaled.
         channel_axis : int, optional
             The axis of the channels, which are coupled.""",
     "scheme of a network": """

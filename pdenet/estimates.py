@@ -12,8 +12,9 @@ noise alone, and for times at which linear diffusion leaves certain shares of th
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from typing import Callable
+from typing import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,18 +23,21 @@ from . import models
 from .checks import check_choice, check_number, check_workers
 from .docstrings import fill
 from .execution.workers import Workers
-from .images import sample_with, to_units
+from .images import Axes, sample_with, slices_of, to_units
 from .kernels.workspace import Workspace
 from .network.network import DiffusionNetwork, check_network
 from .noise.level import levels_of
 from .scheme.coherence import CoherenceEnhancing
 from .scheme.diffusivities import Diffusivity
 from .scheme.scales import ScaleSpace
+from .scheme.spacing import check_spacing
+from .scheme.tensors import eigenvalues
 
 __all__ = ["estimate_contrast", "estimate_time"]
 
 DETAIL = 0.02            # of the image's range: what is removed where there is no noise
-SIDE, ACROSS = 192, 3    # of a larger image than 192 x 192 pixels 3 x 3 tiles of 64 x 64
+SIDE, ACROSS = 192, 3    # of a larger image than 192 x 192 pixels 3 x 3 tiles of 64 x 64; of a
+# volume with more than four times as many voxels eight tiles of 26 x 26 x 26
 PROBE = 0.1              # h, in standard deviations of the noise
 START, LAST = (-2, 1, 4), (-6, 10)  # exponents i of the contrasts 2^(i / 2) times the noise's
 SHARES = (0.85, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.0625, 0.045, 0.03)
@@ -43,8 +47,8 @@ FLOWING = 20.0           # the time of coherence-enhancing diffusion
 
 @fill
 def estimate_contrast(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
-                      channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
-                      nan_policy: str = "raise") -> float:
+                      channel_axis: int | None = None, spacing: Sequence[float] | None = None,
+                      mask: npt.ArrayLike | None = None, nan_policy: str = "raise") -> float:
     """The contrast with which a filter comes closest to the image without noise.
 
     It is a multiple 2^(i/2) of the root mean square of sqrt(tr J) for white noise of the image's
@@ -59,6 +63,7 @@ def estimate_contrast(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
     network : DiffusionNetwork or str
         The name of a filter, such as "eed", or a network, whose own contrast has no influence.
     {image to estimate from}
+    {spacing}
 
     Returns
     -------
@@ -79,15 +84,14 @@ def estimate_contrast(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
     >>> bool(pdenet.estimate_contrast("eed", noisy) > clean)
     True
     """
-    model, _ = _model_of(network)
-    given = to_units(image, channel_axis, mask, nan_policy)
+    given, model, _ = _given(network, image, channel_axis, spacing, mask, nan_policy)
     return given.unit * Search(model, given.planes, measured=given.mask).contrast(None)
 
 
 @fill
 def estimate_time(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
-                  channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
-                  nan_policy: str = "raise") -> float:
+                  channel_axis: int | None = None, spacing: Sequence[float] | None = None,
+                  mask: npt.ArrayLike | None = None, nan_policy: str = "raise") -> float:
     """The diffusion time at which a filter comes closest to the image without noise.
 
     Of eleven times, at which linear diffusion leaves from 85 % to 3 % of white noise, it is the one
@@ -99,6 +103,7 @@ def estimate_time(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
         A network, of which tau and steps have no influence; or the name of a filter, such as "eed",
         with the contrast that `estimate_contrast` gives.
     {image to estimate from}
+    {spacing}
 
     Returns
     -------
@@ -118,23 +123,28 @@ def estimate_time(network: DiffusionNetwork | str, image: npt.ArrayLike, *,
     >>> bool(pdenet.estimate_time(network, noisy) > pdenet.estimate_time(network, data.camera()))
     True
     """
-    model, contrast = _model_of(network)
-    given = to_units(image, channel_axis, mask, nan_policy)
+    given, model, contrast = _given(network, image, channel_axis, spacing, mask, nan_policy)
     search = Search(model, given.planes, measured=given.mask)
     return search.time(search.contrast(None) if contrast is None else contrast / given.unit)
 
 
-def _model_of(network):
-    """A function that makes a network of a contrast, and the contrast where there is one."""
+def _given(network, image, channel_axis, spacing, mask, nan_policy):
+    """The image in units, a function that makes a network for it of a contrast, and the contrast
+    where there is one."""
     if isinstance(network, str):
         check_choice("network", network, models.__all__)
-        return getattr(models, network), None
-    check_network(network)
+    else:
+        spacing = check_network(network).spacing if spacing is None else spacing
+    given = to_units(image, channel_axis, mask, nan_policy, Axes(True, check_spacing(spacing)))
+    if isinstance(network, str):
+        return given, functools.partial(getattr(models, network), spacing=given.axes.spacing), None
+    if given.axes.spacing != network.spacing:
+        network = dataclasses.replace(network, spacing=given.axes.spacing)
 
     def with_contrast(contrast):
         return network.with_parameters({"contrast": contrast})
 
-    return with_contrast, network.parameters["contrast"]
+    return given, with_contrast, network.parameters["contrast"]
 
 
 def prepare(planes: np.ndarray, model: Callable[..., DiffusionNetwork], contrast: float | None,
@@ -174,11 +184,12 @@ class Search:
     def __init__(self, model, planes, workers=None, measured=None):
         self.model, self.workers = model, check_workers(workers)
         self.levels = _with_details(levels_of(planes, measured), range_of(planes, measured))
-        tiles, masks = zip(*sample_with(planes, measured, SIDE, ACROSS), strict=True)
-        self.image = np.concatenate(tiles, axis=2)
-        measured = None if measured is None else np.concatenate(masks, axis=1)
+        side = 2 * SIDE if planes.ndim == 4 and planes.shape[1] > 1 else SIDE
+        tiles, masks = zip(*sample_with(planes, measured, side, ACROSS), strict=True)
+        self.image = np.concatenate(tiles, axis=-1)
+        measured = None if measured is None else np.concatenate(masks, axis=-1)
         one = self.image.dtype.type
-        levels = self.levels.astype(self.image.dtype)[:, np.newaxis, np.newaxis]
+        levels = self.levels.astype(self.image.dtype).reshape(-1, *[1] * (planes.ndim - 1))
         self.probe = levels * np.random.default_rng(0).choice(
             np.array([-1, 1], self.image.dtype), self.image.shape)
         if measured is not None:
@@ -258,10 +269,12 @@ def _response(network):
     """The root mean square of sqrt(tr J) for white noise of the standard deviation 1."""
     block, work = network.block, Workspace()
     widest = max(scales.sigmas.max() for scales in (network.scales, network.steering)
-                 if scales is not None)
+                 if scales is not None) / min(block.spacing or (1.0,))
     size = 2 * int(np.ceil(4 * widest)) + 17
-    impulse = np.zeros((1, size, size))
-    impulse[0, size // 2, size // 2] = 1
+    shape = (size,) * block.dimensions if block.of_images or block.dimensions == 3 else (
+        1, size, size)
+    impulse = np.zeros((1, *shape))
+    impulse[(0, *(length // 2 for length in shape))] = 1
     return float(np.sqrt(block.trace(block.steering_layers(impulse, work), work).sum()))
 
 
@@ -269,17 +282,23 @@ def _coherence_of_noise(network):
     """The contrast that white noise of the standard deviation 1 does not reach: the square root of
     three times the mean difference of the eigenvalues of its structure tensor."""
     block, work = network.block, Workspace()
-    noise = np.random.default_rng(0).normal(size=(1, 256, 256))
-    _, d, o = block.structure(block.steering_layers(noise, work), work)
-    return np.sqrt(3 * np.mean(2 * np.hypot(d, o)))
+    shape = (256, 256) if block.of_images else (1, 256, 256) if block.dimensions == 2 else (40,) * 3
+    noise = np.random.default_rng(0).normal(size=(1, *shape))
+    structure = block.structure(block.steering_layers(noise, work), work)
+    if block.of_images:
+        return np.sqrt(3 * np.mean(2 * np.hypot(*structure[1:])))
+    nu = eigenvalues(structure)
+    return np.sqrt(3 * np.mean(nu[-2] - nu[-1]))
 
 
 def _times(network, shares=SHARES):
     """The times at which diffusion with g = 1 leaves these shares of noise's standard deviation:
     (mean over frequencies of exp(-2 T rho))^(1/2), with the symbol rho of the network's step; none
     is longer than 1000 tau_max, where noise may never fall as far."""
-    frequencies = np.pi * (np.arange(64) + 0.5) / 64
-    rho = network.block.symbol(frequencies, frequencies)
+    dimensions = network.block.dimensions
+    count = 64 if dimensions == 2 else 16
+    frequencies = np.pi * (np.arange(count) + 0.5) / count
+    rho = network.block.symbol(*[frequencies] * dimensions)
     times = network.tau_max * np.geomspace(1e-3, 1e3, 241)
     left = np.array([np.sqrt(np.mean(np.exp(-2 * time * rho))) for time in times])
     found = np.exp(np.interp(-np.log(shares), -np.log(left), np.log(times)))
@@ -291,7 +310,7 @@ def range_of(planes: np.ndarray, measured: np.ndarray | None = None) -> float:
     measured: None, or a mask (H, W) outside which the planes are 0."""
     scales, work = ScaleSpace([2.0]), Workspace()
     smooth = []
-    for part, known in sample_with(planes, measured):
+    for part, known in slices_of(sample_with(planes, measured)):
         if known is None:
             smooth.append(scales.smooth(part, work).ravel())
         else:

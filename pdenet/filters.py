@@ -7,14 +7,15 @@ a diffusion time. Images are arrays of shape (H, W), or have channels along `cha
 from __future__ import annotations
 
 import functools
+from typing import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from . import estimates, models
-from .checks import by_keyword, check_number
+from . import models
+from .checks import by_keyword
 from .docstrings import fill
-from .images import from_units, to_measured
+from .filtering import filter_image
 from .scheme.diffusivities import Diffusivity
 
 __all__ = ["perona_malik", "you_kaveh", "lysaker_lundervold_tai", "gerig", "weickert_brox", "eed",
@@ -23,9 +24,9 @@ __all__ = ["perona_malik", "you_kaveh", "lysaker_lundervold_tai", "gerig", "weic
 
 @by_keyword
 @fill
-def perona_malik(image: npt.ArrayLike, *, contrast: float | None = None,
-                 time: float | None = None, diffusivity: str | Diffusivity = "exponential",
-                 scheme: str = "fed", channel_axis: int | None = None,
+def perona_malik(image: npt.ArrayLike, *, contrast: float | None = None, time: float | None = None,
+                 diffusivity: str | Diffusivity = "exponential", scheme: str = "fed",
+                 channel_axis: int | None = None, spacing: Sequence[float] | None = None,
                  mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
                  workers: int | None = None) -> np.ndarray:
     """u_t = div(g(|grad u|^2) grad u), eq. (7): isotropic nonlinear diffusion.
@@ -51,17 +52,16 @@ def perona_malik(image: npt.ArrayLike, *, contrast: float | None = None,
     >>> from skimage import data
     >>> filtered = pdenet.perona_malik(data.camera(), contrast=10, time=5)
     """
-    return _filter(image, models.perona_malik, contrast, time, diffusivity,
-                   scheme, channel_axis, mask, nan_policy, workers)
+    return filter_image(image, models.perona_malik, contrast, time, diffusivity, scheme,
+                        channel_axis, mask, nan_policy, workers, spacing)
 
 
 @by_keyword
 @fill
-def you_kaveh(image: npt.ArrayLike, *, contrast: float | None = None,
-              time: float | None = None, diffusivity: str | Diffusivity = "exponential",
-              scheme: str = "fed", channel_axis: int | None = None,
-              mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
-              workers: int | None = None) -> np.ndarray:
+def you_kaveh(image: npt.ArrayLike, *, contrast: float | None = None, time: float | None = None,
+              diffusivity: str | Diffusivity = "exponential", scheme: str = "fed",
+              channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
+              nan_policy: str = "raise", workers: int | None = None) -> np.ndarray:
     """u_t = -Lap(g((Lap u)^2) Lap u), eq. (11): fourth-order diffusion of the Laplacian.
 
     The result is piecewise planar, so that ramps do not become the staircases of Perona-Malik; some
@@ -90,8 +90,8 @@ def you_kaveh(image: npt.ArrayLike, *, contrast: float | None = None,
     >>> from skimage import data
     >>> filtered = pdenet.you_kaveh(data.camera(), contrast=10, time=5)
     """
-    return _filter(image, models.you_kaveh, contrast, time, diffusivity,
-                   scheme, channel_axis, mask, nan_policy, workers)
+    return filter_image(image, models.you_kaveh, contrast, time, diffusivity, scheme, channel_axis,
+                        mask, nan_policy, workers)
 
 
 @by_keyword
@@ -127,15 +127,15 @@ def lysaker_lundervold_tai(
     >>> from skimage import data
     >>> filtered = pdenet.lysaker_lundervold_tai(data.camera(), contrast=10, time=5)
     """
-    return _filter(image, models.lysaker_lundervold_tai, contrast, time, diffusivity,
-                   scheme, channel_axis, mask, nan_policy, workers)
+    return filter_image(image, models.lysaker_lundervold_tai, contrast, time, diffusivity, scheme,
+                        channel_axis, mask, nan_policy, workers)
 
 
 @by_keyword
 @fill
-def gerig(image: npt.ArrayLike, *, contrast: float | None = None,
-          time: float | None = None, diffusivity: str | Diffusivity = "exponential",
-          scheme: str = "fed", channel_axis: int | None = None,
+def gerig(image: npt.ArrayLike, *, contrast: float | None = None, time: float | None = None,
+          diffusivity: str | Diffusivity = "exponential", scheme: str = "fed",
+          channel_axis: int | None = None, spacing: Sequence[float] | None = None,
           mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
           workers: int | None = None) -> np.ndarray:
     """u_m,t = div(g(sum_n |grad u_n|^2) grad u_m), eq. (21): isotropic, all channels coupled.
@@ -161,8 +161,8 @@ def gerig(image: npt.ArrayLike, *, contrast: float | None = None,
     >>> from skimage import data
     >>> filtered = pdenet.gerig(data.astronaut(), contrast=10, time=5, channel_axis=-1)
     """
-    return _filter(image, models.gerig, contrast, time, diffusivity,
-                   scheme, channel_axis, mask, nan_policy, workers)
+    return filter_image(image, models.gerig, contrast, time, diffusivity, scheme, channel_axis,
+                        mask, nan_policy, workers, spacing)
 
 
 @by_keyword
@@ -170,8 +170,8 @@ def gerig(image: npt.ArrayLike, *, contrast: float | None = None,
 def weickert_brox(image: npt.ArrayLike, *, contrast: float | None = None, rho: float = 0.0,
                   time: float | None = None, diffusivity: str | Diffusivity = "exponential",
                   scheme: str = "fed", channel_axis: int | None = None,
-                  mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
-                  workers: int | None = None) -> np.ndarray:
+                  spacing: Sequence[float] | None = None, mask: npt.ArrayLike | None = None,
+                  nan_policy: str = "raise", workers: int | None = None) -> np.ndarray:
     """u_m,t = div(g(sum_n grad u_n grad u_n') grad u_m), eq. (26): anisotropic, coupled.
 
     The diffusion tensor g(J) is a function of the structure tensor J of all channels, so that the
@@ -198,16 +198,16 @@ def weickert_brox(image: npt.ArrayLike, *, contrast: float | None = None, rho: f
     >>> from skimage import data
     >>> filtered = pdenet.weickert_brox(data.astronaut(), contrast=10, channel_axis=-1)
     """
-    return _filter(image, functools.partial(models.weickert_brox, rho=rho), contrast, time,
-                   diffusivity, scheme, channel_axis, mask, nan_policy, workers)
+    return filter_image(image, functools.partial(models.weickert_brox, rho=rho), contrast, time,
+                        diffusivity, scheme, channel_axis, mask, nan_policy, workers, spacing)
 
 
 @by_keyword
 @fill
 def eed(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1.0,
-        rho: float = 0.0, time: float | None = None,
-        diffusivity: str | Diffusivity = "exponential", scheme: str = "fed",
-        channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
+        rho: float = 0.0, time: float | None = None, diffusivity: str | Diffusivity = "exponential",
+        scheme: str = "fed", channel_axis: int | None = None,
+        spacing: Sequence[float] | None = None, mask: npt.ArrayLike | None = None,
         nan_policy: str = "raise", workers: int | None = None) -> np.ndarray:
     """u_t = div(D(grad u_sigma) grad u), eq. (2), eq. (3): edge-enhancing diffusion.
 
@@ -237,8 +237,8 @@ def eed(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1
     >>> from skimage import data
     >>> filtered = pdenet.eed(data.camera(), contrast=3, sigma=1, time=10)
     """
-    return _filter(image, functools.partial(models.eed, sigma=sigma, rho=rho), contrast,
-                   time, diffusivity, scheme, channel_axis, mask, nan_policy, workers)
+    return filter_image(image, functools.partial(models.eed, sigma=sigma, rho=rho), contrast, time,
+                        diffusivity, scheme, channel_axis, mask, nan_policy, workers, spacing)
 
 
 @by_keyword
@@ -246,8 +246,9 @@ def eed(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1
 def weickert_1994(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1.0,
                   rho: float = 0.0, time: float | None = None,
                   diffusivity: str | Diffusivity = "exponential", scheme: str = "fed",
-                  channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
-                  nan_policy: str = "raise", workers: int | None = None) -> np.ndarray:
+                  channel_axis: int | None = None, spacing: Sequence[float] | None = None,
+                  mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
+                  workers: int | None = None) -> np.ndarray:
     """u_t = 2/pi int_0^pi d_theta(g(|d_theta u_sigma|^2) d_theta u) dtheta, eq. (1).
 
     This is one-dimensional nonlinear diffusion in all orientations at once. The integral is itself
@@ -275,8 +276,9 @@ def weickert_1994(image: npt.ArrayLike, *, contrast: float | None = None, sigma:
     >>> from skimage import data
     >>> filtered = pdenet.weickert_1994(data.camera(), contrast=3, sigma=1, time=10)
     """
-    return _filter(image, functools.partial(models.weickert_1994, sigma=sigma, rho=rho), contrast,
-                   time, diffusivity, scheme, channel_axis, mask, nan_policy, workers)
+    return filter_image(image, functools.partial(models.weickert_1994, sigma=sigma, rho=rho),
+                        contrast, time, diffusivity, scheme, channel_axis, mask, nan_policy,
+                        workers, spacing)
 
 
 @by_keyword
@@ -285,8 +287,9 @@ def multiscale(image: npt.ArrayLike, *, contrast: float | None = None,
                sigmas: npt.ArrayLike | None = None, weights: npt.ArrayLike | None = None,
                time: float | None = None, coupling: str = "anisotropic", rho: float = 0.0,
                diffusivity: str | Diffusivity = "exponential", scheme: str = "fed",
-               channel_axis: int | None = None, mask: npt.ArrayLike | None = None,
-               nan_policy: str = "raise", workers: int | None = None) -> np.ndarray:
+               channel_axis: int | None = None, spacing: Sequence[float] | None = None,
+               mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
+               workers: int | None = None) -> np.ndarray:
     """u_t = -int D(s)' (g(J) D(s) u) ds, J = int D(s) u (D(s) u)' ds, eq. (32), eq. (34).
 
     D(s) = beta(s) grad G(s) are gradients of the image smoothed by Gaussians, and J is the
@@ -323,8 +326,8 @@ def multiscale(image: npt.ArrayLike, *, contrast: float | None = None,
     """
     model = functools.partial(models.multiscale, sigmas=sigmas, weights=weights, coupling=coupling,
                               rho=rho)
-    return _filter(image, model, contrast, time, diffusivity,
-                   scheme, channel_axis, mask, nan_policy, workers)
+    return filter_image(image, model, contrast, time, diffusivity, scheme, channel_axis, mask,
+                        nan_policy, workers, spacing)
 
 
 @by_keyword
@@ -332,8 +335,8 @@ def multiscale(image: npt.ArrayLike, *, contrast: float | None = None,
 def ced(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 0.7,
         rho: float = 4.0, time: float | None = None, diffusivity: str | Diffusivity = "coherence",
         scheme: str = "fed", channel_axis: int | None = None,
-        mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
-        workers: int | None = None) -> np.ndarray:
+        spacing: Sequence[float] | None = None, mask: npt.ArrayLike | None = None,
+        nan_policy: str = "raise", workers: int | None = None) -> np.ndarray:
     """u_t = div(D(G_rho * (grad u_sigma grad u_sigma')) grad u): coherence-enhancing diffusion.
 
     For fingerprints, fibres, layers and brush strokes: it closes gaps along lines and keeps them
@@ -366,32 +369,5 @@ def ced(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 0
     >>> from skimage import data
     >>> filtered = pdenet.ced(data.brick(), rho=3, time=10)
     """
-    return _filter(image, functools.partial(models.ced, sigma=sigma, rho=rho), contrast, time,
-                   diffusivity, scheme, channel_axis, mask, nan_policy, workers)
-
-
-def _filter(image, model, contrast, time, diffusivity, scheme, channel_axis, mask, nan_policy,
-            workers):
-    """The image at the diffusion time, by the network of a model function."""
-    scaled = isinstance(diffusivity, str)  # else it has a contrast of its own, in the image's units
-    given = to_measured(image, channel_axis, mask, nan_policy, any_size=scaled)
-    planes, _, _ = filter_planes(given.planes, given.unit, model, contrast, time, diffusivity,
-                                 scheme, workers, measured=given.mask)
-    return given.finish(planes)
-
-
-def filter_planes(planes, unit, model, contrast, time, diffusivity, scheme, workers, progress=None,
-                  measured=None):
-    """Planes (M, H, W), which are in a unit, at the diffusion time, in units of one; and the
-    contrast and the time, which are estimated where they are None.
-
-    progress: function of the cycles done and of all; measured: None, or a mask (H, W) outside which
-    the planes are 0.
-    """
-    if contrast is not None:
-        contrast = check_number("contrast", contrast, above=0.0) / unit
-    network, time = estimates.prepare(planes, model, contrast, time, diffusivity, workers, measured)
-    planes = network.evolve_planes(planes, time, scheme, workers=workers, progress=progress,
-                                   mask=network.mask_of(measured, planes.dtype, workers))
-    contrast = network.parameters.get("contrast", 1.0) * unit
-    return from_units(planes, unit), contrast, time
+    return filter_image(image, functools.partial(models.ced, sigma=sigma, rho=rho), contrast, time,
+                        diffusivity, scheme, channel_axis, mask, nan_policy, workers, spacing)

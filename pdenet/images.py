@@ -1,12 +1,13 @@
-"""Images to planes (M, H, W) and back, and what an image may be."""
+"""Images to planes (M, H, W), or volumes (M, D, H, W), and back, and what an image may be."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import operator
 from dataclasses import dataclass
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,21 +15,24 @@ import numpy.typing as npt
 from .checks import check_choice
 from .execution import chunks
 
+Spacing = tuple[float, ...] | None
+
 NAN_POLICIES = ("raise", "omit")
 SAMPLE = 1024  # an image larger than the square of this is estimated on a sample of it
 
 
-def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str = "image"):
+def to_planes(image: npt.ArrayLike, channel_axis: int | None = None, name: str = "image",
+              axes: Axes | None = None):
     """The image as C-contiguous planes (M, H, W) of float32 or float64, never rescaled.
 
     float32 stays float32, every other real type becomes float64. The planes may share
     memory with the image, so they are read, never written. Arrays of dask and zarr become one of
     dask, which checks its values when it is computed.
     """
-    return _checked(*_to_unchecked(image, channel_axis, name))
+    return checked(*to_unchecked(image, channel_axis, name, axes))
 
 
-def _checked(planes, check):
+def checked(planes, check):
     """The planes, whose values are looked at, or will be when they are computed."""
     if chunks.is_lazy(planes):
         return chunks.check_values(planes, check)
@@ -37,10 +41,11 @@ def _checked(planes, check):
 
 
 def to_units(image: npt.ArrayLike, channel_axis: int | None = None,
-             mask: npt.ArrayLike | None = None, nan_policy: str = "raise") -> Measured:
+             mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
+             axes: Axes | None = None) -> Measured:
     """`to_measured` of an image of any size of values, in units of a power of two in which squares
     of the structure tensor are finite. Those of dask have the unit 1."""
-    return to_measured(image, channel_axis, mask, nan_policy, any_size=True)
+    return to_measured(image, channel_axis, mask, nan_policy, any_size=True, axes=axes)
 
 
 def _in_units(planes, largest):
@@ -56,17 +61,50 @@ def from_units(planes: np.ndarray, unit: float) -> np.ndarray:
     return planes if unit == 1 else planes * planes.dtype.type(unit)
 
 
-def _to_unchecked(image, channel_axis, name):
+class Axes(NamedTuple):
+    """What the axes of an array may be, beside that of the channels: those of images, unless
+    `volumes` are allowed, too; with a spacing only those of its dimensions."""
+
+    volumes: bool = False
+    spacing: Spacing = None
+
+    def of(self, shape, channel_axis, name) -> Axes:
+        """The axes of an array of this shape."""
+        dimensions = len(shape) - (channel_axis is not None)
+        if self.volumes and self.spacing is None and dimensions == 3:
+            small = [axis for axis in (-1, 0) if shape[axis] <= 4]
+            if channel_axis is None and small:
+                raise ValueError(f"{name} of shape {shape} may have channels or be a volume: give "
+                                 f"channel_axis={small[0]}, or spacing=(1, 1, 1) for a volume")
+            return self._replace(spacing=(1.0, 1.0, 1.0))
+        return self
+
+    @property
+    def dimensions(self) -> int:
+        """2 for images, 3 for volumes."""
+        return 2 if self.spacing is None else len(self.spacing)
+
+    @property
+    def planar(self) -> bool:
+        """Whether images become volumes of one slice, as their pixels are not of the size 1 x 1."""
+        return self.dimensions == 2 and self.spacing not in (None, (1.0, 1.0))
+
+
+def to_unchecked(image, channel_axis, name, axes=None):
     """`to_planes` without its look at the values, and the function that checks them."""
     array = to_array(image, name)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} must hold real numbers (bool, integer or float); "
                         f"got dtype {array.dtype}")
-    _check_shape(array, channel_axis, name)
+    axes = (axes or Axes()).of(array.shape, channel_axis, name)
+    _check_shape(array, channel_axis, name, axes)
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
     array = (array[np.newaxis] if channel_axis is None else
              np.moveaxis(array, channel_axis, 0))
-    check = functools.partial(_check_values, channel_axis=channel_axis, name=name)
+    if axes.planar:
+        array = array[:, np.newaxis]
+    check = functools.partial(_check_values, channel_axis=channel_axis, name=name,
+                              planar=axes.planar)
     if chunks.is_lazy(array):
         return array.astype(dtype), check
     return np.ascontiguousarray(array, dtype=dtype), check
@@ -87,6 +125,8 @@ class Measured:
         True where a pixel is measured; None if all are.
     unit : float
         Of the planes; a power of two.
+    axes : Axes
+        Those of the image.
     """
 
     image: Any
@@ -94,18 +134,27 @@ class Measured:
     planes: Any
     mask: np.ndarray | None
     unit: float = 1.0
+    axes: Axes = Axes()
 
     def like(self, image, name):
         """The planes of another image of the same shape, 0 in the pixels that are not measured."""
         if self.mask is None:
-            return to_planes_like(self.planes, image, self.channel_axis, name)
+            return self.planes_of(image, name)
         other = to_measured(image, self.channel_axis, self.mask, name=name).planes
-        return _check_like(self.planes, other, self.channel_axis, name)
+        return _check_like(self.planes, other, self.channel_axis, name, self.axes)
+
+    def planes_of(self, image, name):
+        """The planes of another image of the same shape."""
+        return to_planes_like(self.planes, image, self.channel_axis, name, self.axes)
+
+    def image_of(self, planes):
+        """The image of planes in units of one."""
+        return from_planes(planes, self.channel_axis, self.axes.planar)
 
     def finish(self, planes):
         """The image of planes (M, H, W) in units of one, with the pixels that are not measured as
         they were."""
-        result = from_planes(planes, self.channel_axis)
+        result = self.image_of(planes)
         if self.mask is None:
             return result
         mask = self.mask
@@ -120,22 +169,28 @@ class Measured:
 
 def to_measured(image: npt.ArrayLike, channel_axis: int | None = None,
                 mask: npt.ArrayLike | None = None, nan_policy: str = "raise", name: str = "image",
-                any_size: bool = False) -> Measured:
+                any_size: bool = False, axes: Axes | None = None) -> Measured:
     """An image whose pixels are measured where the mask (H, W) is True, and, for nan_policy="omit",
     finite in all channels."""
     check_choice("nan_policy", nan_policy, NAN_POLICIES)
-    (planes, check), measured = _to_unchecked(image, channel_axis, name), None
+    (planes, check), measured = to_unchecked(image, channel_axis, name, axes), None
+    axes = axes or Axes()
+    if planes.ndim == 4 and axes.spacing is None:
+        axes = axes._replace(spacing=(1.0, 1.0, 1.0))
+    if planes.ndim == 4 and (mask is not None or nan_policy != "raise"):
+        raise ValueError(f"mask and nan_policy are for images whose pixels are of the size 1 x 1; "
+                         f"got spacing {axes.spacing}")
     if mask is not None or nan_policy != "raise":
-        measured = _measured(mask, nan_policy, [planes], name)
+        measured = measured_in(mask, nan_policy, [planes], name)
     planes, unit = zero_outside(planes, measured), 1.0
     if any_size and not chunks.is_lazy(planes):
         planes, unit = _in_units(planes, check(planes, any_size=True))
     else:
-        planes = _checked(planes, check)
-    return Measured(image, channel_axis, planes, measured, unit)
+        planes = checked(planes, check)
+    return Measured(image, channel_axis, planes, measured, unit, axes)
 
 
-def _measured(mask, nan_policy, images, name):
+def measured_in(mask, nan_policy, images, name):
     """The pixels that are measured in all of these planes, or None if that are all pixels."""
     measured = np.ones(images[0].shape[1:], bool)
     if mask is not None:
@@ -188,113 +243,29 @@ def to_array(image, name):
         raise ValueError(f"{name} must be a rectangular array of numbers; {error}") from None
 
 
-def to_planes_like(planes: np.ndarray, image: npt.ArrayLike, channel_axis: int | None, name: str):
+def to_planes_like(planes: np.ndarray, image: npt.ArrayLike, channel_axis: int | None, name: str,
+                   axes: Axes | None = None):
     """`to_planes` of an image that must have the shape of the one whose planes are given."""
-    return _check_like(planes, to_planes(image, channel_axis, name), channel_axis, name)
+    other = to_planes(image, channel_axis, name, axes)
+    return _check_like(planes, other, channel_axis, name, axes or Axes())
 
 
-def _check_like(planes, other, channel_axis, name):
+def _check_like(planes, other, channel_axis, name, axes):
     """The other planes, if they have the shape of the first."""
+    planar = axes.planar
     if other.shape != planes.shape:
         raise ValueError(f"{name} must have the shape of the image, "
-                         f"{from_planes(planes, channel_axis).shape}; got "
-                         f"{from_planes(other, channel_axis).shape}")
+                         f"{from_planes(planes, channel_axis, planar).shape}; got "
+                         f"{from_planes(other, channel_axis, planar).shape}")
     return other
 
 
-def to_pairs(noisy, clean, channel_axis=None, prefix=""):
-    """Pairs of images and their targets, as planes (M, H, W) of one type."""
-    return to_measured_pairs(noisy, clean, channel_axis, prefix=prefix)[0]
-
-
-def to_measured_pairs(noisy, clean, channel_axis=None, mask=None, nan_policy="raise", prefix=""):
-    """`to_pairs`, and for each pair None or a mask (H, W) of the pixels that are measured in both
-    images, outside which both are 0."""
-    check_choice("nan_policy", nan_policy, NAN_POLICIES)
-    stacks, axes = zip(*(_to_stack(prefix + name, images, channel_axis)
-                         for name, images in (("noisy", noisy), ("clean", clean))), strict=True)
-    shapes = [(len(stack), *from_planes(stack[0][0], axis).shape)
-              for stack, axis in zip(stacks, axes, strict=True)]
-    if shapes[0] != shapes[1]:
-        raise ValueError(f"{prefix}noisy and clean must have the same shape; got {shapes[0]} and "
-                         f"{shapes[1]}")
-    pairs, found = [], []
-    for k, (pair, own) in enumerate(zip(zip(*stacks, strict=True),
-                                        _masks(mask, len(stacks[0]), prefix), strict=True)):
-        planes, checks = zip(*pair, strict=True)
-        first, second = (from_planes(each, axis).shape
-                         for each, axis in zip(planes, axes, strict=True))
-        if first != second:
-            raise ValueError(f"{prefix}noisy[{k}] and clean[{k}] must have the same shape; got "
-                             f"{first} and {second}")
-        measured = None
-        if own is not None or nan_policy != "raise":
-            measured = _measured(own, nan_policy, planes, f"{prefix}noisy[{k}]")
-        pairs.append([_checked(zero_outside(each, measured), check)
-                      for each, check in zip(planes, checks, strict=True)])
-        found.append(measured)
-    dtype = np.result_type(*(planes for pair in pairs for planes in pair))
-    return [tuple(planes.astype(dtype, copy=False) for planes in pair) for pair in pairs], found
-
-
-def _masks(mask, count, prefix):
-    """A mask or None for each of so many images."""
-    if mask is None or (not isinstance(mask, (list, tuple)) and np.ndim(mask) == 2):
-        return [mask] * count
-    if len(mask) != count:
-        raise ValueError(f"{prefix}mask must be one for all images or one for each of the "
-                         f"{count}; got {len(mask)}")
-    return list(mask)
-
-
-def count(planes, measured):
-    """How many values planes have in the pixels that are measured."""
-    return planes.size if measured is None else len(planes) * int(np.count_nonzero(measured))
-
-
-def in_memory(pairs):
-    """The pairs with arrays of dask computed."""
-    return [tuple(map(np.ascontiguousarray, pair)) for pair in pairs]
-
-
-def _to_stack(name, images, channel_axis):
-    """Images (N, H, W) or one (H, W), with or without channels, `_to_unchecked`, and the axis of
-    the channels of each; a list may hold images of different sizes.
-    """
-    if isinstance(images, (list, tuple)):
-        images = [to_array(image, f"{name}[{k}]") for k, image in enumerate(images)]
-        if (len({image.shape for image in images}) > 1 and min(image.ndim for image in images) > 1
-                or any(map(chunks.is_lazy, images))):
-            stack = [_to_unchecked(image, channel_axis, f"{name}[{k}]")
-                     for k, image in enumerate(images)]
-            if len({len(planes) for planes, _ in stack}) > 1:
-                raise ValueError(f"{name} must have the same number of channels; got "
-                                 f"{[len(planes) for planes, _ in stack]}")
-            return stack, channel_axis
-    images = to_array(images, name)
-    dimensions = images.ndim - (channel_axis is not None)
-    if dimensions == 2:
-        return [_to_unchecked(images, channel_axis, name)], channel_axis
-    if dimensions != 3 or len(images) == 0:
-        raise ValueError(f"{name} must have shape (H, W) or (N, H, W), N >= 1, and with "
-                         f"channel_axis one axis more; got shape {images.shape} and "
-                         f"channel_axis={channel_axis}")
-    if channel_axis is None and images.shape[2] <= 4 < min(images.shape[:2]):
-        raise ValueError(f"{name} of shape {images.shape} without channel_axis are "
-                         f"{len(images)} images of {images.shape[1]} x {images.shape[2]} pixels; "
-                         f"did you mean channel_axis=-1?")
-    if channel_axis is not None:
-        if (not hasattr(channel_axis, "__index__") or isinstance(channel_axis, bool)
-                or channel_axis not in (-3, -2, -1, 1, 2, 3)):
-            raise ValueError(f"channel_axis must be another axis of {name} than the first, that of "
-                             f"the images; got {channel_axis!r}")
-        channel_axis = channel_axis - 1 if channel_axis > 0 else channel_axis
-    return [_to_unchecked(image, channel_axis, f"{name}[{k}]")
-            for k, image in enumerate(images)], channel_axis
-
-
-def from_planes(planes: np.ndarray, channel_axis: int | None = None) -> np.ndarray:
-    """The image (H, W), or with its channels moved back, of planes (M, H, W)."""
+def from_planes(planes: np.ndarray, channel_axis: int | None = None, planar: bool = False
+                ) -> np.ndarray:
+    """The image (H, W), or with its channels moved back, of planes (M, H, W); of volumes those. The
+    only slice of planar ones is the image."""
+    if planar:
+        planes = planes[:, 0]
     if channel_axis is None:
         return planes[0]
     image = np.moveaxis(planes, 0, channel_axis)
@@ -303,9 +274,10 @@ def from_planes(planes: np.ndarray, channel_axis: int | None = None) -> np.ndarr
 
 def sample(planes: Any, size: int | None = None, across: int = 4) -> Iterator[np.ndarray]:
     """The planes themselves, or `across` x `across` tiles evenly spread over an image of more than
-    size^2 pixels, together as many as these; fewer and longer ones of a thin image."""
-    for rows, columns in _boxes(planes.shape[1:], size, across):
-        yield np.ascontiguousarray(planes[:, rows, columns])
+    size^2 pixels, together as many as these; fewer and longer ones of a thin image. Of volumes of
+    as many voxels 2 x 2 x 2 tiles."""
+    for box in _boxes(planes.shape[1:], size, across):
+        yield np.ascontiguousarray(planes[:, *box])
 
 
 def sample_with(planes: Any, mask: np.ndarray | None, size: int | None = None,
@@ -314,31 +286,47 @@ def sample_with(planes: Any, mask: np.ndarray | None, size: int | None = None,
     in which something is measured, or if none is such, one around the first measured pixel."""
     boxes = list(_boxes(planes.shape[1:], size, across))
     if mask is not None:
-        rows, columns = boxes[0]
+        first = boxes[0]
         boxes = [box for box in boxes if mask[box].any()]
         if not boxes:
-            boxes = [tuple(slice(low := min(int(first), size - part.stop), low + part.stop)
-                           for first, size, part in zip(
-                               np.unravel_index(mask.argmax(), mask.shape), mask.shape,
-                               (rows, columns), strict=True))]
-    for rows, columns in boxes:
-        yield (np.ascontiguousarray(planes[:, rows, columns]),
-               None if mask is None else mask[rows, columns])
+            boxes = [tuple(slice(low := min(int(place), size - part.stop), low + part.stop)
+                           for place, size, part in zip(
+                               np.unravel_index(mask.argmax(), mask.shape), mask.shape, first,
+                               strict=True))]
+    for box in boxes:
+        yield (np.ascontiguousarray(planes[:, *box]), None if mask is None else mask[box])
+
+
+def slices_of(tiles: Any) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Tiles of `sample_with`, those of volumes slice by slice, as tiles of images."""
+    for tile, mask in tiles:
+        if tile.ndim == 3:
+            yield tile, mask
+            continue
+        for k in range(tile.shape[1]):
+            yield np.ascontiguousarray(tile[:, k]), None if mask is None else mask[k]
 
 
 def _boxes(shape, size, across):
-    """The rows and columns of the tiles of a `sample`, of one size, the first at 0 and 0."""
-    rows, columns = shape
+    """The slices of the axes of the tiles of a `sample`, of one size, the first at 0."""
     size = SAMPLE if size is None else size
-    if rows * columns <= size**2:
-        yield slice(0, rows), slice(0, columns)
+    if math.prod(shape) <= size**2:
+        yield tuple(slice(0, length) for length in shape)
         return
+    if len(shape) == 3 and shape[0] > 1:
+        edges = [min(length, round((size**2 / 8)**(1 / 3))) for length in shape]
+        starts = (_evenly(length - edge, 2) for length, edge in zip(shape, edges, strict=True))
+        for corner in itertools.product(*starts):
+            yield tuple(slice(first, first + edge)
+                        for first, edge in zip(corner, edges, strict=True))
+        return
+    *slices, rows, columns = shape
     pixels = (size // across)**2
     height = min(rows, max(size // across, pixels // columns))
     width = min(columns, pixels // height)
     for top in _evenly(rows - height, across):
         for left in _evenly(columns - width, across):
-            yield slice(top, top + height), slice(left, left + width)
+            yield (*map(slice, slices), slice(top, top + height), slice(left, left + width))
 
 
 def _evenly(last, count):
@@ -346,11 +334,12 @@ def _evenly(last, count):
     return np.unique(np.linspace(0, last, count).astype(int))
 
 
-def _check_shape(image, channel_axis, name):
-    if channel_axis is None and image.ndim == 3:
+def _check_shape(image, channel_axis, name, axes):
+    kind = "(H, W)" if axes.dimensions == 2 else "(D, H, W)"
+    if channel_axis is None and image.ndim == 3 == axes.dimensions + 1:
         channels = [axis for axis in (-1, 0) if image.shape[axis] <= 4]
         hint = f"; did you mean channel_axis={channels[0]}?" if channels else ""
-        raise ValueError(f"{name} must have shape (H, W) unless channel_axis is given; "
+        raise ValueError(f"{name} must have shape {kind} unless channel_axis is given; "
                          f"got shape {image.shape}{hint}")
     if channel_axis is not None:
         if isinstance(channel_axis, bool) or not hasattr(channel_axis, "__index__"):
@@ -358,24 +347,28 @@ def _check_shape(image, channel_axis, name):
         if not -image.ndim <= channel_axis < image.ndim:
             raise np.exceptions.AxisError(operator.index(channel_axis), image.ndim,
                                           msg_prefix="channel_axis")
-    expected = 2 if channel_axis is None else 3
+    expected = axes.dimensions + (channel_axis is not None)
     if image.ndim != expected:
-        raise ValueError(f"{name} must have {expected} dimensions with "
-                         f"channel_axis={channel_axis}; got shape {image.shape}")
+        spacing = "" if axes.spacing is None else f" and spacing={axes.spacing}"
+        more = f" or {expected + 1}" if axes.volumes and axes.spacing is None else ""
+        raise ValueError(f"{name} must have {expected}{more} dimensions with "
+                         f"channel_axis={channel_axis}{spacing}; got shape {image.shape}")
     if image.size == 0:
         raise ValueError(f"{name} must not be empty; got shape {image.shape}")
 
 
-def _check_values(planes, first=(0, 0, 0), *, channel_axis, name, any_size=False):
+def _check_values(planes, first=(0,) * 4, *, channel_axis, name, any_size=False, planar=False):
     """The largest magnitude; raise unless planes are finite and not too large, or of any size.
     first: where they are in the image."""
     largest = max(-planes.min(), planes.max())
     if not np.isfinite(largest):
         # Point at the pixel in the caller's own axes.
-        bad = ~np.isfinite(from_planes(planes, channel_axis))
-        offset = list(first[1:])
+        bad = ~np.isfinite(from_planes(planes, channel_axis, planar))
+        offset = list(first[1:planes.ndim])
+        if planar:
+            del offset[0]
         if channel_axis is not None:
-            offset.insert(channel_axis % 3, first[0])
+            offset.insert(channel_axis % (len(offset) + 1), first[0])
         index = tuple(int(i + low) for i, low in zip(
             np.unravel_index(bad.argmax(), bad.shape), offset, strict=True))
         raise ValueError(f"{name} must be finite; {bad.sum()} of its values are NaN or infinite, "

@@ -111,8 +111,9 @@ def test_there_is_something_to_judge():
 
 def kernels():
     folder = pathlib.Path(pdenet.__file__).parent / "kernels"
-    for path in sorted(folder.glob("*.py")):
-        module = importlib.import_module(f"pdenet.kernels.{path.stem}")
+    for path in sorted(folder.rglob("*.py")):
+        inner = ".".join(path.relative_to(folder).with_suffix("").parts)
+        module = importlib.import_module(f"pdenet.kernels.{inner}")
         for name, value in vars(module).items():
             function = getattr(value, "py_func", value)
             if inspect.isfunction(function) and function.__module__ == module.__name__:

@@ -111,23 +111,20 @@ BAD_IMAGES = {
                       "first at index (1, 4, 1)"),
     "empty": (lambda: np.zeros((0, 5)), {}, ValueError,
               "image must not be empty; got shape (0, 5)"),
-    "one axis": (lambda: np.zeros(5), {}, ValueError, "image must have 2 dimensions with "
+    "one axis": (lambda: np.zeros(5), {}, ValueError, "image must have 2 or 3 dimensions with "
                  "channel_axis=None; got shape (5,)"),
-    "four axes": (lambda: np.zeros((2, 3, 4, 5)), {}, ValueError, "image must have 2 dimensions "
-                  "with channel_axis=None; got shape (2, 3, 4, 5)"),
-    "volume": (lambda: np.zeros((20, 30, 40)), {}, ValueError, "image must have shape (H, W) "
-               "unless channel_axis is given; got shape (20, 30, 40)"),
-    "forgotten axis": (lambda: COLOUR, {}, ValueError, "image must have shape (H, W) unless "
-                       "channel_axis is given; got shape (24, 31, 3); did you mean "
-                       "channel_axis=-1?"),
-    "first axis": (lambda: np.moveaxis(COLOUR, -1, 0), {}, ValueError, "image must have shape "
-                   "(H, W) unless channel_axis is given; got shape (3, 24, 31); did you mean "
-                   "channel_axis=0?"),
+    "four axes": (lambda: np.zeros((2, 3, 4, 5)), {}, ValueError, "image must have 2 or 3 "
+                  "dimensions with channel_axis=None; got shape (2, 3, 4, 5)"),
+    "forgotten axis": (lambda: COLOUR, {}, ValueError, "image of shape (24, 31, 3) may have "
+                       "channels or be a volume: give channel_axis=-1, or spacing=(1, 1, 1) for a "
+                       "volume"),
+    "first axis": (lambda: np.moveaxis(COLOUR, -1, 0), {}, ValueError, "image of shape (3, 24, 31) "
+                   "may have channels or be a volume: give channel_axis=0, or spacing=(1, 1, 1)"),
     "axis range": (lambda: COLOUR, {"channel_axis": 3}, np.exceptions.AxisError,
                    "channel_axis: axis 3 is out of bounds for array of dimension 3"),
     "axis type": (lambda: COLOUR, {"channel_axis": 1.0}, ValueError,
                   "channel_axis must be None or a whole number; got 1.0"),
-    "grey with axis": (lambda: GREY, {"channel_axis": -1}, ValueError, "image must have 3 "
+    "grey with axis": (lambda: GREY, {"channel_axis": -1}, ValueError, "image must have 3 or 4 "
                        "dimensions with channel_axis=-1; got shape (24, 31)"),
     "ragged": (lambda: [[1, 2], [3]], {}, ValueError, "image must be a rectangular array"),
     "text": (lambda: "camera.png", {}, TypeError, "image must hold real numbers (bool, integer or "

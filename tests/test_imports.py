@@ -12,9 +12,10 @@ import pdenet
 
 ROOT = pathlib.Path(pdenet.__file__).parent
 # From the lowest floor to the highest: a module imports from its own floor and from those below.
-FLOORS = ("checks docstrings progress", "kernels", "execution", "images", "files", "scheme",
-          "network", "learning", "models estimates noise", "denoising filters inpainting testing",
-          "sweeping", "experiments", "commands", "__main__")
+FLOORS = ("checks docstrings progress", "kernels", "execution", "images", "pairs", "files",
+          "scheme", "network", "learning", "models estimates noise", "filtering",
+          "denoising filters inpainting testing", "sweeping", "experiments", "commands",
+          "__main__")
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
            for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"}
 

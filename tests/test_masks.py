@@ -5,7 +5,7 @@ import pytest
 from skimage import data
 
 import pdenet
-from pdenet import images
+from pdenet import pairs
 
 FILTERS = pdenet.filters.__all__
 IMAGE = data.camera()[100:164, 200:264].astype(float)
@@ -175,12 +175,12 @@ def test_bad_masks(mask, policy, message):
 
 
 def test_a_mask_for_each_image():
-    pairs, masks = images.to_measured_pairs(np.ones((2, 4, 5)), np.ones((2, 4, 5)),
-                                            mask=np.arange(40).reshape(2, 4, 5) > 7)
+    found, masks = pairs.to_measured_pairs(np.ones((2, 4, 5)), np.ones((2, 4, 5)),
+                                           mask=np.arange(40).reshape(2, 4, 5) > 7)
     assert masks[1] is None and masks[0].sum() == 12
-    assert images.count(pairs[0][0], masks[0]) == 12 and images.count(pairs[1][0], None) == 20
+    assert pairs.count(found[0][0], masks[0]) == 12 and pairs.count(found[1][0], None) == 20
     with pytest.raises(ValueError, match="one for each of the 2; got 3"):
-        images.to_measured_pairs(np.ones((2, 4, 5)), np.ones((2, 4, 5)), mask=[None] * 3)
+        pairs.to_measured_pairs(np.ones((2, 4, 5)), np.ones((2, 4, 5)), mask=[None] * 3)
 
 
 def test_a_mask_of_all_pixels_changes_no_bit():

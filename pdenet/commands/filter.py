@@ -7,11 +7,11 @@ import inspect
 from .. import NAMES
 from ..files import excluded, images
 from ..files.images import UsageError
-from ..images import to_units
+from ..images import Axes, to_units
 from ..network.timesteps import SCHEMES
 from ..scheme.diffusivities import DIFFUSIVITIES
 from ..scheme.fluxes import COUPLINGS
-from . import inputs
+from . import inputs, volumes
 from .one_file import outside
 
 MODELS = tuple(name.replace("_", "-") for name in NAMES["filters"])
@@ -42,13 +42,15 @@ The channels of a colour image steer the diffusion together; transparency is
 kept as it is.
 
 {inputs.FILES_HELP}
-
+{volumes.HELP}
 examples:
   pdenet filter eed example:camera eed.png
   pdenet filter gerig photo.jpg smooth.jpg --contrast 8 --time 5
   pdenet filter weickert-brox scans/ smooth/ --contrast 8 --time 5
   pdenet filter ced example:brick flow.png --rho 3
   pdenet filter eed scan.png sheet.png --sweep contrast=2,4,8 time=5,20
+  pdenet filter eed scan.nii.gz smooth.nii.gz --contrast 30 --time 3
+  pdenet filter weickert-brox cells.ome.tif smooth.ome.tif --slices
   pdenet filter eed slide.zarr smooth.zarr --contrast 4 --time 10
   pdenet filter multiscale cells.tif out.tif --coupling isotropic --dtype float32
 """
@@ -87,6 +89,7 @@ def add_command(commands):
     command.add_argument("--sweep", nargs="+", metavar="NAME=V,V", action="extend",
                          help="write a contact sheet of all combinations of these values instead, "
                               f"to choose by eye; names: {', '.join(SWEPT)}")
+    volumes.add_options(command)
     inputs.add_options(command)
     command.set_defaults(run=run)
 
@@ -99,16 +102,16 @@ def run(options):
     if options.sweep:
         return _sweep(options)
     return inputs.run(options, filter_pixels, (
-        "model", "contrast", "time", *PARTS, "diffusivity", "scheme"))
+        "model", "contrast", "time", *PARTS, "diffusivity", "scheme", "volumes", "spacing"))
 
 
 def filter_pixels(pixels, channel_axis, options, progress, mask=None):
     """The filtered pixels, what was done, and the numbers of it."""
-    from ..filters import filter_planes
+    from ..filtering import filter_planes
 
-    given = to_units(pixels, channel_axis, mask)
+    given = to_units(pixels, channel_axis, mask, axes=Axes(True, options.voxels))
     parts = {name: getattr(options, name) for name in PARTS if getattr(options, name) is not None}
-    model = functools.partial(_model(options), **parts)
+    model = functools.partial(_model(options), **parts, spacing=given.axes.spacing)
     diffusivity = options.diffusivity or inspect.signature(model).parameters["diffusivity"].default
     planes, contrast, time = filter_planes(
         given.planes, given.unit, model, options.contrast, options.time, diffusivity,

@@ -13,9 +13,10 @@ import math
 import os
 
 from ..checks import check_count, check_workers
-from ..files import images, zarr_arrays
+from ..files import images, volume_files, zarr_arrays
 from ..files.images import UsageError
 from ..progress import Progress
+from . import volumes
 from .folders import run_files, run_folder
 from .one_file import run_array, run_file
 from .report import Teller
@@ -96,8 +97,11 @@ def run(options, process, settings, alone=None):
         if folder or several:
             settings = (*settings, "dtype", "rescale", "nodata", "mask")
             return (run_files if several else run_folder)(options, process, settings, tell)
-        check = zarr_arrays.check_target if array else images.check_target
-        check(options.output, options.overwrite)
+        if volumes.is_file(options.input):
+            volume_files.check_target(options.output, options.input, options.overwrite)
+        else:
+            check = zarr_arrays.check_target if array else images.check_target
+            check(options.output, options.overwrite)
         with Progress("tile" if array else "cycle", shown=False if options.quiet else None) as bar:
             line, failed = (run_array(options, process, settings, tell, bar), 0) if array else \
                 run_file(options.input, options.output, options, process, tell, alone, bar)
@@ -108,6 +112,7 @@ def run(options, process, settings, alone=None):
 def check_options(options):
     """Raise unless the options can be meant; workers and max_pixels get their values."""
     options.workers = check_workers(options.workers)
+    volumes.check_options(options)
     options.max_pixels = (images.MAX_PIXELS if options.max_pixels is None
                           else check_count("--max-pixels", options.max_pixels, least=1))
     if options.report is not None and os.path.abspath(options.report) in map(

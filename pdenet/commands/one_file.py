@@ -4,6 +4,7 @@ import numpy as np
 
 from ..files import excluded, images, tiff_stacks, values, zarr_arrays
 from ..files.images import ImageFileError, UsageError
+from . import volumes
 from .report import PageLines, row
 
 # What goes wrong with a file or an image, and is told in one line.
@@ -12,11 +13,16 @@ FAULTS = (ImageFileError, OSError, ValueError, TypeError, ImportError, FloatingP
 
 def run_file(source, target, options, process, tell, alone=None, shown=None):
     """Read, process and write one file; returns a line about it and how many pages failed."""
+    if volumes.is_file(source):
+        return volumes.run_file(source, target, options, process, tell, shown)
     stack = tiff_stacks.open_stack(source, options.max_pixels)
     if stack is not None:
         with stack:
             if alone:
                 raise UsageError(f"{alone} is for a single image")
+            axis = volumes.axis_of(stack, options)
+            if axis is not None:
+                return volumes.run_stack(stack, axis, target, options, process, tell, shown)
             return _run_stack(stack, target, options, process, tell, shown)
     image = images.read(source, options.max_pixels)
     progress = shown.move if shown is not None and shown.shown else None
@@ -32,8 +38,10 @@ def run_array(options, process, settings, tell, shown):
     lines = PageLines(tell)
     rows: list = []
 
-    def lazily(array, axis):
-        result, line, numbers = process(array, axis, options, None)
+    def lazily(array, axis, spacing):
+        volume = array.ndim - (axis is not None) == 3
+        own = volumes.with_spacing(options, spacing) if volume else options
+        result, line, numbers = process(array, axis, own, None)
         rows.append(row(options.input, len(rows) + 1, numbers))
         lines.add(f"{options.output} page {len(rows)}", line)
         return result

@@ -5,11 +5,11 @@ bit for bit, that of the whole image. Nothing is computed before the result is a
 only what it needs.
 
 A chunk of M channels has at most TILE x TILE pixels, or eight halos in each direction where that is
-more. A task holds its chunk with its halo, at most four arrays of this size, and the work arrays of
-one tile, whatever the size of the image. The steps are made in several passes over all chunks, so
-that halos stay narrow. Where chunks are computed one by one, as on the command line, they are made
-in a single pass over wider chunks, each cut out of the image with its halo, so that no neighbouring
-chunk has to be computed.
+more; one of a volume as many as TILE_OF_VOLUMES in each of three directions. A task holds its chunk
+with its halo, at most four arrays of this size, and the work arrays of one tile, whatever the size
+of the image. The steps are made in several passes over all chunks, so that halos stay narrow. Where
+chunks are computed one by one, as on the command line, they are made in a single pass over wider
+chunks, each cut out of the image with its halo, so that no neighbouring chunk has to be computed.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from . import tiles
 from ..checks import needs
 
 TILE = 2048  # pixels
+TILE_OF_VOLUMES = 192  # voxels
 _single = contextvars.ContextVar("single", default=False)
 
 
@@ -36,9 +37,9 @@ def one_by_one():
         _single.reset(token)
 
 
-def widest_halo():
-    """The most pixels that a pass over the chunks may need beside a chunk."""
-    return math.inf if _single.get() else TILE // tiles.HALOS
+def widest_halo(planes):
+    """The most pixels that a pass over the chunks of planes may need beside a chunk."""
+    return math.inf if _single.get() else _tile(planes) // tiles.HALOS
 
 
 def is_lazy(image):
@@ -60,8 +61,9 @@ def as_dask(image):
             return image.data
         raise TypeError(f"of what dask computes, an array is needed; got {type(image).__name__}")
     # Several of its chunks at a time, where they are small, but no more than are needed.
+    tile = TILE if sum(size > 4 for size in image.shape) < 3 else TILE_OF_VOLUMES
     return array.from_array(image, chunks=tuple(
-        min(size, width * max(1, TILE // width))
+        min(size, width * max(1, tile // width))
         for size, width in zip(image.shape, image.chunks, strict=True)))
 
 
@@ -72,7 +74,8 @@ def check_values(planes, check):
             check(values, [low for low, _ in block_info[0]["array-location"]])
         return values
 
-    return planes.map_blocks(inspect, dtype=planes.dtype, meta=np.empty((0, 0, 0), planes.dtype))
+    return planes.map_blocks(inspect, dtype=planes.dtype,
+                             meta=np.empty((0,) * planes.ndim, planes.dtype))
 
 
 def on_values(function, values):
@@ -100,14 +103,14 @@ def run_passes(planes, passes, function, mask=None):
         for halo, cycles in passes:
             planes = _run_once(planes, first, halo, cycles, function, mask)
         return planes
-    width = max(TILE, tiles.HALOS * max(halo for halo, _ in passes))
+    width = max(_tile(planes), tiles.HALOS * max(halo for halo, _ in passes))
     first = planes = planes.rechunk({0: -1} | {
-        axis: _chunks(planes.shape[axis], width) for axis in (1, 2)})
+        axis: _chunks(planes.shape[axis], width) for axis in range(1, planes.ndim)})
     for halo, cycles in passes:
-        depth = {axis: halo if len(planes.chunks[axis]) > 1 else 0 for axis in range(3)}
+        depth = {axis: halo if len(planes.chunks[axis]) > 1 else 0 for axis in range(planes.ndim)}
         planes = dask.array.map_overlap(
             function, planes, first, depth=depth, boundary="none",
-            dtype=planes.dtype, meta=np.empty((0, 0, 0), planes.dtype), cycles=cycles)
+            dtype=planes.dtype, meta=np.empty((0,) * planes.ndim, planes.dtype), cycles=cycles)
     return planes
 
 
@@ -115,20 +118,33 @@ def _run_once(planes, first, halo, cycles, function, mask):
     """A pass over chunks, each of which is cut out of the image with its halo."""
     import dask.array
 
-    def chunk(top, bottom, left, right):
-        above, before = min(halo, top), min(halo, left)
-        box = (top - above, min(bottom + halo, planes.shape[1]),
-               left - before, min(right + halo, planes.shape[2]))
-        own = {"cycles": cycles} | ({} if mask is None else {"mask": mask.part(box)})
-        parts = [array[:, box[0]:box[1], box[2]:box[3]].rechunk(-1) for array in (planes, first)]
-        part = dask.array.map_blocks(function, *parts, dtype=planes.dtype,
-                                     meta=np.empty((0, 0, 0), planes.dtype), **own)
-        return part[:, above:above + bottom - top, before:before + right - left]
+    shape = planes.shape[1:]
 
-    width = max(2 * TILE, tiles.HALOS * halo // 2)
-    rows, columns = (list(itertools.pairwise(itertools.accumulate(_chunks(size, width), initial=0)))
-                     for size in planes.shape[1:])
-    return dask.array.block([[chunk(*row, *column) for column in columns] for row in rows])
+    def chunk(*ends):
+        box = [end for (low, high), size in zip(ends, shape, strict=True)
+               for end in (max(low - halo, 0), min(high + halo, size))]
+        own = {"cycles": cycles} | ({} if mask is None else {"mask": mask.part(tuple(box))})
+        parts = [array[tiles.part(box)].rechunk(-1) for array in (planes, first)]
+        part = dask.array.map_blocks(function, *parts, dtype=planes.dtype,
+                                     meta=np.empty((0,) * planes.ndim, planes.dtype), **own)
+        inner = [end - edge for edge, own in zip(box[::2], ends, strict=True) for end in own]
+        return part[tiles.part(inner)]
+
+    def blocks(*known):
+        """The chunks that begin with these ends, in lists of lists, one for each axis."""
+        if len(known) == len(shape):
+            return chunk(*known)
+        return [blocks(*known, own) for own in axes[len(known)]]
+
+    width = max(2 * _tile(planes), tiles.HALOS * halo // 2)
+    axes = [list(itertools.pairwise(itertools.accumulate(_chunks(size, width), initial=0)))
+            for size in shape]
+    return dask.array.block(blocks())
+
+
+def _tile(planes):
+    """The width of chunks of planes, or of volumes."""
+    return TILE if planes.ndim == 3 else TILE_OF_VOLUMES
 
 
 def _chunks(size, most):

@@ -1,4 +1,5 @@
-"""Diffusion blocks one after the other on planes (M, H, W): whole, tile by tile, or chunk by chunk.
+"""Diffusion blocks one after the other on planes (M, H, W), or volumes (M, D, H, W): whole, tile by
+tile, or chunk by chunk.
 
 A *cycle* is a block with the sizes of the steps that it makes with one tensor; a *pass* is as many
 cycles as a tile or a chunk is given at once.
@@ -23,7 +24,7 @@ def run_cycles(planes, cycles, workers, progress=None, mask=None):
     if chunks.is_lazy(planes):
         # Tasks of dask are parallel themselves.
         function = functools.partial(_on_chunk, workers=1 if workers is None else workers)
-        grouped = [(halo, group) for _, halo, group in passes(cycles, chunks.widest_halo())]
+        grouped = [(halo, group) for _, halo, group in passes(cycles, chunks.widest_halo(planes))]
         return chunks.run_passes(planes, grouped, function, mask)
     return _on_array(planes, planes, cycles, workers, mask, progress)
 
@@ -43,7 +44,8 @@ def _on_array(planes, f, cycles, workers, mask=None, progress=None):
     # take more steps at once. Then halos cost less, and fewer pixels are worth a thread.
     most: float
     most, edge, share = ((20, 2 * tiles.EDGE, tiles.SHARE) if one_pass else
-                         (10, tiles.EDGE, 2 * tiles.SHARE))
+                         (10, tiles.EDGE, 2 * tiles.SHARE) if planes.ndim == 3 else
+                         (tiles.MOST_OF_VOLUMES, tiles.EDGE_OF_VOLUMES, tiles.SHARE))
     reach = max(block.reach(len(taus)) for block, taus in cycles)
     boxes = list(tiles.tile_boxes(planes.shape[1:], reach, workers, edge, share))
     if len(boxes) == 1 and not one_pass and progress is None:
@@ -88,8 +90,7 @@ def _steps_at_once(cycles, f, mask, u, tile, inner, out, work):
 
 def _cycle_by_cycle(cycles, f, mask, u, tile, inner, out, work):
     """The cycles on a tile as on an image of its own; f is the image given at first."""
-    top, bottom, left, right = tile
-    given, part = f[:, top:bottom, left:right], u[:, top:bottom, left:right]
+    given, part = f[tiles.part(tile)], u[tiles.part(tile)]
     values = work.array("tile", part.shape, part.dtype)
     np.copyto(values, part)
     blocks = {id(block): block for block, _ in cycles}
@@ -98,5 +99,6 @@ def _cycle_by_cycle(cycles, f, mask, u, tile, inner, out, work):
         blocks = {key: block.masked(own) for key, block in blocks.items()}
     for block, taus in cycles:
         values = blocks[id(block)].cycle(values, taus, given, work)
-    out[:, inner[0]:inner[1], inner[2]:inner[3]] = \
-        values[:, inner[0] - top:inner[1] - top, inner[2] - left:inner[3] - left]
+    within = [end - first for first, *ends in zip(tile[::2], inner[::2], inner[1::2], strict=True)
+              for end in ends]
+    out[tiles.part(inner)] = values[tiles.part(within)]

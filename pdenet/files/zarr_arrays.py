@@ -31,6 +31,7 @@ class Source(NamedTuple):
     channel_axis: int | None      # of the whole array
     pages: tuple = ()             # axes of it
     nodata: float | None = None   # a value that is no measurement
+    spacing: tuple | None = None  # of voxels, (dz, dy, dx), where the file says it
     stored: bool = True           # whether it is an array of zarr's own
 
 
@@ -42,8 +43,8 @@ def is_big(*names):
 
 
 @contextlib.contextmanager
-def open_array(name):
-    """The Source of this name."""
+def open_array(name, volumes="none"):
+    """The Source of this name; for `volumes` see `zarr_groups.layout`."""
     zarr_groups.check_exists(name)
     with contextlib.ExitStack() as files:
         zarr = needs("zarr", "a zarr array")
@@ -64,9 +65,10 @@ def open_array(name):
             nodata = array.attrs.get("_FillValue") if nodata is None else nodata
         except Exception as error:  # zarr and decoders raise whatever they like
             raise ImageFileError(f"{name}: not a readable array ({one_line(error)})") from None
-        channels, pages = zarr_groups.layout(name, array, names)
+        channels, pages = zarr_groups.layout(name, array, names, volumes)
         value = excluded.number(None if nodata is None else str(nodata).strip("\0 "), array.dtype)
-        yield Source(array, channels, pages, value, stored)
+        spacing = zarr_groups.spacing_of(name, names) if names and stored else None
+        yield Source(array, channels, pages, value, spacing, stored)
 
 
 def check_target(name, overwrite):
@@ -77,12 +79,13 @@ def check_target(name, overwrite):
 
 
 def run(source, target, process, settings, dtype, overwrite, bar):
-    """Write process(image, channel_axis), an array of dask, tile by tile; returns their number.
+    """Write process(image, channel_axis, spacing), an array of dask, tile by tile; returns their
+    number.
 
     settings: of the command, which the tiles of an interrupted run must agree with.
     """
     partial = target.rstrip("/") + ".partial"
-    with open_array(source) as found, chunks.one_by_one():
+    with open_array(source, settings.get("volumes", "none")) as found, chunks.one_by_one():
         dtype = np.dtype(dtype or found.array.dtype)
         settings = {"source": os.path.abspath(source), "shape": list(found.array.shape),
                     "dtype": dtype.name, **settings}
@@ -102,7 +105,7 @@ def _write(partial, source, process, settings, dtype, bar):
     indices = list(np.ndindex(*(source.array.shape[axis] for axis in source.pages)))
     try:
         for k, index in enumerate(indices):
-            result = process(*_page(source, index))
+            result = process(*_page(source, index), source.spacing)
             if done is None:
                 tile = tuple(sizes[0] for sizes in result.chunks)
                 settings["tile"] = list(tile)
@@ -137,7 +140,8 @@ def _page(source, index):
     if source.pages:
         import dask.array
 
-        width = chunks.TILE
+        volume = array.ndim - len(source.pages) - (axis is not None) == 3
+        width = chunks.TILE_OF_VOLUMES if volume else chunks.TILE
         array = dask.array.from_array(array, chunks=tuple(
             1 if k in source.pages else min(size, chunk * max(1, width // chunk))
             for k, (size, chunk) in enumerate(zip(array.shape, array.chunks, strict=True))))

@@ -2,6 +2,7 @@
 
 import os
 
+from . import voxels
 from .contents import ImageFileError, UsageError
 
 SHOWN = 12  # arrays of a group in a message
@@ -90,21 +91,42 @@ def _multiscales(attributes):
     return attributes.get("ome", attributes).get("multiscales", [])
 
 
-def layout(name, array, names):
+def spacing_of(name, names):
+    """The distances (dz, dy, dx) that OME-Zarr's description of an image gives to the voxels of
+    this array, or None."""
+    import zarr
+
+    folder, path = os.path.split(os.path.abspath(name.rstrip("/")))
+    try:
+        for image in _multiscales(dict(zarr.open_group(folder, mode="r").attrs)):
+            for part in image["datasets"]:
+                if part["path"] == path:
+                    both = [*part.get("coordinateTransformations", ()),
+                            *image.get("coordinateTransformations", ())]
+                    return voxels.of_ome_zarr(both, names)
+    except Exception:  # there is none that can be read
+        pass
+    return None
+
+
+def layout(name, array, names, volumes="none"):
     """Which axis is that of the channels, or None, and which are pages.
 
     names: of the axes, or None: then an axis of at most four before or behind the others is that of
-    the channels.
+    the channels. volumes: "none"; "named", where slices, an axis z, are no pages; or "all", where
+    an array of three axes without names is a volume, too.
     """
     if names is None:
-        if array.ndim == 2:
+        if array.ndim == 2 or array.ndim == 3 and volumes == "all":
             return None, ()
         channels = [axis for axis in (2, 0) if array.ndim == 3 and array.shape[axis] <= 4]
         if channels:
             return channels[0], ()
         raise ImageFileError(
             f"{name}: must have shape (H, W), (H, W, C) or (C, H, W) with at most 4 channels, or "
-            f"name its axes, such as t, c, z, y and x; has {array.shape}")
+            f"name its axes, such as t, c, z, y and x; has {array.shape}"
+            + ("; --volume filters it as a volume" if volumes == "named" and array.ndim == 3
+               else ""))
     channels = [k for k, axis in enumerate(names) if axis in CHANNELS]
     others = [k for k in range(array.ndim) if k not in channels]
     if len(channels) > 1 or len(others) < 2:
@@ -112,4 +134,6 @@ def layout(name, array, names):
                              f"channels; has {', '.join(names)} of shape {array.shape}")
     plane = [names.index(axis) for axis in ("y", "x") if axis in names]
     plane = plane if len(plane) == 2 else others[-2:]
+    if volumes != "none" and "z" in names and names.index("z") not in plane:
+        plane = [names.index("z"), *plane]
     return channels[0] if channels else None, tuple(k for k in others if k not in plane)

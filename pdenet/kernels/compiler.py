@@ -31,9 +31,9 @@ def stamp(folder):
     changes, while Numba itself looks at the file of a function alone.
     """
     found = hashlib.sha256()
-    for source in sorted(pathlib.Path(folder).glob("*.py")):
-        content = source.read_bytes()
-        found.update(f"{source.name} {len(content)} ".encode() + content)
+    for source in sorted(pathlib.Path(folder).rglob("*.py")):
+        content, name = source.read_bytes(), source.relative_to(folder).as_posix()
+        found.update(f"{name} {len(content)} ".encode() + content)
     return found.hexdigest()
 
 

@@ -42,7 +42,7 @@ def check_calls(function):
             continue
         value = function.__globals__[name]
         source = _source_of(getattr(value, "py_func", value))
-        if source is not None and source.parent != FOLDER:
+        if source is not None and FOLDER not in source.parents:
             raise TypeError(f"{function.__name__} uses {name} of {source}, but kernels may call "
                             f"what stands in {FOLDER} only: a change elsewhere would not void the "
                             f"compiled code on disk")

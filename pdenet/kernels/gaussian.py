@@ -52,7 +52,7 @@ def _mirrored(i, size, parity):
 
 
 @formula
-def _stand_upright(v, top, rows, columns, upright, first):
+def stand_upright(v, top, rows, columns, upright, first):
     """upright = rows of v from `top` on as columns, from the row `first` on.
 
     Where fewer rows are left than lanes, the lanes beyond the image hold zeros, which are never
@@ -80,11 +80,11 @@ def _stand_in_strips(v, strips):
     lanes = strips.shape[2]
     for n in range(len(v)):
         for top in range(0, rows, lanes):
-            _stand_upright(v[n], top, rows, columns, strips[n], top // lanes * columns)
+            stand_upright(v[n], top, rows, columns, strips[n], top // lanes * columns)
 
 
 @formula
-def _continue_mirrored(upright, lanes, first, columns, radius, parity):
+def continue_mirrored(upright, lanes, first, columns, radius, parity):
     """Continue a strip of so many rows, `columns`, from the row `first` on, by its mirror images as
     far as `radius` at both ends."""
     number = upright.dtype.type
@@ -127,8 +127,8 @@ def _four_rows(upright, place, lanes, taps):
 
 
 @formula
-def _smooth_strip(upright, lanes, first, rest, taps, top, rows, columns, after, place, add, out,
-                  size, pitch):
+def smooth_strip(upright, lanes, first, rest, taps, top, rows, columns, after, place, add, out,
+                 size, pitch):
     """out[:, top:] = a strip of the image, which stands `upright` from the row `first` on, smoothed
     by the `taps` along what were its rows, times the factors that come `after`, for a place >= 0 of
     theirs; or, if add, out[:, top:] += that.
@@ -201,19 +201,19 @@ def smooth(v, taps, radii, scales, before, after, add, parity, scratch, out):
                     if second == 0:
                         first = margin
                 if not kept or n == 0:
-                    _stand_upright(source, top, rows, columns, block, first)
-                    _continue_mirrored(upright, lanes, first, columns, margin if kept else radii[n],
-                                       parity)
+                    stand_upright(source, top, rows, columns, block, first)
+                    continue_mirrored(upright, lanes, first, columns, margin if kept else radii[n],
+                                      parity)
                 if before is not None:
                     if second == 0:
                         place = n * (before.size // len(radii)) + top * columns
                         _multiply(upright, lanes, first, columns, before, place, margin + last)
                         first, place = margin + last, -1
-                        _continue_mirrored(upright, lanes, first, columns, radii[n], parity)
+                        continue_mirrored(upright, lanes, first, columns, radii[n], parity)
                     else:
                         place = n * (after.size // len(radii)) + top * (-(-columns // 4) * 4)
-                _smooth_strip(upright, lanes, first, rest, half, top, rows, columns, after, place,
-                              add and second == 1, target, size, pitch)
+                smooth_strip(upright, lanes, first, rest, half, top, rows, columns, after, place,
+                             add and second == 1, target, size, pitch)
             source, half, rows, columns = turned, scales[n] * half, columns, rows
             result = out[n if len(out) > 1 else 0]
             target, size, pitch = result.reshape(-1), len(result), result.shape[1]

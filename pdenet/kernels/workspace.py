@@ -26,6 +26,11 @@ class Workspace:
         before is not valid any more."""
         return _take(self._buffers, name, shape, dtype)
 
+    def other(self, u):
+        """The one of two arrays like u that u is not."""
+        out = self.array("even", u.shape, u.dtype)
+        return self.array("odd", u.shape, u.dtype) if np.may_share_memory(out, u) else out
+
     def scratch(self, name, shape, dtype):
         """An array for one call of a kernel, common to all parts and void at the next call."""
         return _take(self._common, name, shape, dtype)

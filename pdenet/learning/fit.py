@@ -18,8 +18,8 @@ from ..checks import check_count, check_members, check_number, check_workers
 from ..docstrings import fill
 from ..execution.cluster import Cluster
 from ..execution.workers import Workers
-from ..images import in_memory, to_measured_pairs
 from ..network.network import DiffusionNetwork, check_network
+from ..pairs import in_memory, to_measured_pairs
 from .losses import Supervised, Unbiased, place
 from .optimizers import LBFGS, Optimizer
 from .training_loop import train
@@ -44,8 +44,8 @@ def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *
     network : DiffusionNetwork
         Where to start.
     noisy, clean : array_like of shape (N, H, W) or (H, W), or with channels
-        Images and what the network should make of them. float32 trains in float32, which is
-        faster and enough.
+        Images and what the network should make of them; for a network with the spacing of volumes
+        volumes (N, D, H, W) or (D, H, W). float32 trains in float32, which is faster and enough.
     epochs : int, optional
         How often each image is used at most; `LBFGS` stops earlier, where nothing is left to gain.
     batch_size : int, optional
@@ -113,13 +113,14 @@ def fit(network: DiffusionNetwork, noisy: npt.ArrayLike, clean: npt.ArrayLike, *
     options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
                              callback, progress, usual_batch=4)
     waits = math.inf if patience is None else check_count("patience", patience, least=1)
-    sets = [to_measured_pairs(noisy, clean, channel_axis, mask, nan_policy)]
+    sets = [to_measured_pairs(noisy, clean, channel_axis, mask, nan_policy,
+                              spacing=network.spacing)]
     if validation is not None:
         if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
             raise TypeError("validation must be a pair (noisy, clean), or (noisy, clean, mask)")
         others = to_measured_pairs(validation[0], validation[1], channel_axis,
                                    validation[2] if len(validation) == 3 else None, nan_policy,
-                                   "validation ")
+                                   "validation ", network.spacing)
         sets.append(others)
     if client is not None:
         options["team"] = Cluster(client)
@@ -163,7 +164,7 @@ def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Se
     network : DiffusionNetwork
         Where to start, for instance `pdenet.denoiser(sigma)`.
     noisy : array_like of shape (N, H, W) or (H, W), or with channels
-        Images. float32 trains in float32, which is faster and enough.
+        Images, or volumes, as for `fit`. float32 trains in float32, which is faster and enough.
     sigma : float or sequence of float
         The noise's standard deviation, of all images or of each, grey levels, > 0.
     probes : int, optional
@@ -208,7 +209,8 @@ def fit_noisy(network: DiffusionNetwork, noisy: npt.ArrayLike, sigma: float | Se
     """
     options = _check_options(network, epochs, batch_size, optimizer, rng, workers, checkpoint,
                              callback, progress, usual_batch=1)
-    pairs, measured = to_measured_pairs(noisy, noisy, channel_axis, mask, nan_policy)
+    pairs, measured = to_measured_pairs(noisy, noisy, channel_axis, mask, nan_policy,
+                                        spacing=network.spacing)
     noisy = [planes for planes, _ in in_memory(pairs)]
     if np.ndim(sigma) > 0 and np.size(sigma) != len(noisy):
         raise ValueError(f"sigma must be one for all images or one for each of the {len(noisy)}; "

@@ -8,10 +8,10 @@ from typing import NamedTuple, Protocol, Sequence
 import numpy as np
 
 from ..execution.workers import Team
-from ..images import count
 from ..network import adjoint
 from ..network.losses import Task, mean_square_tasks, squared_error
 from ..network.network import DiffusionNetwork
+from ..pairs import count
 
 
 class Loss(Protocol):

@@ -8,7 +8,6 @@ import numpy as np
 
 from . import parameters
 from ..execution.workers import Team
-from ..images import from_planes, to_planes_like
 from ..kernels.workspace import Workspace
 from .losses import Task
 
@@ -18,19 +17,19 @@ KEPT = 2**28  # bytes of layers and tensors kept for the adjoint; beyond, they a
 def vjp(network, given, mask):
     """The result for an image `given`, an `images.Measured`, and its adjoint as a function; see
     `DiffusionNetwork.vjp`."""
-    planes, axis = given.planes.copy(), given.channel_axis  # as the image may change meanwhile
+    planes = given.planes.copy()  # as the image may change meanwhile
     work = Workspace()
     states, result = forward(network, planes, work, mask)
 
     def pullback(cotangent):
-        cotangent = to_planes_like(planes, cotangent, axis, "cotangent")
+        cotangent = given.planes_of(cotangent, "cotangent")
         if planes.dtype == np.float32 and np.abs(cotangent).max() > 1e30:
             raise ValueError("cotangent values must be at most 1e30 for an image in float32; "
                              f"got {np.abs(cotangent).max():.3g}")
         cotangent = cotangent.astype(planes.dtype)
         # Work arrays of its own, so that several threads may call it.
         found, gradient = backward(network, states, cotangent, Workspace(), mask)
-        return from_planes(found, axis), gradient
+        return given.image_of(found), gradient
 
     return given.finish(result.copy()), pullback
 

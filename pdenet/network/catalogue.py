@@ -28,7 +28,9 @@ from ..scheme.scales import ScaleSpace
 
 FORMAT, VERSION = "pdenet network", 1
 # Fields of parts, and keys, that files of earlier versions do not have.
-LATER, LATER_KEYS = ("structure_twist",), ("integration", "dictionary", "channels")
+LATER = "structure_twist", "spacing"
+LATER_KEYS = "integration", "dictionary", "channels"
+OPTIONAL = ("spacing",)  # fields that are written where they are not None
 KEYS = ("operator", "scales", "steering", "flux", "tau", "reaction", "steps", "allow_unstable")
 PARTS = {"operator": (Gradient, Laplacian, Hessian),
          "flux": (Isotropic, Anisotropic, Uncoupled, Orientations, CoherenceEnhancing),
@@ -61,7 +63,8 @@ def _describe_part(kind, value):
     if type(value) not in PARTS[kind]:
         names = ", ".join(allowed.__name__ for allowed in PARTS[kind])
         raise TypeError(f"{kind} must be one of {names} to be written to a file; got {value!r}")
-    inner = {field.name: getattr(value, field.name) for field in fields(value)}
+    inner = {field.name: getattr(value, field.name) for field in fields(value)
+             if field.name not in OPTIONAL or getattr(value, field.name) is not None}
     return {"name": type(value).__name__,
             **{name: _describe_part(name, own) if name in PARTS else own
                for name, own in inner.items()}}
@@ -124,7 +127,8 @@ def _part(kind, document):
     names = [field.name for field in fields(found)
              if field.name in document or field.name not in LATER]
     check_keys(kind, document, ("name", *names))
-    return found(**{name: _part(name, value) if name in PARTS else number(name, value)
+    return found(**{name: _part(name, value) if name in PARTS else
+                    _numbers(name, value) if name in OPTIONAL else number(name, value)
                     for name, value in document.items() if name != "name"})
 
 

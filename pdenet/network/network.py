@@ -15,7 +15,7 @@ from ..docstrings import fill
 from ..execution.passes import run_cycles
 from ..execution.workers import Workers
 from ..files import document
-from ..images import count, in_memory, to_measured, to_measured_pairs
+from ..pairs import count, in_memory, to_measured_pairs
 from ..scheme.block import DiffusionBlock
 from ..scheme.channels import Channels
 from ..scheme.dictionary import Dictionary
@@ -23,7 +23,7 @@ from ..scheme.fluxes import Flux
 from ..scheme.masks import Mask, prepare
 from ..scheme.operators import Gradient, Operator
 from ..scheme.scales import ScaleSpace
-from .construction import settle
+from .construction import for_image, settle
 from .losses import mean_square_tasks
 from .timesteps import schedule
 
@@ -61,6 +61,8 @@ class DiffusionNetwork:
     channels : Channels, optional
         Weights of the channels in the structure that steers, and which of them are guides, which
         stay as they are.
+    spacing : sequence of float, optional
+        The distances of voxels, (dz, dy, dx), or of pixels, (dy, dx); those of the operator.
     steps : int, optional
         Number of blocks.
     allow_unstable : bool, optional
@@ -97,6 +99,7 @@ class DiffusionNetwork:
     integration: ScaleSpace | Sequence[ScaleSpace] | None = None
     dictionary: Dictionary | Sequence[Dictionary] | None = None
     channels: Channels | Sequence[Channels] | None = None
+    spacing: Sequence[float] | None = None
     steps: int = 10
     allow_unstable: bool = False
     blocks: tuple[DiffusionBlock, ...] = field(init=False, repr=False)
@@ -195,9 +198,8 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the image is not a finite real array of that shape.
         """
-        given = to_measured(image, channel_axis, mask, nan_policy)
-        own = self.mask_of(given.mask, given.planes.dtype, workers)
-        return given.finish(self.run(given.planes, workers, own))
+        given, network, own = for_image(self, image, channel_axis, mask, nan_policy, workers)
+        return given.finish(network.run(given.planes, workers, own))
 
     def run(self, planes: np.ndarray, workers: int | None = None, mask: Mask | None = None
             ) -> np.ndarray:
@@ -207,8 +209,7 @@ class DiffusionNetwork:
         cycles = [(block, (tau,)) for block, tau in self.each_step()]
         return run_cycles(planes, cycles, workers, mask=mask)
 
-    def mask_of(self, measured: np.ndarray | None, dtype: Any, workers: int | None = None
-                ) -> Mask | None:
+    def mask_of(self, measured: Any, dtype: Any, workers: int | None = None) -> Mask | None:
         """What the steps need of a mask (H, W), True where an image of this type is measured."""
         return prepare(measured, self.blocks, dtype, workers)
 
@@ -255,10 +256,9 @@ class DiffusionNetwork:
         >>> bool(abs(spread.sum() - 9) < 1e-9 and spread.max() < 0.5)
         True
         """
-        given = to_measured(image, channel_axis, mask, nan_policy)
-        own = self.mask_of(given.mask, given.planes.dtype, workers)
-        return given.finish(self.evolve_planes(given.planes, time, scheme, cycles, workers,
-                                               progress, own))
+        given, network, own = for_image(self, image, channel_axis, mask, nan_policy, workers)
+        return given.finish(network.evolve_planes(given.planes, time, scheme, cycles, workers,
+                                                  progress, own))
 
     def evolve_planes(self, planes: np.ndarray, time: float, scheme: str = "fed",
                       cycles: int | None = None, workers: int | None = None,
@@ -310,8 +310,8 @@ class DiffusionNetwork:
         >>> np.allclose(cotangent, 1)  # the sum of the grey levels is kept
         True
         """
-        given = to_measured(image, channel_axis, mask, nan_policy)
-        return adjoint.vjp(self, given, self.mask_of(given.mask, given.planes.dtype))
+        given, network, own = for_image(self, image, channel_axis, mask, nan_policy)
+        return adjoint.vjp(network, given, own)
 
     @fill
     def loss_and_gradient(self, noisy: npt.ArrayLike, clean: npt.ArrayLike, *,
@@ -339,7 +339,8 @@ class DiffusionNetwork:
         TypeError, ValueError
             If the arrays are not finite real images of equal shape.
         """
-        pairs, measured = to_measured_pairs(noisy, clean, channel_axis, mask, nan_policy)
+        pairs, measured = to_measured_pairs(noisy, clean, channel_axis, mask, nan_policy,
+                                            spacing=self.spacing)
         size = sum(count(pair[1], found) for pair, found in zip(pairs, measured, strict=True))
         masks = [self.mask_of(found, pairs[0][0].dtype, workers) for found in measured]
         tasks = mean_square_tasks(in_memory(pairs), size, masks)
@@ -386,10 +387,9 @@ class DiffusionNetwork:
         >>> network.energy(np.eye(8)) > network.energy(network(np.eye(8)))
         True
         """
-        u = to_measured(image, channel_axis, mask, nan_policy)
+        u, network, own = for_image(self, image, channel_axis, mask, nan_policy, dtype=np.float64)
         f = None if given is None else u.like(given, "given")
-        own = self.mask_of(u.mask, np.float64)
-        block = self.block if own is None else self.block.masked(own)
+        block = network.block if own is None else network.block.masked(own)
         return block.energy(u.planes.astype(np.float64), f)
 
 

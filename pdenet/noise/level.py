@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..docstrings import fill
-from ..images import sample_with, to_units
+from ..images import sample_with, slices_of, to_units
 from ..kernels.patches import add_moments
 
 __all__ = ["estimate_noise"]
@@ -84,7 +84,7 @@ def estimate_noise(image: npt.ArrayLike, *, channel_axis: int | None = None,
 
 def levels_of(planes: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     """The noise level of each of the planes (M, H, W), whose measured pixels are mask (H, W)."""
-    tiles = list(sample_with(planes, mask))
+    tiles = list(slices_of(sample_with(planes, mask)))
     return np.array([_level([(tile[m], measured) for tile, measured in tiles])
                      for m in range(len(planes))])
 

@@ -58,7 +58,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import integration, masks
+from . import integration, masks, tensors
 from ..checks import check_members
 from ..kernels.planes import Source
 from ..kernels.several_steps import explicit_steps
@@ -152,6 +152,12 @@ class DiffusionBlock(Limits):
             check_members("dictionary", self.dictionary, ("rates",), "Dictionary or None")
             if not hasattr(self.flux.diffusivity, "contrast"):
                 raise ValueError(f"a dictionary needs a flux with a contrast; got {self.flux}")
+            if not self.of_images:
+                raise ValueError(f"a dictionary is for images whose pixels are of the size 1 x 1; "
+                                 f"got spacing {self.spacing}")
+        for name in ("scales", "steering", "integration"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, getattr(self, name).spaced(self.spacing))
 
     # The step -------------------------------------------------------------------------------------
 
@@ -241,7 +247,7 @@ class DiffusionBlock(Limits):
         """
         if len(taus) == 1 and self.compiled:
             v = u[:0] if self.steering is None else self.steering.smooth(u, work)
-            out, whole = self._other(u, work), (0, u.shape[1], 0, u.shape[2])
+            out, whole = work.other(u), (0, u.shape[1], 0, u.shape[2])
             self.explicit_steps(taus, u, v, whole, whole, out)
             return out
         tensor = held = None
@@ -251,7 +257,7 @@ class DiffusionBlock(Limits):
             v = self.scales.smooth(u, work)
             if tensor is None:
                 tensor = self.tensor(self.steering_layers(u, work, v), work, hold=len(taus) > 1)
-            u = self.step(u, v, tensor, tau, f, self._other(u, work), work, held)
+            u = self.step(u, v, tensor, tau, f, work.other(u), work, held)
         return u
 
     def explicit_steps(self, taus: npt.ArrayLike, u: np.ndarray, steers: np.ndarray, tile: Box,
@@ -302,8 +308,7 @@ class DiffusionBlock(Limits):
 
     def trace(self, steers: np.ndarray, work: Workspace) -> np.ndarray:
         """tr J."""
-        structure = self.structure(steers, work)
-        return structure[0] if self.flux.mixed is None else 2 * structure[0]
+        return tensors.trace(self.structure(steers, work))
 
     def tensor(self, steers: np.ndarray, work: Workspace, hold: bool = False) -> Any:
         """D for these layers that steer, in the form that operators take; with `hold` in planes, so
@@ -329,9 +334,9 @@ class DiffusionBlock(Limits):
     @property
     def compiled(self) -> bool:
         """Whether one kernel can make several explicit steps in one pass."""
-        return (self._fused and self.scales.sigmas.size == 1 and self.scales.reach == 0
-                and not self.data_term.active and self.dictionary is None
-                and self.channels is None)
+        return (self._fused and self.of_images and self.scales.sigmas.size == 1
+                and self.scales.reach == 0 and not self.data_term.active
+                and self.dictionary is None and self.channels is None)
 
     @property
     def _contrast(self):
@@ -349,12 +354,6 @@ class DiffusionBlock(Limits):
     @property
     def _channels(self):
         return self.channels or ALIKE
-
-    @staticmethod
-    def _other(u, work):
-        """That of two arrays of the workspace that u is not."""
-        out = work.array("even", u.shape, u.dtype)
-        return work.array("odd", u.shape, u.dtype) if np.may_share_memory(out, u) else out
 
     def similar(self, other: DiffusionBlock) -> bool:
         """Whether the other block has other parameters than this one, and nothing else that

@@ -20,8 +20,9 @@ class CoherenceEnhancing(FluxOfDiffusivity):
 
     Weickert (1999). Where the eigenvalues of the structure tensor differ, its second eigenvector e2
     points along a line or a flow, and diffusion closes its gaps; everywhere else there is next to
-    none. J should be averaged over an integration scale as large as the texture, see
-    `DiffusionNetwork`. With `Coherence`, 1 - g(x) = exp(-contrast^4 / x^2). There is no energy.
+    none. In volumes that is the third eigenvector, with nu2 - nu3 in place of nu1 - nu2. J should
+    be averaged over an integration scale as large as the texture, see `DiffusionNetwork`. With
+    `Coherence`, 1 - g(x) = exp(-contrast^4 / x^2). There is no energy.
 
     Parameters
     ----------
@@ -49,7 +50,10 @@ class CoherenceEnhancing(FluxOfDiffusivity):
         object.__setattr__(self, "least", check_number("least", self.least, least=0.0, most=1.0))
 
     def tensor(self, structure):
-        if is_compiled(self.diffusivity):
+        compiled = is_compiled(self.diffusivity)
+        if len(structure) == 6 and (tensors.is_image(structure) or not compiled):
+            return tensors.matrix_function(structure, self._map)
+        if compiled:
             return tensors.respond(self.law(structure.dtype), self.least, structure)
         _, share, _ = self._along(structure)
         r = np.hypot(structure[1], structure[2])
@@ -58,6 +62,8 @@ class CoherenceEnhancing(FluxOfDiffusivity):
         return structure
 
     def derivative(self, structure, direction):
+        if len(structure) == 6:
+            return tensors.frechet_derivative(structure, direction, self._map, self._slopes)
         n, share, slope = self._along(structure)
         along = n[0] * direction[1] + n[1] * direction[2]
         return np.stack([slope * along, *(-share * direction[1:] - (slope - share) * along * n)])
@@ -65,6 +71,8 @@ class CoherenceEnhancing(FluxOfDiffusivity):
     def derivative_adjoint(self, structure, direction):
         """The adjoint of `derivative`, which is not symmetric: the larger eigenvalue of D depends
         on both of J, the smaller one on neither."""
+        if len(structure) == 6:
+            return tensors.frechet_derivative(structure, direction, self._map, self._slopes, True)
         if is_compiled(self.diffusivity):
             return tensors.respond_adjoint(self.law(structure.dtype), self.least, structure,
                                            direction.copy())
@@ -75,6 +83,20 @@ class CoherenceEnhancing(FluxOfDiffusivity):
 
     def density(self, structure):
         raise ValueError("coherence-enhancing diffusion has no energy")
+
+    def _map(self, nu):
+        """The eigenvalues of D: `least`, but for the last, along lines, which are where the two
+        smallest of J differ."""
+        mu = np.full_like(nu, self.least)
+        mu[-1] += nu.dtype.type(1 - self.least) * (1 - self.diffusivity.g(nu[-2] - nu[-1]))
+        return mu
+
+    def _slopes(self, nu):
+        slopes = np.zeros((len(nu),) + nu.shape, nu.dtype)
+        slopes[-1, -2] = (nu.dtype.type(self.least - 1)
+                          * self.diffusivity.derivative(nu[-2] - nu[-1]))
+        slopes[-1, -1] = -slopes[-1, -2]
+        return slopes
 
     def _along(self, structure):
         """(d, o) / r for J = (m, d, o), r = |(d, o)|; h / (2 r) for h(2 r) = (1 - c) (1 - g(2 r)),

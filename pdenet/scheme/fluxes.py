@@ -28,7 +28,8 @@ class Flux(Protocol):
 
     J, D, and directions B are arrays of planes of the image's type, of shape (k, ...). With `mixed`
     None k = 1: the trace of J, and g for D = g I. Otherwise k = 3: (m, d, o) for [[m+d, o], [o,
-    m-d]], where m is half the trace. D must satisfy 0 <= D <= I. `pdenet.testing.check_flux` checks
+    m-d]], where m is half the trace; of volumes k = 6: the entries 11, 22, 33, 23, 13 and 12. D
+    must satisfy 0 <= D <= I. `pdenet.testing.check_flux` checks
     what is said here.
 
     Attributes
@@ -119,11 +120,11 @@ class Isotropic(FluxOfDiffusivity):
 
 
 class _Directional(FluxOfDiffusivity):
-    """D with the eigenvectors of J; a subclass says what becomes of the eigenvalues nu (2, ...).
+    """D with the eigenvectors of J; a subclass says what becomes of the eigenvalues nu (2, ...), of
+    volumes (3, ...), from the largest on.
 
     `_map(nu)` gives those of D, mu, and may change its argument; `_slopes(nu)` the derivatives of
-    mu_1 with respect to nu_1, of mu_1 with respect to nu_2, which is that of mu_2 with respect to
-    nu_1, and of mu_2 with respect to nu_2; `_density(nu)` the energy density.
+    mu_i with respect to nu_j, row by row; `_density(nu)` the energy density.
     """
 
     mixed = 1.0
@@ -142,9 +143,14 @@ class _Directional(FluxOfDiffusivity):
 
     def derivative(self, structure, direction):
         """The derivative of the matrix function, see `tensors.frechet_derivative`."""
-        m, d, o = direction
-        return tensors.frechet_derivative(structure, (m, d, m.dtype.type(self.mixed) * o),
-                                          self._map, self._slopes)
+        return tensors.frechet_derivative(structure, self._restricted(direction), self._map,
+                                          self._slopes)
+
+    def _restricted(self, direction):
+        """A direction whose entries beside the diagonal are multiplied by `mixed`."""
+        changed = direction.copy()
+        changed[2 if len(direction) == 3 else 3:] *= direction.dtype.type(self.mixed)
+        return changed
 
     def density(self, structure):
         return self._density(tensors.eigenvalues(structure))
@@ -180,16 +186,15 @@ class Anisotropic(_Directional):
         """By the kernels, where they know g; otherwise as `tensors.frechet_derivative`."""
         if not self.compiled:
             return super().derivative(structure, direction)
-        changed = direction.copy()
-        changed[2] *= direction.dtype.type(self.mixed)
-        return tensors.respond_adjoint(self.law(structure.dtype), None, structure, changed)
+        return tensors.respond_adjoint(self.law(structure.dtype), None, structure,
+                                       self._restricted(direction))
 
     def _map(self, nu):
         return self._respond(nu)
 
     def _slopes(self, nu):
-        first, second = self.diffusivity.derivative(nu)
-        return first, 0, second
+        own = self.diffusivity.derivative(nu)
+        return [[own[i] if i == j else 0 for j in range(len(nu))] for i in range(len(nu))]
 
     def _density(self, nu):
         return self.diffusivity.potential(nu).sum(axis=0)
@@ -235,6 +240,8 @@ class Orientations(_Directional):
     exp(-m / (2 contrast^2)) (I0(x) + I1(x)) with the modified Bessel functions of
     x = r / (2 contrast^2). Any other diffusivity is integrated by the trapezoidal rule, which
     converges faster than any power of the number of angles because the integrand is periodic.
+    Of volumes the integral is that over the sphere, 3/(4 pi) int g(e' J e) e e' de, by Gauss' rule
+    along the first eigenvector, with half as many heights as angles, and the above around it.
     A complex discretisation becomes a design of the nonlinearity, the thesis of Section 2.
 
     Parameters
@@ -263,6 +270,14 @@ class Orientations(_Directional):
 
     def _map(self, nu):
         """The eigenvalues of the integral of eq. (1)."""
+        if len(nu) == 3:
+            mu = np.zeros_like(nu)
+            for weight, along, inner in self._cones(nu):
+                second, third = self._map(inner)
+                mu[0] += nu.dtype.type(weight * along) * (second + third)
+                mu[1] += nu.dtype.type(weight * (1 - along)) * second
+                mu[2] += nu.dtype.type(weight * (1 - along)) * third
+            return mu
         if type(self.diffusivity) is Exponential:
             from scipy import special  # only here, as it would double the start of every filter
 
@@ -282,6 +297,18 @@ class Orientations(_Directional):
         return mu
 
     def _slopes(self, nu):
+        if len(nu) == 3:
+            slopes = np.zeros((3,) + nu.shape, nu.dtype)
+            for weight, along, inner in self._cones(nu):
+                (s22, s23), (_, s33) = self._slopes(inner)
+                both, across = weight * along * (1 - along), weight * (1 - along)**2
+                for place, factor, value in (
+                        ((0, 0), weight * along**2, s22 + 2 * s23 + s33),
+                        ((0, 1), both, s22 + s23), ((0, 2), both, s23 + s33),
+                        ((1, 1), across, s22), ((1, 2), across, s23), ((2, 2), across, s33)):
+                    slopes[place] += nu.dtype.type(factor) * value
+                    slopes[place[::-1]] = slopes[place]
+            return slopes
         if type(self.diffusivity) is Exponential:
             from scipy import special
 
@@ -292,19 +319,31 @@ class Orientations(_Directional):
             with np.errstate(invalid="ignore", divide="ignore"):
                 ratio = np.where(x > 0, bessel1 / x, nu.dtype.type(0.5))
             scale = rate * self.diffusivity.g(nu[1])
-            return (scale * (2 * (bessel1 - bessel0) + ratio), -scale * ratio,
-                    scale * (ratio - 2 * (bessel1 + bessel0)))
+            mixed = -scale * ratio
+            return ((scale * (2 * (bessel1 - bessel0) + ratio), mixed),
+                    (mixed, scale * (ratio - 2 * (bessel1 + bessel0))))
         slopes = np.zeros((3,) + nu.shape[1:], nu.dtype)
         for weight, cos_squared, x in self._quadrature(nu):
             change = self.diffusivity.derivative(x)
             factors = cos_squared**2, cos_squared * (1 - cos_squared), (1 - cos_squared)**2
             for slope, factor in zip(slopes, factors, strict=True):
                 slope += nu.dtype.type(2 * weight * factor) * change
-        return slopes
+        return (slopes[0], slopes[1]), (slopes[1], slopes[2])
 
     def _density(self, nu):
+        if len(nu) == 3:
+            return sum(weight * self._density(inner) for weight, _, inner in self._cones(nu))
         return sum(2 * weight * self.diffusivity.potential(x)
                    for weight, _, x in self._quadrature(nu))
+
+    def _cones(self, nu):
+        """The directions around the first eigenvector at the heights z of Gauss' rule: the weight
+        of each height, 3/2 as much as in the mean over [0, 1], z^2, and the values of e' J e along
+        the two axes of its circle."""
+        heights, weights = np.polynomial.legendre.leggauss(max(2, self.angles // 2))
+        for z, weight in zip((heights + 1) / 2, weights / 2, strict=True):
+            inner = nu.dtype.type(1 - z * z) * nu[1:] + nu.dtype.type(z * z) * nu[0]
+            yield 1.5 * weight, z * z, inner
 
     def _quadrature(self, nu):
         """For each angle theta its weight in the mean over theta, cos^2 theta, and m + r cos 2

@@ -15,6 +15,8 @@ respect to w_k is the sum over the image of tr(C G_k J).
 
 import numpy as np
 
+from . import tensors
+
 
 def average(scales, structure, parities, work):
     """sum_k w_k G_k J, in an array of the workspace, for planes J."""
@@ -30,11 +32,11 @@ def average_adjoint(scales, structure, change, operator, work):
     them; and for each k the sum over the image of tr(C G_k J)."""
     products = np.zeros((scales.sigmas.size,) + structure.shape[1:], structure.dtype)
     smoothed = work.array("average", products.shape, structure.dtype)
-    for plane, parity, C in zip(structure, operator.parities, change, strict=False):
+    counts = tensors.inner_weights(len(structure))
+    for plane, parity, C, count in zip(structure, operator.parities, change, counts, strict=False):
         scales.apply(C[np.newaxis], np.ones(len(smoothed)), False, smoothed, work, parity)
-        products += smoothed * plane
+        products += count * (smoothed * plane)
         C[:] = 0
         for weight, part in zip(scales.strength, smoothed, strict=True):
             C += structure.dtype.type(weight) * part
-    count = 1 if len(structure) == 1 else 2  # tr(AB) = 2 (m m' + d d' + o o')
-    return change, count * np.array([operator.integrate(product) for product in products])
+    return change, np.array([operator.integrate(product) for product in products])

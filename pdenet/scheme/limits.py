@@ -27,11 +27,27 @@ class Limits:
     data_term: DataTerm
     flux: Flux
 
-    def symbol(self, xi: np.ndarray, eta: np.ndarray) -> np.ndarray:
-        """sum_l w_l G_l^2 K' K + sum_g c_g |F_g|^2 on frequencies xi by eta (rad per pixel): the
-        step for g = 1 and E = 0."""
-        found = stability.symbol(self.operator, self.scales, xi, eta)
-        return found if self.dictionary is None else found + self.dictionary.symbol(xi, eta)
+    @property
+    def spacing(self) -> tuple[float, ...] | None:
+        """The distances of voxels (dz, dy, dx) or pixels (dy, dx); None for pixels of the size
+        1 x 1."""
+        return getattr(self.operator, "spacing", None)
+
+    @property
+    def dimensions(self) -> int:
+        """2 for a block of images, 3 for one of volumes."""
+        return 2 if self.spacing is None else len(self.spacing)
+
+    @property
+    def of_images(self) -> bool:
+        """Whether layers are planes (H, W), and not volumes."""
+        return getattr(self.operator, "of_images", True)
+
+    def symbol(self, *frequencies: np.ndarray) -> np.ndarray:
+        """sum_l w_l G_l^2 K' K + sum_g c_g |F_g|^2 on frequencies xi by eta, of volumes by zeta
+        (rad per pixel): the step for g = 1 and E = 0."""
+        found = stability.symbol(self.operator, self.scales, *frequencies)
+        return found if self.dictionary is None else found + self.dictionary.symbol(*frequencies)
 
     @functools.cached_property
     def tau_max(self) -> float:
@@ -46,7 +62,7 @@ class Limits:
     def tau_limit(self) -> float:
         """2 / (rho + bound), with the maximum rho of the symbol without negative rates, and the
         bound of the data term: up to there what diffuses amplifies nothing."""
-        rho, _, _ = stability.spectral_radius(self.operator, self.scales, self.dictionary)
+        rho, *_ = stability.spectral_radius(self.operator, self.scales, self.dictionary)
         return 2 / (rho + self.data_term.bound)
 
     @functools.cached_property

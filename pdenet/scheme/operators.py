@@ -1,20 +1,19 @@
 """Differential operators K: the structure tensor K u (K u)', the divergence K' M(D) K, and
 adjoints."""
 
-import functools
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..checks import check_number
-from ..kernels import laws, planes, second_order
+from ..kernels import laws, second_order
 from ..kernels.cell_formulas import Stencil
-from ..kernels.gaussian import EVEN, ODD, PIXELS
-from ..kernels.planes import Source
+from ..kernels.gaussian import PIXELS
 from ..kernels.workspace import Workspace
+from .gradient import DeferredTensor, Gradient
 
-__all__ = ["Gradient", "Laplacian", "Hessian", "SampledOperator", "Operator"]
+__all__ = ["Gradient", "Laplacian", "Hessian", "SampledOperator", "Operator", "DeferredTensor"]
 
 
 class Operator(Protocol):
@@ -22,8 +21,10 @@ class Operator(Protocol):
 
     Layers v are arrays of shape (N, H, W), and `strength` holds their strengths w_n, shape (N,). A
     tensor is an array of planes where K lives: (1, ...), g for D = g I, or (3, ...), (m, d, o) for
-    the tensor [[m+d, o], [o, m-d]]; a flux decides by `mixed`, see `Flux`. `work` is a `Workspace`,
-    in whose arrays results may lie. `pdenet.testing.check_operator` checks what is said here.
+    the tensor [[m+d, o], [o, m-d]]; a flux decides by `mixed`, see `Flux`. Of volumes, which
+    `Gradient` alone knows, layers are (N, D, H, W), and a tensor has six entries, see `tensors`.
+    `work` is a `Workspace`, in whose arrays results may lie. `pdenet.testing.check_operator` checks
+    what is said here.
 
     Attributes
     ----------
@@ -104,144 +105,6 @@ class FusedOperator(Operator, Protocol):
     def tensor(self, v: np.ndarray, strength: np.ndarray, law: laws.Law, mixed: float | None,
                work: Workspace) -> np.ndarray:
         """D = g(J), or with mixed None g of the trace of J, as planes, in one pass."""
-
-
-class DeferredTensor(NamedTuple):
-    """D = g(J), which a kernel computes as it goes, by what it is computed from."""
-
-    steers: np.ndarray  # the layers that steer
-    strength: np.ndarray
-    law: laws.Law
-    mixed: float | None
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """The gradient on cells: nonstandard finite differences of Weickert, Welk and Wickert (2013).
-
-    K u = (p, q, s) with p = (B-A+D-C)/2, q = (C-A+D-B)/2, s = A-B-C+D on the cell of the
-    pixels A, B (top) and C, D (bottom). With M(D) (p, q, s) = (a p + b q, b p + c q, kappa s)
-    and kappa = (1-2 alpha)/4 (a + c - 2 gamma |b|), -K' M(D) K is their discretisation of
-    div(D grad u), D = [[a, b], [b, c]], on 3 x 3 pixels with reflecting boundary conditions.
-    The rotation invariance of W_1 = K in eq. (18) rests on it.
-
-    Parameters
-    ----------
-    alpha : float, optional
-        In [0, 1/2]. 0.41 is the paper's choice for rotation invariance; at 1/2 a
-        checkerboard is not smoothed.
-    gamma : float, optional
-        In [0, 1]. 0 gives an energy and a symmetric Jacobian; 1 makes the four diagonal
-        weights non-negative whatever the tensor.
-    structure_twist : float, optional
-        In [0, 1]. The weight of the twist s in the structure tensor, as a multiple of that in M.
-        1 gives an energy and a symmetric Jacobian; 0 leaves s out of J, which depends less on the
-        direction then. Steps are as stable.
-
-    Raises
-    ------
-    ValueError
-        If one of them lies outside.
-
-    Examples
-    --------
-    >>> import pdenet
-    >>> pdenet.Gradient(alpha=0.41)
-    Gradient(alpha=0.41, gamma=0.0, structure_twist=1.0)
-    """
-
-    alpha: float = 0.41
-    gamma: float = 0.0
-    structure_twist: float = 1.0
-
-    directional = True
-    fused = True  # its tensor may be a `DeferredTensor`
-    reach = 1
-    parities = (EVEN, EVEN, ODD)
-
-    @property
-    def mask(self) -> np.ndarray | None:
-        """None, as all pixels take part; see `masks`."""
-        return None
-
-    def __post_init__(self):
-        object.__setattr__(self, "alpha", check_number("alpha", self.alpha, least=0.0, most=0.5))
-        for name in ("gamma", "structure_twist"):
-            value = check_number(name, getattr(self, name), least=0.0, most=1.0)
-            object.__setattr__(self, name, value)
-
-    def stencil(self, dtype: np.dtype) -> Stencil:
-        """As kernels for images of this type take alpha and gamma."""
-        return _stencil(self.alpha, self.gamma, self.structure_twist, dtype)
-
-    def structure(self, v, strength, mixed, work):
-        return self.tensor(v, strength, _no_source(v.dtype).law, mixed, work)
-
-    def tensor(self, v, strength, law, mixed, work):
-        """D = g(J), or g of the trace, in one pass."""
-        rows, columns = v.shape[1:]
-        out = work.array("structure", (1 if mixed is None else 3, rows + 1, columns + 1), v.dtype)
-        planes.tensor(v, self.mask, strength, law, _number(mixed, v.dtype),
-                      self.stencil(v.dtype).structure_twist, out)
-        return out
-
-    def diffuse(self, v, tensor, scale, add, out, work):
-        planes.diffuse(v, self.mask, *_by_kernel(v, tensor), self.stencil(v.dtype),
-                       v.dtype.type(scale), add, out)
-
-    def correlation(self, v, z, strength, tensor, work):
-        out = work.array("correlation", tensor.shape, v.dtype)
-        planes.correlate(v, z, self.mask, strength, tensor,
-                         _number(None if len(tensor) == 1 else 1, v.dtype), self.stencil(v.dtype),
-                         out)
-        return out
-
-    def diffuse_adjoint(self, v, z, strength, steers, tensor, change, out, steered, work):
-        held, source, mixed = _by_kernel(v, tensor)
-        source = source._replace(layers=v[:0] if steers is v else steers)
-        flux_sums, structure_sums = np.zeros(len(v)), np.zeros(len(steers))
-        planes.diffuse_adjoint(v, z, self.mask, strength, None if held is None else (held, change),
-                               source, mixed, self.stencil(v.dtype), (flux_sums, structure_sums),
-                               (out, steered))
-        return flux_sums, structure_sums
-
-    @property
-    def symbol(self):
-        """4 X + 4 Y - 16 alpha X Y, which bounds M(D) too: D <= I gives M(D) <= M(I)."""
-        return np.array([[0, 4], [4, -16 * self.alpha]])
-
-    def integrate(self, density):
-        """Sum over the cells; a cell of the rim is shared with the mirror image, so half of it."""
-        weighted = density.astype(np.float64)
-        for rim in (weighted[0], weighted[-1], weighted[:, 0], weighted[:, -1]):
-            rim *= 0.5
-        return float(weighted.sum())
-
-
-@functools.lru_cache(64)
-def _stencil(alpha, gamma, structure_twist, dtype):
-    number = dtype.type
-    twist = number(2) * (number(1) - number(2) * number(alpha))
-    return Stencil(twist, number(gamma), number(structure_twist) * twist)
-
-
-@functools.lru_cache
-def _no_source(dtype):
-    """The source of a tensor that is given as planes."""
-    return Source(np.empty((0, 0, 0), dtype), np.ones(0, dtype), laws.Law(laws.NONE, dtype.type(1)))
-
-
-def _number(mixed, dtype):
-    """As kernels take `mixed`: None selects other code than a number."""
-    return None if mixed is None else dtype.type(mixed)
-
-
-def _by_kernel(v, tensor) -> tuple[Any, Source, Any]:
-    """The tensor as kernels take it: planes or None, its source, and `mixed`."""
-    if isinstance(tensor, DeferredTensor):
-        steers = v[:0] if tensor.steers is v else tensor.steers
-        return None, Source(steers, tensor.strength, tensor.law), _number(tensor.mixed, v.dtype)
-    return tensor, _no_source(v.dtype), _number(None if len(tensor) == 1 else 1, v.dtype)
 
 
 class SampledOperator:

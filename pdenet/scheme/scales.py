@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from ..checks import check_count, check_number
 from ..kernels import gaussian
+from ..kernels.volumes import gaussian as of_volumes
+from .spacing import of_voxels
 
 __all__ = ["ScaleSpace"]
 
@@ -30,9 +32,9 @@ class ScaleSpace:
     Parameters
     ----------
     sigmas : sequence of float
-        Standard deviations of the Gaussians in pixels, increasing, >= 0. sigma = 0 does not
-        smooth. Gaussians are sampled and cut off after four standard deviations; the
-        image continues mirrored (half-sample symmetric).
+        Standard deviations of the Gaussians in pixels, or in the unit of an operator's spacing,
+        increasing, >= 0. sigma = 0 does not smooth. Gaussians are sampled and cut off after four
+        standard deviations; the image continues mirrored (half-sample symmetric).
     weights : sequence of float, optional
         beta_l, one per scale. All one by default.
 
@@ -63,6 +65,7 @@ class ScaleSpace:
     omega: np.ndarray = field(init=False)
 
     _balance = None, None  # or strips of planes b_l, a_l, for a_l G_l b_l in place of G_l
+    _sizes = (1.0, 1.0, 1.0)  # of voxels along columns, rows and slices
 
     def __init__(self, sigmas: npt.ArrayLike, weights: npt.ArrayLike | None = None):
         sigmas = _vector("sigmas", sigmas)
@@ -95,6 +98,20 @@ class ScaleSpace:
                              f"got {largest:g}")
         return cls(np.geomspace(smallest, largest, count), weights)
 
+    def spaced(self, spacing: tuple[float, ...] | None) -> ScaleSpace:
+        """These scales for pixels or voxels of this spacing, in whose unit the sigmas are then."""
+        sizes = of_voxels(spacing)
+        if sizes == self._sizes:
+            return self
+        if self.sigmas[-1] / min(sizes) > LARGEST:
+            raise ValueError(f"sigmas must be at most {LARGEST:g} pixels or voxels; got "
+                             f"{self.sigmas[-1]:g} with the spacing {spacing}")
+        found = copy.copy(self)
+        for name in ("reach", "_radii", "_taps", "_voxels"):  # that depend on it
+            found.__dict__.pop(name, None)
+        object.__setattr__(found, "_sizes", sizes)
+        return found
+
     @functools.cached_property
     def strength(self) -> np.ndarray:
         """w_l = omega_l beta_l**2, shape (L,)."""
@@ -102,12 +119,13 @@ class ScaleSpace:
 
     @functools.cached_property
     def reach(self):
-        """Radius of the largest smoothing kernel in pixels."""
-        return max(map(_radius, self.sigmas))
+        """Radius of the largest smoothing kernel in pixels or voxels."""
+        return max(map(_radius, self.sigmas / min(self._sizes)))
 
     def smooth(self, u, work):
         """v_n = G_l u_m for all channels m and scales l: the layers (M L, H, W) of planes (M, H,
-        W), in an array of the workspace. For the single scale sigma = 0 it is u itself."""
+        W), and those of volumes, in an array of the workspace. For the single scale sigma = 0 it is
+        u itself."""
         if self.sigmas.size == 1 and self.reach == 0:
             return u
         v = work.array("layers", (u.shape[0], self.sigmas.size) + u.shape[1:], u.dtype)
@@ -124,7 +142,10 @@ class ScaleSpace:
     def apply(self, v, factors, add, out, work, parity=gaussian.PIXELS):
         """out_l = factor_l G_l v for one plane v, or its adjoint, out = sum_l factor_l G_l v_l, or,
         if add, both sums for one plane each; added to out if add. The planes continue with this
-        parity, see `pdenet.kernels.gaussian.smooth`."""
+        parity, see `pdenet.kernels.gaussian.smooth`; volumes with one parity for each axis."""
+        if v.ndim == 4:
+            self._apply_to_volumes(v, factors, add, out, work, parity)
+            return
         gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype),
                         *self._balance, add, parity,
                         gaussian.scratch_for(v, out, self.reach, work), out)
@@ -136,6 +157,31 @@ class ScaleSpace:
         found = copy.copy(self)
         object.__setattr__(found, "_balance", (before, after))
         return found
+
+    @property
+    def isotropic(self):
+        """Whether voxels are cubes."""
+        return len(set(self._sizes)) == 1
+
+    def _apply_to_volumes(self, v, factors, add, out, work, parity):
+        parities = (parity,) * 3 if parity == gaussian.PIXELS else parity
+        scratch = of_volumes.scratch_for(v[0], self.reach, work)
+        for n, (taps, radii) in enumerate(zip(*self._voxels, strict=True)):
+            of_volumes.smooth(v[n if len(v) > 1 else 0], taps.astype(v.dtype), radii,
+                              v.dtype.type(factors[n]), None, add or (n > 0 and len(out) == 1),
+                              parities, *scratch, out[n if len(out) > 1 else 0])
+
+    @functools.cached_property
+    def _voxels(self):
+        """The sampled Gaussians along columns, rows and slices, (L, 3, reach + 1), and their radii,
+        (L, 3)."""
+        sigmas = self.sigmas[:, np.newaxis] / self._sizes
+        taps = np.zeros((*sigmas.shape, self.reach + 1))
+        radii = np.vectorize(_radius)(sigmas)
+        for place in np.ndindex(sigmas.shape):
+            half = sampled_gaussian(float(sigmas[place]))[radii[place]:]
+            taps[place][:half.size] = half
+        return taps, radii
 
     @functools.cached_property
     def _radii(self):
@@ -149,10 +195,11 @@ class ScaleSpace:
             row[:radius + 1] = sampled_gaussian(sigma)[radius:]
         return taps
 
-    def symbol(self, frequencies):
-        """The factors by which G_l scales the cosines cos(frequency (j + 1/2)): shape (L, number of
-        frequencies)."""
-        return np.stack([_symbol(sigma, frequencies.tobytes()) for sigma in self.sigmas])
+    def symbol(self, frequencies, axis=0):
+        """The factors by which G_l scales the cosines cos(frequency (j + 1/2)) along columns, rows
+        or slices, axis 0, 1 or 2: shape (L, number of frequencies)."""
+        return np.stack([_symbol(sigma / self._sizes[axis], frequencies.tobytes())
+                         for sigma in self.sigmas])
 
 
 @functools.lru_cache(256)

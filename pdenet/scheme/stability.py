@@ -5,7 +5,9 @@ Gaussians and, for g = 1, of K' K, so that the step's eigenvalues are 1 - tau ti
 
     sum_l w_l G_l(xi, eta)^2 K'K(xi, eta).
 
-rho bounds the step for every tensor D <= I, because M(D) <= M(I).
+rho bounds the step for every tensor D <= I, because M(D) <= M(I). Volumes have a third frequency,
+zeta, along the slices; for each of its values the symbol is one of two frequencies, with other
+strengths and coefficients.
 """
 
 import functools
@@ -17,18 +19,29 @@ from . import derivatives
 from .scales import ScaleSpace
 
 
-def symbol(operator, scales, xi, eta):
-    """sum_l w_l G_l^2 K' K at all pairs of frequencies, rad per pixel: shape (eta, xi).
+def symbol(operator, scales, xi, eta, *zeta):
+    """sum_l w_l G_l^2 K' K at all pairs of frequencies, rad per pixel: shape (eta, xi), of volumes
+    (zeta, eta, xi).
 
     As sum_lij w_l c_ji (G_l^2 X^i) (G_l^2 Y^j) with the operator's coefficients c_ji it is the
     product of two matrices.
     """
+    if not zeta:
+        return _symbol(operator.symbol, scales, scales.strength, xi, eta)
+    powers = np.sin(zeta[0] / 2)**(2 * np.arange(len(operator.symbol))[:, np.newaxis])
+    strengths = scales.strength[:, np.newaxis] * scales.symbol(zeta[0], 2)**2
+    return np.stack([_symbol(np.tensordot(power, operator.symbol, 1), scales, strength, xi, eta)
+                     for power, strength in zip(powers.T, strengths.T, strict=True)])
+
+
+def _symbol(coefficients, scales, strength, xi, eta):
+    """The symbol of images for coefficients c_ji and strengths w_l."""
     factors_xi = scales.symbol(xi)**2
-    factors_eta = factors_xi if np.array_equal(xi, eta) else scales.symbol(eta)**2
-    coefficients = operator.symbol
+    same = np.array_equal(xi, eta) and scales.isotropic
+    factors_eta = factors_xi if same else scales.symbol(eta, 1)**2
     degrees = np.arange(len(coefficients))[:, np.newaxis]
     X, Y = np.sin(xi / 2)**(2 * degrees), np.sin(eta / 2)**(2 * degrees)
-    left = (scales.strength[:, np.newaxis] * factors_eta) * (coefficients.T @ Y)[:, np.newaxis]
+    left = (strength[:, np.newaxis] * factors_eta) * (coefficients.T @ Y)[:, np.newaxis]
     right = factors_xi * X[:, np.newaxis]
     left, right = left.reshape(-1, eta.size).T, right.reshape(-1, xi.size)
     # In products so small that BLAS computes them in one thread: its other threads would stay awake
@@ -40,8 +53,8 @@ def symbol(operator, scales, xi, eta):
 
 
 def spectral_radius(operator, scales, dictionary=None):
-    """rho, the maximum of the symbol, and the frequencies xi and eta where it is, each of shape
-    (1,); with a dictionary, of the sum with the symbol of its rates >= 0."""
+    """rho, the maximum of the symbol, and the frequencies xi, eta and of volumes zeta where it is,
+    each of shape (1,); with a dictionary, of the sum with the symbol of its rates >= 0."""
     find = _spectral_radius if operator.__hash__ else _spectral_radius.__wrapped__
     rates = () if dictionary is None else tuple(np.maximum(dictionary.rates, 0))
     return find(operator, tuple(scales.sigmas), tuple(scales.weights), rates)
@@ -49,8 +62,10 @@ def spectral_radius(operator, scales, dictionary=None):
 
 @functools.lru_cache(64)
 def _spectral_radius(operator, sigmas, weights, rates):
-    scales = ScaleSpace(sigmas, weights)
+    scales = ScaleSpace(sigmas, weights).spaced(getattr(operator, "spacing", None))
     reach = 2 * scales.reach + operator.reach
+    if np.ndim(operator.symbol) == 3:
+        return _highest_of_volumes(functools.partial(symbol, operator, scales), scales)
     if not any(rates):
         return _highest(functools.partial(symbol, operator, scales), reach)
     return _highest(lambda xi, eta: symbol(operator, scales, xi, eta)
@@ -65,7 +80,8 @@ def largest(rates):
 
 
 def _highest(values, reach):
-    """The maximum of a symbol, and the frequencies xi and eta where it is, each of shape (1,).
+    """The maximum of a symbol of images, and the frequencies xi and eta where it is, each of shape
+    (1,).
 
     It is found on a grid eight times finer than the symbol's fastest oscillation, which is as many
     times that of a cosine as the step reaches, and refined around every local maximum on the grid
@@ -81,49 +97,74 @@ def _highest(values, reach):
     return max(found, key=lambda peak: peak[0])
 
 
+def _highest_of_volumes(values, scales):
+    """The maximum of a symbol of volumes, and the frequencies xi, eta and zeta where it is, each of
+    shape (1,).
+
+    Without smoothing the symbol is affine in each of X, Y and Z, so that the maximum is at a corner
+    of the cube. Otherwise it is sought on a grid that is finer towards 0, where large scales have
+    theirs, and refined around the best of the local maxima.
+    """
+    if scales.reach == 0:
+        grid = np.array([0, np.pi])
+    else:
+        near = np.geomspace(0.1 / max(scales.reach, 1), np.pi, 40)
+        grid = np.unique(np.concatenate([[0], near, np.pi * np.arange(1, 17) / 16]))
+    rho = values(grid, grid, grid)
+    if scales.reach == 0:
+        place = np.unravel_index(rho.argmax(), rho.shape)
+        return float(rho.max()), *(grid[[k]] for k in place[::-1])
+    peaks = sorted(_peaks(rho), key=lambda place: -rho[place])[:8]
+    widths = np.maximum(np.gradient(grid), np.diff(grid, append=np.pi))
+    found = (_refine(values, grid[list(place[::-1])], widths[list(place[::-1])])
+             for place in peaks)
+    return max(found, key=lambda peak: peak[0])
+
+
 def _peaks(rho):
     """The places of the local maxima that are at most a hundredth below the largest value."""
-    rows, columns = np.divmod(np.flatnonzero(rho >= 0.99 * rho.max()), rho.shape[1])
-    highest = np.ones(rows.size, bool)
-    for down, right in itertools.product((-1, 0, 1), repeat=2):
-        neighbours = rho[np.clip(rows + down, 0, len(rho) - 1),
-                         np.clip(columns + right, 0, len(rho) - 1)]
-        highest &= rho[rows, columns] >= neighbours
-    return zip(rows[highest], columns[highest], strict=True)
+    places = np.unravel_index(np.flatnonzero(rho >= 0.99 * rho.max()), rho.shape)
+    values, highest = rho[places], np.ones(places[0].size, bool)
+    for steps in itertools.product((-1, 0, 1), repeat=rho.ndim):
+        highest &= values >= rho[tuple(np.clip(place + step, 0, size - 1) for place, step, size in
+                                       zip(places, steps, rho.shape, strict=True))]
+    return zip(*(place[highest] for place in places), strict=True)
 
 
 def _refine(values, centre, spacing):
     """Climb from a point of a grid to a maximum: its value, and its frequencies.
 
-    Where the best of 17 x 17 points around the centre is at their rim, the centre moves there,
-    along a ridge; otherwise the points move together.
+    Where the best of 17 points in each direction around the centre is at their rim, the centre
+    moves there, along a ridge; otherwise the points move together.
     """
     highest = -np.inf
     while True:
         low, high = np.clip(centre - spacing, 0, np.pi), np.clip(centre + spacing, 0, np.pi)
-        xi, eta = (np.linspace(a, b, 17) for a, b in zip(low, high, strict=True))
-        rho = values(xi, eta)
-        row, column = np.unravel_index(rho.argmax(), rho.shape)
-        best = np.array([xi[column], eta[row]])
+        points = [np.linspace(a, b, 17) for a, b in zip(low, high, strict=True)]
+        rho = values(*points)
+        place = np.unravel_index(rho.argmax(), rho.shape)[::-1]
+        best = np.array([axis[k] for axis, k in zip(points, place, strict=True)])
         at_rim = (best == low) & (best > 0) | (best == high) & (best < np.pi)
         centre = best
         if at_rim.any() and rho.max() > highest:  # else it would go to and fro on a level ridge
             highest = rho.max()
             continue
         spacing = spacing / 8
-        if spacing < 1e-6:
-            return float(rho.max()), best[:1], best[1:]
+        if np.max(spacing) < 1e-6:
+            return float(rho.max()), *best[:, np.newaxis]
 
 
 def slopes(operator, scales, dictionary, limit):
     """The derivatives of log(limit) for limit = 2 / (rho + ...), by name: with respect to beta,
     shape (L,), and, with a dictionary, to its rates, shape (8,). They are -limit / 2 times those of
     the symbol at its maximum."""
-    _, xi, eta = spectral_radius(operator, scales, dictionary)
-    smoothing = scales.symbol(xi) * scales.symbol(eta)
-    by_strength = smoothing[:, 0]**2 * symbol(operator, ScaleSpace([0.0]), xi, eta)[0]
+    _, *frequencies = spectral_radius(operator, scales, dictionary)
+    smoothing = np.prod([scales.symbol(frequency, axis)
+                         for axis, frequency in enumerate(frequencies)], axis=0)
+    unsmoothed = ScaleSpace([0.0])
+    by_strength = smoothing[:, 0]**2 * symbol(operator, unsmoothed, *frequencies).ravel()
     found = {"beta": -limit * scales.omega * scales.weights * by_strength}
     if dictionary is not None:
-        by_rates = derivatives.symbols(xi, eta)[:, 0, 0]
+        by_rates = derivatives.symbols(*frequencies)[:, 0, 0]
         found["rates"] = -limit / 2 * np.where(dictionary.rates < 0, 0, by_rates)
     return found

@@ -84,7 +84,7 @@ def test_every_file_of_the_folder_counts(tmp_path):
     folder = tmp_path / "kernels"
     shutil.copytree(formulas.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
     found = {compiler.stamp(folder)}
-    sources = sorted(folder.glob("*.py"))
+    sources = sorted(folder.rglob("*.py"))
     assert len(sources) >= 12
     for source in sources:
         text = source.read_text()

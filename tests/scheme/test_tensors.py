@@ -37,11 +37,12 @@ def adjugate(nu):
 
 
 def adjugate_slopes(nu):
-    return 0 * nu[0], 1 + 0 * nu[0], 0 * nu[0]
+    zero = 0 * nu[0]
+    return (zero, 1 + zero), (1 + zero, zero)
 
 
 def exponential_slopes(nu):
-    return np.exp(nu[0]), 0, np.exp(nu[1])
+    return (np.exp(nu[0]), 0), (0, np.exp(nu[1]))
 
 
 @dtypes

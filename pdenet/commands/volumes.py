@@ -1,0 +1,165 @@
+"""Volumes on the command line: NIfTI, MRC, and TIFF stacks whose pages are slices.
+
+Lengths are in units of the smallest distance of voxels: the distances of a file count relative to
+each other.
+"""
+
+import argparse
+import itertools
+
+import numpy as np
+
+from ..files import images, tiff_stacks, volume_files, voxels
+from ..files.images import UsageError
+from .report import row
+
+HELP = """\
+A TIFF stack whose axes say Z, as those of OME and ImageJ do, is filtered as a
+volume, by voxels of the size that the file says; --volume does so with any
+stack, --slices with none. NIfTI and MRC files (.nii, .nii.gz, .mrc) are
+volumes; they need pip install 'pdenet[volumes]', and keep their header.
+--spacing DZ DY DX says the size of voxels, of which the smallest is the unit
+of contrast, time and sigma. Other axes, such as time, are processed one by one.
+"""
+
+
+def add_options(command):
+    """Add the options that say what is a volume."""
+    kind = command.add_mutually_exclusive_group()
+    kind.add_argument("--volume", dest="volumes", action="store_const", const="all",
+                      default="named", help="the pages of a TIFF file are the slices of a volume")
+    kind.add_argument("--slices", dest="volumes", action="store_const", const="none",
+                      help="pages and slices are filtered one by one")
+    command.add_argument("--spacing", type=float, nargs="+", metavar="D",
+                         help="distances of voxels, DZ DY DX, or of pixels, DY DX (default: as "
+                              "the file says, else 1)")
+
+
+def check_options(options):
+    """Raise unless the spacing can be meant; it becomes relative to its smallest."""
+    spacing = getattr(options, "spacing", None)
+    options.voxels = None
+    if spacing is None:
+        return
+    from ..scheme.spacing import check_spacing
+
+    if len(spacing) not in (2, 3):
+        raise UsageError(f"--spacing must be DZ DY DX for volumes or DY DX for images; got "
+                         f"{' '.join(map(str, spacing))}")
+    check_spacing(spacing)
+    options.voxels = voxels.relative(spacing)
+
+
+def is_file(*names):
+    """Whether any of these is a file of volumes by its name."""
+    return any(volume_files.format_of(name) is not None for name in names)
+
+
+def with_spacing(options, found):
+    """The options for volumes, of which a file says that their voxels are so far apart, or None."""
+    given = getattr(options, "voxels", None)
+    if given is not None and len(given) != 3:
+        raise UsageError("--spacing must be DZ DY DX for a volume")
+    spacing = given or voxels.relative(found or (1.0, 1.0, 1.0))
+    return argparse.Namespace(**vars(options) | {"voxels": spacing})
+
+
+def check_for_volumes(options, name):
+    """Raise if an option was given that is for images."""
+    for option in ("nodata", "mask"):
+        if getattr(options, option) is not None:
+            raise UsageError(f"--{option} is for images, and {name} is a volume")
+
+
+def run_file(source, target, options, process, tell, shown):
+    """Process a NIfTI or MRC file; returns a line about it and how many volumes failed, none."""
+    if not hasattr(options, "volumes"):
+        raise UsageError(f"{source}: volumes are filtered by pdenet filter")
+    check_for_volumes(options, source)
+    volume = volume_files.read(source, options.max_pixels)
+    volume_files.check_target(target, source, options.overwrite)
+    own = with_spacing(options, volume.spacing)
+    dtype = np.dtype(options.dtype or volume.array.dtype)
+    result = np.empty(volume.array.shape, np.result_type(volume.array.dtype, np.float32))
+    lines = []
+    others = list(np.ndindex(volume.array.shape[3:]))
+    for k, index in enumerate(others):
+        place = (slice(None),) * 3 + index
+        result[place], line, numbers = _processed(source, process, volume.array[place], None, own,
+                                                  shown if len(others) == 1 else None)
+        tell("row", row(source, k + 1 if len(others) > 1 else None, numbers))
+        lines.append(line)
+    volume_files.write(target, volume, _rescaled(result, dtype, options, source), dtype,
+                       options.overwrite)
+    return _line(lines, own), 0
+
+
+def axis_of(stack, options):
+    """Which page axis of a TIFF stack is that of slices, or None where its pages are images."""
+    wanted, pages = getattr(options, "volumes", "none"), stack.outer.replace(stack.coupled, "") \
+        if stack.coupled else stack.outer
+    if wanted == "none" or "Z" not in pages and wanted != "all":
+        return None
+    axis = "Z" if "Z" in pages else pages if len(pages) == 1 else None
+    if axis is None:
+        raise UsageError(f"{stack.name}: --volume needs an axis of slices, Z, or a single one of "
+                         f"pages; it has {stack.axes} of shape {stack.shape}")
+    return pages.index(axis) if stack.pages[pages.index(axis)] > 1 else None
+
+
+def run_stack(stack, axis, target, options, process, tell, shown):
+    """Process a TIFF stack whose page axis of this number is that of slices."""
+    check_for_volumes(options, stack.name)
+    if stack.alpha_kind:
+        raise UsageError(f"{stack.name}: a volume with transparency is not filtered; --slices "
+                         f"filters its pages one by one")
+    own = with_spacing(options, voxels.of_tiff(stack.metadata))
+    images.check_target(target, options.overwrite)
+    shape = list(stack.pages)
+    slices = shape.pop(axis)
+    images_of = np.empty(stack.pages, object)
+    lines = []
+    for k, index in enumerate(itertools.product(*map(range, shape))):
+        places = [(*index[:axis], z, *index[axis:]) for z in range(slices)]
+        pages = [stack.read(place) for place in places]
+        channels = pages[0].channel_axis
+        if channels == 0:
+            channels = 1
+        volume = np.stack([page.pixels for page in pages])
+        result, line, numbers = _processed(stack.name, process, volume, channels, own,
+                                           shown if not shape else None)
+        tell("row", row(stack.name, k + 1 if shape else None, numbers))
+        lines.append(line)
+        for place, page, plane in zip(places, pages, result, strict=True):
+            images_of[place] = page.with_result(plane, options.dtype, options.rescale)
+    lost = tiff_stacks.write_stack(target, stack, iter(images_of.ravel()), options.dtype,
+                                   options.overwrite)
+    lost = [*stack.about.metadata.lost, *lost]
+    if lost:
+        tell("note", f"{target}: not kept in TIFF: {', '.join(lost)}")
+    return _line(lines, own), 0
+
+
+def _processed(name, process, volume, channel_axis, options, shown):
+    """What a command makes of a volume, with the file's name in errors."""
+    progress = shown.move if shown is not None and shown.shown else None
+    try:
+        return process(volume, channel_axis, options, progress)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
+def _rescaled(result, dtype, options, name):
+    from ..files import values
+
+    if options.rescale is not None and dtype.kind not in "ui":
+        raise UsageError(f"{name}: --rescale is for integers, such as those of --dtype uint8; the "
+                         f"output has {dtype} values")
+    return values.rescaled(result, dtype, options.rescale)
+
+
+def _line(lines, options):
+    """A line about volumes: how many, their voxels, and what was done if it is the same for all."""
+    spacing = " x ".join(f"{distance:.4g}" for distance in options.voxels)
+    count = f"{len(lines)} volumes" if len(lines) > 1 else "volume"
+    return f"{count}, voxels {spacing}, {lines[0] if len(set(lines)) == 1 else 'each by itself'}"

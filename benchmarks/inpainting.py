@@ -8,7 +8,7 @@ at random; with five rectangles, a text and scratches to be filled; and a map of
 holes of its own. Beside scikit-image's biharmonic inpainting, OpenCV's methods of Telea and of
 Navier-Stokes, with the best of the radii 3, 5 and 10 pixels in each case, and SciPy's griddata.
 PSNR and SSIM over all pixels, results cut at [0, 255], and seconds. Then seconds and memory for
-512 x 512 pixels, and the seconds of the processor for fewer and more, which should be in proportion.
+512 x 512 pixels, and seconds, also those of the processor, for more, which should be in proportion.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """How fast are the filters of volumes, beside their peers, and what do they hold in memory?
 
     python -m pip install diplib medpy SimpleITK
-    python -m benchmarks.volumes            about ten minutes; writes data/volumes.csv
+    python -m benchmarks.volumes            some minutes; writes data/volumes.csv
     python -m benchmarks.volumes --quick    a minute, 64^3 voxels
     python -m benchmarks.volumes picture    writes data/volumes.png: three orthogonal slices of a
                                             magnetic resonance scan, which comes with nibabel,
@@ -167,16 +167,17 @@ def main():
     machine = script.machine("diplib", "medpy", "SimpleITK")
     print(machine)
     rows = []
-    for size, rounds in [(64, 5)] if quick else [(128, 5), (256, 3)]:
-        for threads in [2] if quick else [1, 2]:
-            rows += against_peers(size, threads, rounds)
+    for size, rounds, steps in [(64, 5, STEPS)] if quick else [(128, 3, STEPS), (256, 1, 2)]:
+        for threads in [2] if quick or size > 128 else [1, 2]:
+            rows += against_peers(size, threads, rounds, steps)
     rows += coherence(24 if quick else 64, 2, 1)
     rows += memory(96 if quick else 256)
     rows += linear([64, 128] if quick else [64, 128, 256, 512])
     if not quick:
         header = ["table", "size", "candidate", "ns", "ratio", "volumes"]
         script.write_table("volumes", [header, *rows], machine, ".3f")
-    ours = {row[2]: row for row in rows if row[0] == "Perona-Malik, 2 threads"}
+    ours = {row[2]: row for row in rows if row[0] == "Perona-Malik, 2 threads"
+            and row[1] == (64 if quick else 128)}
     print(f"=> Perona-Malik {ours['pdenet Perona-Malik'][4]:.1f} times faster than the fastest "
           f"peer, EED {ours['pdenet EED'][3]:.1f} ns per voxel and step")
 

@@ -154,6 +154,8 @@ def check_operator(operator: Operator, *, seed: int = 0) -> None:
     >>> pdenet.testing.check_operator(pdenet.Gradient(alpha=0.3))
     """
     _check_members("operator", operator, OPERATOR_MEMBERS)
+    if not getattr(operator, "of_images", True):
+        raise ValueError(f"operator must be one of images; got {operator}")
     rng = np.random.default_rng(seed)
     v, z, a = rng.normal(size=(3, LAYERS, *SHAPE))
     strength = np.array([0.7, 1.3])

@@ -231,6 +231,10 @@ def test_channels():
     (lambda: models.perona_malik(1.0, spacing=FLAT, dictionary=pdenet.Dictionary(
         [0.1] * 8, [1.0] * 8)), "a dictionary is for images"),
     (lambda: pdenet.eed(np.full((9, 9, 9), np.nan)), r"729 of .* the first at index \(0, 0, 0\)"),
+    (lambda: pdenet.eed(np.ones((9, 9, 9)), nan_policy="omit"), "mask and nan_policy are for im"),
+    (lambda: pdenet.fit(models.eed(1.0, spacing=FLAT), np.ones((1, 9, 9, 9)), np.ones((1, 9, 9, 9)),
+                        mask=[np.ones((9, 9, 9), bool)]), "mask and nan_policy are for images"),
+    (lambda: pdenet.testing.check_operator(pdenet.Gradient(spacing=FLAT)), "of images"),
     (lambda: pdenet.denoise(np.ones((9, 9, 9))), "must have shape")])
 def test_errors(function, message):
     with pytest.raises(ValueError, match=message):

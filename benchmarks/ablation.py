@@ -241,16 +241,17 @@ VARIANTS = {
 }
 
 
-def beside(weight, level=LEVEL):
+def beside(weight, level=LEVEL, **parts):
     """For two planes, of which the second steers with this weight."""
-    network = dataclasses.replace(pdenet.denoiser(level), channels=[
-        pdenet.Channels([1.0, weight], guides=1)] * 10)
-    return Composed((network,))
+    network, channels = pdenet.denoiser(level), [pdenet.Channels([1.0, weight], guides=1)] * 10
+    other = dataclasses.replace(network, channels=channels, tau=1e-9, **parts)
+    return Composed((other.with_parameters({"tau": network.parameters["tau"]}),))
 
 
 SECOND = {"not steered by the first": lambda: beside(0.0, SIGMA),
           "steered by the first": lambda: beside(GUIDING, SIGMA)}
-COLOURS = {"each axis by itself": lambda: beside(0.0), "guided": lambda: beside(GUIDING)}
+COLOURS = {"each axis by itself": lambda: beside(0.0), "guided": lambda: beside(GUIDING),
+           "guided, without dictionary": lambda: beside(GUIDING, dictionary=None)}
 
 
 # Learning -----------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@
     python -m benchmarks.gallery denoised   writes data/denoised.png: noisy, total variation, pdenet
                                             and BM3D (package bm3d) for a grey and a colour image
     python -m benchmarks.gallery inpainted  writes data/inpainted.png: pixels at random and a text,
-                                            filled by scikit-image and by pdenet
+                                            filled by scikit-image and by pdenet; and a swath with
+                                            nodata around it, filtered with and without them
 """
 
 import sys
@@ -62,7 +63,8 @@ def denoised(path, sigma=40.0):
 
 
 def inpainted(path):
-    """What inpainting makes of a tenth of the pixels of a grey image, and of a text on another."""
+    """What inpainting makes of a tenth of the pixels of a grey image, and of a text on another; and
+    what filters make of an image with nodata, -9999, which they leave out, or not."""
     photographs = inpainting.images()
     panels = []
     for name, image, mask in (
@@ -76,7 +78,24 @@ def inpainted(path):
             found = np.clip(fill(image, mask), 0, 255)
             panels.append((f"{method}: {psnr(image, found):.2f} dB", found))
         panels.append(("original", image))
-    draw(panels, 5, path)
+    draw(panels + left_out(photographs["camera"]), 5, path)
+
+
+def left_out(clean):
+    """Panels: a noisy swath with nodata around it and some dead pixels, and what becomes of it."""
+    rng, (y, x) = np.random.default_rng(0), np.mgrid[:clean.shape[0], :clean.shape[1]]
+    mask = (abs(x - 0.4 * y - 76) < 100) & (rng.random(clean.shape) < 0.95)
+    image = np.where(mask, pdenet.add_noise(clean, 20, 0), -9999)
+    panels = [("noise 20, nodata -9999 black", image)]
+    for title, function, options in (
+            ("eed of all pixels", pdenet.eed, {"contrast": 8, "time": 5}),
+            ("eed, nodata left out", pdenet.eed, {"mask": mask}),
+            ("denoise, nodata left out", pdenet.denoise, {"mask": mask})):
+        found = np.clip(function(image, **options), 0, 255)
+        if options.get("mask") is mask:
+            title += f": {psnr(clean[mask], found[mask]):.2f} dB"
+        panels.append((title, found))
+    return panels + [("original", np.where(mask, clean, 0))]
 
 
 def draw(panels, columns, path):

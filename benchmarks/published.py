@@ -80,6 +80,7 @@ def draw(rows, path):
         axis.annotate(name, (max(learned, 30), values[1]), textcoords="offset points",
                       xytext=(6, -12 if ours else 5), fontsize=9)
     axis.set_xscale("log")
+    axis.margins(y=0.12)
     axis.set_xlim(20, 6e6)
     axis.set_xlabel("numbers that are learned (BM3D: none)")
     axis.set_ylabel("PSNR, dB, noise 25")

@@ -204,18 +204,20 @@ def masked_step(network, u, mask):
     kind = KINDS[type(network.flux).__name__]
     K, weights = masked_samples(mask, operator.alpha)
     k = (1 - 2 * operator.alpha) / 4
-    J = 0
-    for channel in u:
+    J, channels = 0, network.channels
+    counts = np.ones(len(u)) if channels is None else channels.guiding**2
+    for channel, count in zip(u, counts, strict=True):
         for sigma, w in zip(steering.sigmas, steering.strength, strict=True):
             p, q, s = np.moveaxis(K @ (balanced_smoothing(mask, sigma) @ channel.ravel()), 1, 0)
             t = operator.structure_twist * k * s**2
-            J = J + w * np.moveaxis(np.array([[p * p + t, p * q], [p * q, q * q + t]]), -1, 0)
+            J = J + count * w * np.moveaxis(np.array([[p * p + t, p * q], [p * q, q * q + t]]),
+                                            -1, 0)
     if network.integration is not None:
         J = masked_average(network.integration, J, mask, operator.alpha)
     D = tensor(kind, network.flux.diffusivity.g, J)
     kappa = k * (D[:, 0, 0] + D[:, 1, 1] - 2 * operator.gamma * np.abs(D[:, 0, 1]))
     out = u.copy()
-    for m, channel in enumerate(u):
+    for m, channel in enumerate(u if channels is None else u[:len(u) - channels.guides]):
         for sigma, w in zip(scales.sigmas, scales.strength, strict=True):
             S = balanced_smoothing(mask, sigma)
             p, q, s = np.moveaxis(K @ (S @ channel.ravel()), 1, 0)

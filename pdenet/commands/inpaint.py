@@ -6,21 +6,25 @@ import time
 import numpy as np
 
 from ..checks import check_count, check_number
-from ..files import images
+from ..files import excluded, images
 from ..files.images import UsageError
+from .inputs import check_nodata
+from .one_file import named
 from .report import psnr
 
 METHODS = "eed", "homogeneous"
 
 HELP = """\
 INPUT is a PNG, JPEG or TIFF file, or example:NAME. MASK is a grey image of the
-same size, in which the pixels to be filled are not 0. With --random there is
-no MASK: of INPUT only so many of a hundred pixels are kept, at random, and the
-PSNR of what is made of them is printed.
+same size, in which the pixels to be filled are not 0. Nodata and NaN of INPUT
+are filled, too, and so are the colours of transparent pixels; with these there
+may be no MASK. With --random there is none: of INPUT only so many of a hundred
+pixels are kept, at random, and the PSNR of what is made of them is printed.
 
 examples:
   pdenet inpaint photo.png scratches.png repaired.png
   pdenet inpaint depth.tif holes.png filled.tif --guide photo.png
+  pdenet inpaint scene.tif whole.tif --nodata -9999
   pdenet inpaint example:camera camera.png --random 10
 """
 
@@ -45,6 +49,11 @@ def add_command(commands):
                          help="keep so many pixels at random, and print the PSNR")
     command.add_argument("--seed", type=int, default=0,
                          help="seed of the random pixels (default: %(default)s)")
+    command.add_argument("--nodata", metavar="VALUE",
+                         help="the value of pixels that are to be filled as well (default: what "
+                              "GDAL_NODATA says); NaN always is one")
+    command.add_argument("--workers", type=int, metavar="N",
+                         help="threads (default: PDENET_NUM_THREADS or all processors)")
     command.add_argument("--max-pixels", type=int, metavar="N",
                          help="refuse larger images (default: 2**28)")
     command.add_argument("--overwrite", action="store_true", help="replace an existing file")
@@ -55,22 +64,28 @@ def add_command(commands):
 def run(options):
     from ..inpainting import SIGMA, inpaint
 
-    expected = 3 if options.random is None else 2
-    if len(options.files) != expected:
-        raise UsageError("give INPUT, MASK and OUTPUT; or INPUT and OUTPUT with --random")
     most = (images.MAX_PIXELS if options.max_pixels is None
             else check_count("--max-pixels", options.max_pixels, least=1))
+    if len(options.files) not in ((2, 3) if options.random is None else (2,)):
+        raise UsageError("give INPUT, MASK and OUTPUT; or INPUT and OUTPUT with --random, or where "
+                         "INPUT has nodata or NaN")
+    check_nodata(options.nodata)
     source, target = options.files[0], options.files[-1]
     images.check_target(target, options.overwrite)
-    image = images.read(source, most)
+    image = images.read(source, most).straight()
     guide = None if options.guide is None else images.read(options.guide, most).pixels
     mask = _mask(options, image, most)
     began = time.perf_counter()
-    result = inpaint(image.pixels, mask=mask, method=options.method, contrast=options.contrast,
-                     sigma=SIGMA if options.sigma is None else options.sigma, guide=guide,
-                     channel_axis=image.channel_axis)
+    try:
+        result = inpaint(image.pixels, mask=mask, method=options.method, contrast=options.contrast,
+                         sigma=SIGMA if options.sigma is None else options.sigma, guide=guide,
+                         channel_axis=image.channel_axis, workers=options.workers)
+    except (ValueError, TypeError) as error:
+        raise type(error)(named(source, error)) from None
     took = time.perf_counter() - began
-    images.write(target, image.with_result(result, image.pixels.dtype), options.overwrite)
+    new = image.with_result(result, image.pixels.dtype)
+    images.write(target, new.premultiplied() if image.alpha_kind == 1 and image.alpha is not None
+                 else new, options.overwrite)
     if not options.quiet:
         found = "" if options.random is None else f", PSNR {psnr(image.pixels, result):.2f} dB"
         print(f"{target}: {np.count_nonzero(mask)} of {mask.size} pixels filled in {took:.1f} s"
@@ -79,15 +94,23 @@ def run(options):
 
 
 def _mask(options, image, most):
-    """The pixels to be filled."""
-    axis = image.channel_axis
+    """The pixels to be filled: those of the mask, and those that are no measurement."""
+    axis, source = image.channel_axis, options.files[0]
     shape = image.pixels.shape if axis is None else tuple(np.delete(image.pixels.shape, axis))
+    found = excluded.find(source, image, options.nodata).places
+    unknown = np.zeros(shape, bool) if found is None else (
+        found if axis is None else found.any(axis=axis))
     if options.random is not None:
         share = check_number("--random", options.random, above=0.0, most=100.0) / 100
         rng = np.random.default_rng(check_count("--seed", options.seed, least=0))
-        return rng.random(shape) >= share
+        return unknown | (rng.random(shape) >= share)
+    if len(options.files) == 2:
+        if not unknown.any():
+            raise UsageError(f"{source}: has no nodata, NaN or transparent pixels that could be "
+                             f"filled; give a MASK")
+        return unknown
     mask = images.read(options.files[1], most)
     if mask.channel_axis is not None or mask.pixels.shape != shape:
         raise UsageError(f"{options.files[1]}: a mask must be a grey image of {shape[0]} x "
                          f"{shape[1]} pixels, as the image is")
-    return mask.pixels != 0
+    return unknown | (mask.pixels != 0)

@@ -123,8 +123,13 @@ def check_options(options):
         low, high = options.rescale
         if not -math.inf < low < high < math.inf:
             raise ValueError(f"--rescale must be two finite numbers LOW < HIGH; got {low} {high}")
-    if options.nodata is not None:
+    check_nodata(options.nodata)
+
+
+def check_nodata(text):
+    """Raise unless this is what --nodata may be, or None."""
+    if text is not None:
         try:
-            float(options.nodata)
+            float(text)
         except ValueError:
-            raise ValueError(f"--nodata must be a number or nan; got {options.nodata!r}") from None
+            raise ValueError(f"--nodata must be a number or nan; got {text!r}") from None

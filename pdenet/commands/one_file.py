@@ -48,7 +48,8 @@ def run_array(options, process, settings, tell, shown):
 
     for name in ("nodata", "mask", "rescale"):
         if getattr(options, name) is not None:
-            raise UsageError(f"--{name} is for image files, not for arrays")
+            raise UsageError(f"--{name} is for image files, not for arrays, as these are computed "
+                             f"tile by tile; write a .tif")
     try:
         tiles = zarr_arrays.run(
             options.input, options.output, lazily,

@@ -63,7 +63,7 @@ def gradient_of(memory, pixels, offset, measured, j):
     if measured is None:
         return gradient_at(memory, pixels, offset)
     cell = cell_at(memory, measured, j)
-    if are_whole(memory, cell):
+    if are_whole(cell):
         return gradient_at(memory, pixels, offset)
     return masked_gradient(memory, pixels, offset, cell)
 
@@ -98,9 +98,9 @@ def edges_of(memory, flux, measured, j):
     if measured is None:
         return flux[0], flux[0], flux[1], flux[2]
     cell = cell_at(memory, measured, j)
-    if are_whole(memory, cell):
+    if are_whole(cell):
         return flux[0], flux[0], flux[1], flux[2]
-    return masked_edges(memory, flux, cell)
+    return masked_edges(flux, cell)
 
 
 @formula
@@ -112,11 +112,11 @@ def edges_at(rows, pixels, measured, j, mixed, tensor, stencil):
         flux = flux_at(gradient_at(memory, pixels, j), rows, mixed, tensor + j, stencil)
         return flux[0], flux[0], flux[1], flux[2]
     cell = cell_at(memory, measured, j)
-    if are_whole(memory, cell):
+    if are_whole(cell):
         flux = flux_at(gradient_at(memory, pixels, j), rows, mixed, tensor + j, stencil)
         return flux[0], flux[0], flux[1], flux[2]
     gradient = masked_gradient(memory, pixels, j, cell)
-    return masked_edges(memory, flux_at(gradient, rows, mixed, tensor + j, stencil), cell)
+    return masked_edges(flux_at(gradient, rows, mixed, tensor + j, stencil), cell)
 
 
 @formula

@@ -1,8 +1,8 @@
 """Cells some of whose pixels take no part: the samples that are left, and their transpose.
 
-A mask is a plane of ones, where a pixel is measured, and zeros; pixels that are not measured hold
-0. A cell takes its derivatives from those of its four edges both of whose pixels are measured, as
-if the image continued beyond the others without a twist, s = 0:
+A mask is a plane of bits, see `vectors`, true where a pixel is measured; the others hold 0. A cell
+takes its derivatives from those of its four edges both of whose pixels are measured, as if the
+image continued beyond the others without a twist, s = 0:
 
 * four pixels: K u = (p, q, s), as ever;
 * three pixels, which have one edge along the row, with the difference b, and one along the columns,
@@ -25,15 +25,15 @@ from typing import Any, NamedTuple
 
 from .formulas import formula
 from .row_memory import Pixels, copy_pixels
-from .vectors import above, all_above, fma, load
+from .vectors import all_true, choose, fma, load, unlike, where
 
 TURN = (1 - 1 / math.sqrt(3)) / 2  # S = [[1 - TURN, -+TURN], [-+TURN, 1 - TURN]]
 
 
 class Cell(NamedTuple):
-    """Which edges of a cell join two measured pixels, 1 or 0, and whether all four do. Then entries
-    of matrices [[keep, turn], [turn, keep]] and [[give, turn], [turn, give]]: 2 S and 2 S times the
-    cell's weight, but for a whole cell the unit matrix."""
+    """Which edges of a cell join two measured pixels, and whether all four do, as bits, see
+    `vectors`. Then entries of matrices [[keep, turn], [turn, keep]] and [[give, turn], [turn,
+    give]]: 2 S and 2 S times the cell's weight, but for a whole cell the unit matrix."""
 
     whole: Any
     top: Any
@@ -69,37 +69,40 @@ def copy_mask(mask, i, new, places, rows, first):
 
 @formula
 def cell_of(a, b, c, d, one):
-    """The cell of the four pixels A, B (above), C and D (below), a, b, c and d, each measured, 1,
-    or not, 0."""
-    two, half = one + one, one / (one + one)
-    top, bottom, left, right = a * b, c * d, a * c, b * d
-    whole = top * bottom
-    turn = (two * TURN) * ((top - bottom) * (right - left))
-    keep = (two - whole) - abs(turn)
-    give = above(whole, half, one, ((top + bottom) + (left + right)) - abs(turn))
+    """The cell of the four pixels A, B (above), C and D (below), a, b, c and d, bits that say
+    whether each is measured."""
+    two = one + one
+    top, bottom, left, right = where(a, b), where(c, d), where(a, c), where(b, d)
+    whole = where(top, bottom)
+    three = where(unlike(top, bottom), unlike(left, right))
+    apart = where(three, two * TURN)
+    turn = unlike(apart, where(unlike(top, right), where(three, -(one - one))))
+    keep = (two - where(whole, one)) - apart
+    give = one + where(three, (two - two * TURN) - one)
     return Cell(whole, top, bottom, left, right, keep, turn, give)
 
 
 @formula
 def cell_at(memory, measured, j):
     """The cells from slot j of the two rows of a mask on."""
-    return cell_of(load(memory, measured.top + j), load(memory, measured.top + j + 1),
-                   load(memory, measured.bottom + j), load(memory, measured.bottom + j + 1),
-                   memory.dtype.type(1))
+    top, bottom = measured.top + j, measured.bottom + j
+    return cell_of(load(memory, top), load(memory, top + 1), load(memory, bottom),
+                   load(memory, bottom + 1), memory.dtype.type(1))
 
 
 @formula
-def are_whole(memory, cell):
+def are_whole(cell):
     """Whether all cells are whole."""
-    return all_above(cell.whole, memory.dtype.type(0.5))
+    return all_true(cell.whole)
 
 
 @formula
 def weight_of(cell, one):
     """What a cell counts in sums over cells."""
     half = one / (one + one)
-    edges = (cell.top + cell.bottom) + (cell.left + cell.right)
-    return above(cell.whole, half, one, half * edges)
+    along, across = where(cell.top, half) + where(cell.bottom, half), \
+        where(cell.left, half) + where(cell.right, half)
+    return choose(cell.whole, one, along + across)
 
 
 @formula
@@ -111,21 +114,21 @@ def masked_gradient(memory, pixels, offset, cell):
     a, b, c, d = (load(memory, top), load(memory, top + 1),
                   load(memory, bottom), load(memory, bottom + 1))
     right, left = d - b, c - a
-    along = fma(cell.top, b - a, cell.bottom * (d - c))
-    across = fma(cell.right, right, cell.left * left)
+    along = where(cell.top, b - a) + where(cell.bottom, d - c)
+    across = where(cell.right, right) + where(cell.left, left)
     q = half * fma(cell.turn, along, cell.keep * across)
-    return (fma(cell.keep, along, cell.turn * across), above(cell.whole, half, right, q),
-            above(cell.whole, half, left, q))
+    return (fma(cell.keep, along, cell.turn * across), choose(cell.whole, right, q),
+            choose(cell.whole, left, q))
 
 
 @formula
-def masked_edges(memory, flux, cell):
+def masked_edges(flux, cell):
     """What a `flux` (P, more, less) gives to the edges top, bottom, right and left of its cell,
     times the cell's weight: the transpose of `masked_gradient` but for the differences along the
     edges. Where the cell is not whole, more = less, as the twist is 0."""
-    half = memory.dtype.type(0.5)
     p, more, less = flux
     x = fma(cell.give, p, cell.turn * more)
     y = fma(cell.turn, p, cell.give * more)
-    return (cell.top * x, cell.bottom * x, above(cell.whole, half, more, cell.right * y),
-            above(cell.whole, half, less, cell.left * y))
+    return (where(cell.top, x), where(cell.bottom, x),
+            choose(cell.whole, more, where(cell.right, y)),
+            choose(cell.whole, less, where(cell.left, y)))

@@ -4,7 +4,7 @@ Every kernel works on planes (H, W) of float32 or float64, C-contiguous, and kee
 throughout; numbers have it, too. D, given or written, has one plane g of cells, for D = g I, where
 `mixed` is None, else the three planes (m, d, o) of [[m + d, o], [o, m - d]]. `strength` holds the
 w_n of the layers, shape (N,); `law` is the diffusivity g, see `laws`; `stencil` and `twist` hold
-alpha and gamma, see `cell_formulas`. `mask` is None, or a plane of ones and zeros, in whose zeros
+alpha and gamma, see `cell_formulas`. `mask` is None, or a plane of bits; where they are not true
 all layers are 0, see `masked_cells`.
 """
 

@@ -106,7 +106,7 @@ def masked_laplacian(v, weights, scale, out):
         for j in range(1, last):
             target[j] = fma(scale, _weighted(weights, above, row, below, i, j - 1, j, j + 1),
                             target[j])
-        for j in range(0, last + 1, max(last, 1)):  # the two ends of the row
+        for j in range(0, columns, max(last, 1)):  # the two ends of the row
             target[j] = fma(scale, _weighted(weights, above, row, below, i, max(j - 1, 0), j,
                                              min(j + 1, last)), target[j])
 

@@ -59,9 +59,41 @@ def above(x, bound, y, z):
     return np.where(x > bound, y, z)
 
 
-def all_above(x, bound):
-    """Whether all lanes of x are > bound, a number."""
-    return bool(np.all(x > bound))
+# Of bits: lanes whose bits are all set stand for true, those without any for false; what numbers
+# they are has no meaning.
+
+
+def _integers(x, like=None):
+    """The bits of a number or an array, of the type of `like` or its own."""
+    x = np.asarray(x, None if like is None else like.dtype)
+    return x.view(np.int32 if x.itemsize == 4 else np.int64)
+
+
+def positive(x):
+    """Bits: true where x > 0."""
+    return np.negative((x > 0).view(np.int8), dtype=_integers(x).dtype).view(x.dtype)
+
+
+def where(bits, x):
+    """x, which may be bits, where the bits are true, elsewhere 0."""
+    return (_integers(bits) & _integers(x, bits)).view(bits.dtype)
+
+
+def unlike(x, y):
+    """Bits: true where one of two bits is; or x with the sign of x y, for y = 0 or -0."""
+    return (_integers(x) ^ _integers(y, x)).view(x.dtype)
+
+
+def choose(bits, x, y):
+    """x where the bits are true, elsewhere y."""
+    bits, kind = _integers(bits), bits.dtype
+    x, y = (_integers(value, bits.view(kind)) for value in (x, y))
+    return (bits & x | ~bits & y).view(kind)
+
+
+def all_true(bits):
+    """Whether the bits of all lanes are true."""
+    return bool(np.all(_integers(bits)))
 
 
 def two_to(x):

@@ -13,8 +13,8 @@ from numba.core.cgutils import get_item_pointer, get_or_insert_function
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, overload, register_model
 
-from .vectors import (BYTES, above, all_above, exp2, fma, load, preceding, quotient, splat, store,
-                      transpose, two_to)
+from .vectors import (BYTES, above, all_true, choose, exp2, fma, load, preceding, quotient, splat,
+                      store, transpose, two_to, unlike, where)
 
 
 class Lanes(types.Type):
@@ -115,15 +115,15 @@ def _transpose(context, builder, signature, arguments):
     return context.get_dummy_value()
 
 
-_declare(all_above, lambda x, bound: types.boolean if isinstance(x, Lanes) else None)
+_declare(all_true, lambda bits: types.boolean if isinstance(bits, Lanes) else None)
 
 
-@lower_builtin(all_above, Lanes, types.Number)
-def _all_above(context, builder, signature, arguments):
-    x, bound = (_spread(context, builder, value, kind, signature.args[0])
-                for value, kind in zip(arguments, signature.args))
-    bits = builder.bitcast(builder.fcmp_ordered(">", x, bound), ir.IntType(x.type.count))
-    return builder.icmp_signed("==", bits, bits.type(-1))
+@lower_builtin(all_true, Lanes)
+def _all_true(context, builder, signature, arguments):
+    bits = _bits(builder, arguments[0])
+    signs = builder.icmp_signed("<", bits, ir.Constant(bits.type, None))
+    together = builder.bitcast(signs, ir.IntType(bits.type.count))
+    return builder.icmp_signed("==", together, together.type(-1))
 
 
 # Of lanes and numbers ----------------------------------------------------------------------------
@@ -173,6 +173,27 @@ def _above(builder, x, bound, y, z):
     return builder.select(builder.fcmp_ordered(">", x, bound), y, z)
 
 
+def _bits(builder, x):
+    """Lanes as integers of the same size."""
+    size = 32 if x.type.element == ir.FloatType() else 64
+    return builder.bitcast(x, ir.VectorType(ir.IntType(size), x.type.count))
+
+
+def _where(builder, bits, x):
+    return builder.bitcast(builder.and_(_bits(builder, bits), _bits(builder, x)), x.type)
+
+
+def _unlike(builder, x, y):
+    return builder.bitcast(builder.xor(_bits(builder, x), _bits(builder, y)), x.type)
+
+
+def _choose(builder, bits, x, y):
+    bits = _bits(builder, bits)
+    return builder.bitcast(builder.or_(
+        builder.and_(bits, _bits(builder, x)),
+        builder.and_(builder.not_(bits), _bits(builder, y))), x.type)
+
+
 def _two_to(builder, x):
     single = x.type.element == ir.FloatType()
     kind = ir.VectorType(ir.IntType(32 if single else 64), x.type.count)
@@ -189,7 +210,8 @@ for arguments in (
         (operator.neg, ir.IRBuilder.fneg, 1), (abs, _call("fabs"), 1),
         (np.sqrt, _call("sqrt"), 1), (np.maximum, _call("maxnum"), 2),
         (fma, _call("fmuladd"), 3, True), (quotient, _quotient, 2), (above, _above, 4),
-        (two_to, _two_to, 1), (preceding, _preceding, 2)):
+        (two_to, _two_to, 1), (preceding, _preceding, 2), (where, _where, 2), (unlike, _unlike, 2),
+        (choose, _choose, 3)):
     _define(*arguments)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..checks import check_workers
 from ..execution.workers import Workers
-from ..kernels import masked_cells, second_order
+from ..kernels import masked_cells, second_order, vectors
 from ..kernels.gaussian import EVEN, PIXELS, balancing_step, correct, correction_step, in_strips
 from .dictionary import inside
 from .operators import Gradient, Hessian, Laplacian, SampledOperator
@@ -115,7 +115,7 @@ def parity_of(operator):
 def cell_weights(plane):
     """What each cell counts in sums over cells, for a plane of ones and zeros; those of the rim
     are not halved."""
-    one, around = plane.dtype.type(1), np.pad(plane, 1, mode="edge")
+    one, around = plane.dtype.type(1), vectors.positive(np.pad(plane, 1, mode="edge"))
     cell = masked_cells.cell_of(around[:-1, :-1], around[:-1, 1:], around[1:, :-1],
                                 around[1:, 1:], one)
     return masked_cells.weight_of(cell, one)
@@ -185,9 +185,10 @@ class MaskedGradient(Gradient):
 
     plane: np.ndarray = field(kw_only=True)
 
-    @property
+    @functools.cached_property
     def mask(self):
-        return self.plane
+        """The plane as bits, for the kernels."""
+        return vectors.positive(self.plane)
 
     def integrate(self, density):
         """Each cell counts by its weight, so that one edge alone counts half."""

@@ -90,7 +90,7 @@ class FusedOperator(Operator, Protocol):
     fused : bool
         True.
     mask : ndarray of shape (H, W) or None
-        Ones where pixels are measured, zeros elsewhere; see `masks`.
+        Bits, see `kernels.vectors`, true where pixels are measured.
     """
 
     @property

@@ -240,8 +240,8 @@ def test_errors_of_arrays_name_them(here):
     with pytest.raises(ValueError, match=r"^in.zarr: image must be finite; 1 .* index \(3, 4\)$"):
         cli.filter.run(cli.build_parser().parse_args(
             "filter eed in.zarr out.zarr --contrast 9 --time 1".split()))
-    for option in (["--nodata", "3"], ["--rescale", "0", "1"]):
-        with pytest.raises(UsageError, match=f"^{option[0]} is for image files, not for arrays$"):
+    for option in (["--nodata", "3"], ["--mask", "mask.png"], ["--rescale", "0", "1"]):
+        with pytest.raises(UsageError, match=f"^{option[0]} is for image files, not for arrays, "):
             run("in.zarr", "o.zarr", *option)
 
 

@@ -170,7 +170,7 @@ def main():
     for size, rounds, steps in [(64, 5, STEPS)] if quick else [(128, 3, STEPS), (256, 1, 2)]:
         for threads in [2] if quick or size > 128 else [1, 2]:
             rows += against_peers(size, threads, rounds, steps)
-    rows += coherence(24 if quick else 64, 2, 1)
+    rows += coherence(24 if quick else 48, 2, 1)
     rows += memory(96 if quick else 256)
     rows += linear([64, 128] if quick else [64, 128, 256, 512])
     if not quick:

@@ -33,6 +33,7 @@ def add_options(command):
     command.add_argument("--spacing", type=float, nargs="+", metavar="D",
                          help="distances of voxels, DZ DY DX, or of pixels, DY DX (default: as "
                               "the file says, else 1)")
+    command.set_defaults(voxels=None)
 
 
 def check_options(options):

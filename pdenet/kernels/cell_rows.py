@@ -105,8 +105,10 @@ def edges_of(memory, flux, measured, j):
 
 @formula
 def edges_at(rows, pixels, measured, j, mixed, tensor, stencil):
-    """`edges_of` the flux of a layer, for D in the rows from `tensor` on. Vectors of cells that are
-    all whole take what is compiled for an image without a mask, with the same numbers."""
+    """`edges_of` the flux of a layer at the vector j of the cells, for `pixels` and D in the rows
+    from `tensor` on, which is `mixed` or not, and the `stencil`; `measured` is None, or where a
+    mask stands. Vectors of cells that are all whole take what is compiled for an image without a
+    mask, with the same numbers."""
     memory = rows.memory
     if measured is None:
         flux = flux_at(gradient_at(memory, pixels, j), rows, mixed, tensor + j, stencil)

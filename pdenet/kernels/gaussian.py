@@ -6,6 +6,8 @@ tensor, which live on the cells of which the first and the last lie on the image
 whole-sample symmetrically about these, EVEN ones with their sign, ODD ones with the other.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .compiler import kernel
@@ -14,6 +16,26 @@ from .row_memory import pitch_of
 from .vectors import BYTES, fma, load, store, transpose
 
 ODD, PIXELS, EVEN = -1, 0, 1
+
+
+class Strip(NamedTuple):
+    """Where a strip of rows stands upright: so many lanes in each of its rows, the first of them,
+    and the first of four rows in which a rest may lie."""
+
+    lanes: int
+    first: int
+    rest: int
+
+
+class Turned(NamedTuple):
+    """A strip of an image and where its result goes: the strip's first row, rows and columns of the
+    image; rows of the result and the pitch from one to the next."""
+
+    top: int
+    rows: int
+    columns: int
+    size: int
+    pitch: int
 
 
 def scratch_for(v, out, reach, work):
@@ -85,8 +107,9 @@ def _stand_in_strips(v, strips):
 
 @formula
 def continue_mirrored(upright, lanes, first, columns, radius, parity):
-    """Continue a strip of so many rows, `columns`, from the row `first` on, by its mirror images as
-    far as `radius` at both ends."""
+    """Continue a strip that stands `upright`, of so many rows as `columns`, with so many lanes
+    each, from the row `first` on, by its mirror images as far as `radius` at both ends, as the
+    `parity` says."""
     number = upright.dtype.type
     for k in range((first + columns) * lanes, (first + columns + radius + 8) * lanes):
         upright[k] = number(0)  # as far as anything reads
@@ -99,8 +122,8 @@ def continue_mirrored(upright, lanes, first, columns, radius, parity):
 
 @formula
 def _multiply(upright, lanes, first, columns, factors, place, target):
-    """The rows of lanes from `target` on = those of a strip from the row `first` on, times the
-    factors from a place of theirs on."""
+    """The rows of lanes from `target` on, as many as `columns`, = those of a strip that stands
+    `upright`, from the row `first` on, times the factors from a place of theirs on."""
     for j in range(columns):
         store(upright, (target + j) * lanes,
               load(upright, (first + j) * lanes) * load(factors, place + j * lanes))
@@ -108,7 +131,8 @@ def _multiply(upright, lanes, first, columns, factors, place, target):
 
 @formula
 def _four_rows(upright, place, lanes, taps):
-    """Four rows of lanes, from a place on, smoothed by the `taps` along the columns.
+    """Four rows of lanes of a strip that stands `upright`, from a place on, smoothed by the `taps`
+    along the columns.
 
     From tap to tap the neighbours move by one row, so that a row that is loaded serves all four.
     """
@@ -127,16 +151,16 @@ def _four_rows(upright, place, lanes, taps):
 
 
 @formula
-def smooth_strip(upright, lanes, first, rest, taps, top, rows, columns, after, place, add, out,
-                 size, pitch):
-    """out[:, top:] = a strip of the image, which stands `upright` from the row `first` on, smoothed
-    by the `taps` along what were its rows, times the factors that come `after`, for a place >= 0 of
-    theirs; or, if add, out[:, top:] += that.
+def smooth_strip(upright, strip, taps, image, after, place, add, out):
+    """out[:, top:] = a strip of the image, a `Strip` that stands `upright`, smoothed by the `taps`
+    along what were its rows, times the factors that come `after`, for a place >= 0 of theirs; or,
+    if add, out[:, top:] += that. `out` is flat, see `Turned`.
 
-    `rows` and `columns` are those of the image; out is flat, of so many rows, its `size`, each a
-    `pitch` behind the one before. Where fewer than four rows of the result are left, or fewer
-    columns than lanes, it is put into the four rows of lanes from the row `rest` on, and copied.
+    Where fewer than four rows of the result are left, or fewer columns than lanes, it is put into
+    the four rows of lanes from the row `rest` on, and copied.
     """
+    lanes, first, rest = strip
+    top, rows, columns, size, pitch = image
     for j in range(0, columns, 4):
         s0, s1, s2, s3 = _four_rows(upright, (first + j) * lanes, lanes, taps)
         if after is not None:
@@ -212,8 +236,9 @@ def smooth(v, taps, radii, scales, before, after, add, parity, scratch, out):
                         continue_mirrored(upright, lanes, first, columns, radii[n], parity)
                     else:
                         place = n * (after.size // len(radii)) + top * (-(-columns // 4) * 4)
-                smooth_strip(upright, lanes, first, rest, half, top, rows, columns, after, place,
-                             add and second == 1, target, size, pitch)
+                smooth_strip(upright, Strip(lanes, first, rest), half,
+                             Turned(top, rows, columns, size, pitch), after, place,
+                             add and second == 1, target)
             source, half, rows, columns = turned, scales[n] * half, columns, rows
             result = out[n if len(out) > 1 else 0]
             target, size, pitch = result.reshape(-1), len(result), result.shape[1]

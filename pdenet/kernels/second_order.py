@@ -84,8 +84,9 @@ def pair_weights(mask, alpha, weights):
 
 @formula
 def _weighted(weights, above, row, below, i, left, j, right):
-    """sum_k w_jk (v_k - v_j) over the eight neighbours k of pixel j of a `row`, i being its index,
-    for those in the columns `left` and `right` and the rows `above` and `below`."""
+    """sum_k w_jk (v_k - v_j), with the `weights` w, over the eight neighbours k of pixel j of a
+    `row`, i being its index, for those in the columns `left` and `right` and the rows `above` and
+    `below`."""
     v = row[j]
     across = fma(weights[0, i + 1, j], row[left] - v, weights[0, i + 1, j + 1] * (row[right] - v))
     along = fma(weights[1, i, j + 1], above[j] - v, weights[1, i + 1, j + 1] * (below[j] - v))

@@ -50,7 +50,8 @@ def test_every_option_on_which_pixels_depend_is_a_setting(monkeypatch):
     monkeypatch.setattr(inputs, "run", lambda options, process, settings: settings)
     options = parse("eed")
     others = {"command", "input", "inputs", "output", "run", "dtype", "rescale", "nodata", "mask",
-              "report", "workers", "scheduler", "max_pixels", "overwrite", "quiet", "sweep"}
+              "report", "workers", "scheduler", "max_pixels", "overwrite", "quiet", "sweep",
+              "voxels"}
     assert sorted(command.run(options)) == sorted(set(vars(options)) - others)
 
 

@@ -123,9 +123,9 @@ def test_only_what_is_needed_is_computed():
 
 @pytest.mark.parametrize("bad, error, message", [
     (lambda u: u.astype(complex), TypeError, "image must hold real numbers"),
-    (lambda u: u[0], ValueError, "image must have 2 dimensions"),
+    (lambda u: u[0], ValueError, "image must have 2 or 3 dimensions"),
     (lambda u: u[:0], ValueError, "image must not be empty"),
-    (lambda u: dask_array.stack([u] * 3, -1), ValueError, "did you mean channel_axis=-1")])
+    (lambda u: dask_array.stack([u] * 3, -1), ValueError, "give channel_axis=-1, or spacing")])
 def test_bad_arrays(bad, error, message):
     with pytest.raises(error, match=message):
         pdenet.eed(bad(dask_array.from_array(image())), contrast=5, time=1)

@@ -32,7 +32,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def twice(array, axis):
+def twice(array, axis, spacing=None):
     return dask_array.from_array(array, chunks=4) * 2.0 - 20
 
 
@@ -111,7 +111,7 @@ def interrupted(after):
             raise InterruptedError
         return values * 2.0 - 20
 
-    return lambda array, axis: dask_array.from_array(array, chunks=4).map_blocks(
+    return lambda array, axis, spacing: dask_array.from_array(array, chunks=4).map_blocks(
         fail, dtype=float, meta=np.empty((0, 0)))
 
 
@@ -130,7 +130,7 @@ def test_an_interrupted_run_computes_what_is_missing(here):
 
 @pytest.mark.parametrize("options, what", [
     ({"settings": {"time": 4.0}}, "time"), ({"dtype": "uint16"}, "dtype"),
-    ({"process": lambda array, axis: dask_array.from_array(array, chunks=5) * 1.0}, "tile")])
+    ({"process": lambda array, *_: dask_array.from_array(array, chunks=5) * 1.0}, "tile")])
 def test_an_interrupted_run_of_other_settings_is_in_the_way(here, options, what):
     with pytest.raises(InterruptedError):
         run(interrupted(1))
@@ -212,7 +212,7 @@ def test_page_by_page(here, names, shape, axis):
                       dimension_names=tuple(names))
     seen = []
 
-    def process(array, found):
+    def process(array, found, spacing):
         seen.append(found)
         planes = dask_array.asarray(array)
         kept = tuple(4 if size > 3 else size for size in planes.shape)
@@ -233,7 +233,7 @@ def test_pages_go_on_where_they_were_interrupted(here):
 
     def process(after):
         tiles = interrupted(after)
-        return lambda array, axis: tiles(PIXELS, axis)
+        return lambda array, axis, spacing: tiles(PIXELS, axis, spacing)
 
     with pytest.raises(InterruptedError):
         zarr_arrays.run("pages.zarr", "o.zarr", process(4), {}, None, False, Bar())
@@ -245,7 +245,7 @@ def test_pages_go_on_where_they_were_interrupted(here):
 
 
 def test_an_interruption_tells_what_is_written(here):
-    def process(array, axis):
+    def process(array, axis, spacing):
         def stop(values, block_info=None):
             if block_info and block_info[0]["chunk-location"] == (0, 2):
                 raise KeyboardInterrupt
@@ -266,7 +266,7 @@ def test_nodata_is_refused_where_there_is_any(here, name):
         tifffile.imwrite(name, pixels, extratags=[(42113, "s", 0, "-9999", True)])
     else:
         zarr.create_array(name, data=pixels, attributes={"_FillValue": -9999})
-    run_it = (name, "o.zarr", lambda array, axis: array * 2.0, {}, None, True, Bar())
+    run_it = (name, "o.zarr", lambda array, axis, spacing: array * 2.0, {}, None, True, Bar())
     assert zarr_arrays.run(*run_it) == 1
     pixels[3, 4:6] = -9999
     if name == "a.tif":

@@ -6,7 +6,7 @@ next, and the third turns them back.
 """
 
 from ..compiler import kernel
-from ..gaussian import continue_mirrored, smooth_strip, stand_upright
+from ..gaussian import Strip, Turned, continue_mirrored, smooth_strip, stand_upright
 from ..vectors import BYTES
 
 
@@ -27,8 +27,8 @@ def smooth_rows(v, taps, parity, add, upright, after, out):
     for top in range(0, rows, lanes):
         stand_upright(v, top, rows, columns, upright, radius)
         continue_mirrored(flat, lanes, radius, columns, radius, parity)
-        smooth_strip(flat, lanes, radius, rest, taps, top, rows, columns, after, -1, add, result,
-                     columns, rows)
+        smooth_strip(flat, Strip(lanes, radius, rest), taps,
+                     Turned(top, rows, columns, columns, rows), after, -1, add, result)
 
 
 @kernel

@@ -24,7 +24,8 @@ def test_a_network_is_described_in_full():
         operator=pdenet.Gradient(0.3, 0.5), scales=ScaleSpace([0.0, 1.5], [0.5, -0.25]),
         flux=pdenet.Orientations(pdenet.Rational(7.0), angles=9), tau=0.125, steps=4,
         integration=ScaleSpace([2.0], [0.5]),
-        dictionary=pdenet.Dictionary(np.arange(8) / 8, np.arange(1, 9), 0.5, 0.25))
+        dictionary=pdenet.Dictionary(np.arange(8) / 8, np.arange(1, 9), 0.5, 0.25),
+        channels=pdenet.Channels([1.0, 0.5], guides=1))
     assert catalogue.describe(network) == {
         "operator": {"name": "Gradient", "alpha": 0.3, "gamma": 0.5, "structure_twist": 1.0},
         "scales": {"sigmas": [0.0, 1.5], "weights": [0.5, -0.25]}, "steering": None,
@@ -33,7 +34,7 @@ def test_a_network_is_described_in_full():
         "integration": {"sigmas": [2.0], "weights": [0.5]}, "tau": 0.125, "reaction": None,
         "dictionary": {"rates": [k / 8 for k in range(8)], "sensitivities": list(range(1, 9)),
                        "smoothing": 0.5, "amplification": 0.25},
-        "steps": 4, "allow_unstable": False}
+        "channels": {"guiding": [1.0, 0.5], "guides": 1}, "steps": 4, "allow_unstable": False}
     assert sorted(catalogue.describe(network)) == sorted(catalogue.KEYS + catalogue.LATER_KEYS)
 
 

@@ -60,7 +60,7 @@ def spectral_radius(operator, scales, dictionary=None):
     return find(operator, tuple(scales.sigmas), tuple(scales.weights), rates)
 
 
-@functools.lru_cache(64)
+@functools.lru_cache(1024)
 def _spectral_radius(operator, sigmas, weights, rates):
     scales = ScaleSpace(sigmas, weights).spaced(getattr(operator, "spacing", None))
     reach = 2 * scales.reach + operator.reach
@@ -72,7 +72,7 @@ def _spectral_radius(operator, sigmas, weights, rates):
                     + derivatives.symbol(rates, xi, eta), max(reach, 2 * derivatives.RADIUS))
 
 
-@functools.lru_cache(64)
+@functools.lru_cache(1024)
 def largest(rates):
     """The maximum of the symbol of a dictionary with these rates, and the frequencies where it
     is."""

@@ -152,7 +152,7 @@ def _survives(folder, mutant):
         text = (copy / "pdenet" / name).read_text()
         assert text.count(old) == 1, (name, old, text.count(old))
         (copy / "pdenet" / name).write_text(text.replace(old, new))
-    done = subprocess.run([sys.executable, "-c", CODE], cwd=copy, timeout=300, text=True,
+    done = subprocess.run([sys.executable, "-c", CODE], cwd=copy, timeout=900, text=True,
                           env=os.environ | {"NUMBA_DISABLE_JIT": "1", "PDENET_NUM_THREADS": "1"},
                           capture_output=True)
     assert done.returncode == 0 or "AssertionError" in done.stderr, (mutant, done.stderr)

@@ -29,7 +29,7 @@ from pdenet.learning.unconstrained import (bounds, from_coordinates, gradient_in
 
 from . import script
 from .images import COLOUR, GREY, held_out, psnr, training_images
-from .train_denoiser import SIZE
+from .train_denoiser import crop
 
 SIGMA, LEVEL, ROUNDS = 25.0, 60.0, 2
 FIRST = 0.003  # of the share that a further dictionary removes at the start
@@ -255,13 +255,6 @@ COLOURS = {"each axis by itself": lambda: beside(0.0), "guided": lambda: beside(
 
 
 # Learning -----------------------------------------------------------------------------------------
-
-
-def crop(planes, rng):
-    sides = [min(SIZE, size) for size in planes.shape[-2:]]
-    top, left = (rng.integers(size - side + 1) for size, side
-                 in zip(planes.shape[-2:], sides, strict=True))
-    return np.ascontiguousarray(planes[..., top:top + sides[0], left:left + sides[1]])
 
 
 def grey_pairs():

@@ -43,14 +43,19 @@ def crops(images, rounds, seed):
     rng = np.random.default_rng(seed)
     pairs, levels = [], []
     for planes in images:
-        height, width = (min(SIZE, size) for size in planes.shape[1:])
         for level in np.repeat(LEVELS, rounds):
-            top, left = (rng.integers(size - part + 1) for size, part
-                         in zip(planes.shape[1:], (height, width), strict=True))
-            part = np.ascontiguousarray(planes[:, top:top + height, left:left + width])
+            part = crop(planes, rng)
             pairs.append((part + rng.normal(0, level, part.shape).astype(np.float32), part))
             levels.append(float(level))
     return Levels(pairs, levels, noise_levels.RANGE)
+
+
+def crop(planes, rng):
+    """A part of SIZE x SIZE pixels, or less of a small image, of arrays (..., H, W)."""
+    sides = [min(SIZE, size) for size in planes.shape[-2:]]
+    top, left = (rng.integers(size - side + 1) for size, side
+                 in zip(planes.shape[-2:], sides, strict=True))
+    return np.ascontiguousarray(planes[..., top:top + sides[0], left:left + sides[1]])
 
 
 def start(name, folder):

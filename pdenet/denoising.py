@@ -20,10 +20,10 @@ from .learning.channels import guide_of, mixed, principal_axes
 from .learning.fit import fit_noisy
 from .learning.noise_levels import RANGE, shipped, with_contrast_times
 from .network.network import DiffusionNetwork
+from .network.pairs import count
 from .noise.level import levels_of
 from .noise.model import NoiseModel, denoise_by_models
 from .noise.varying import check_levels, denoise_varying
-from .pairs import count
 from .scheme.channels import Channels
 
 __all__ = ["denoise", "denoiser"]
@@ -212,12 +212,16 @@ def _denoise_axes(planes, levels, data_range, options):
     alike = planes[noisy] * factors
     axes = principal_axes(alike, sigma, options[-1])
     clean: list[np.ndarray] = []
+    guides: dict[int, np.ndarray] = {}
     for k, axis in enumerate(axes):
         # The largest difference along the axis of channels that have the range.
         most = max(axis[axis > 0].sum(), -axis[axis < 0].sum())
         first = guide_of(axes, k)
+        if first is not None and first not in guides:
+            unit = range_of(clean[first], options[-1]) / RANGE or 1.0
+            guides[first] = _normalised(clean[first], unit, options[-1])[0]
         clean.append(_denoise_plane(mixed(alike, axis), sigma, data_range and data_range * most,
-                                    None if first is None else clean[first], *options))
+                                    None if first is None else guides[first], *options))
     alike = np.concatenate([mixed(np.concatenate(clean), column) for column in axes.T]) / factors
     found = iter(alike)
     return np.stack([next(found) if level > 0 else plane
@@ -226,7 +230,7 @@ def _denoise_axes(planes, levels, data_range, options):
 
 def _denoise_plane(plane, sigma, data_range, guide, shared, workers, adapt, progress, measured):
     """A plane (1, H, W) without its noise; guide: None, or a plane without noise whose edges are
-    likely to be those of this one."""
+    likely to be those of this one, around 0 and with a range of 255."""
     data_range = range_of(plane, measured) if data_range is None else data_range
     if data_range <= NOTHING * sigma or sigma <= NOTHING * data_range:
         return plane.copy()
@@ -235,8 +239,7 @@ def _denoise_plane(plane, sigma, data_range, guide, shared, workers, adapt, prog
     network = denoiser(sigma / unit, guided=guide is not None, shared=shared)
     mask = network.mask_of(measured, values.dtype, workers)
     if guide is not None:
-        own = range_of(guide, measured) / RANGE
-        values = np.concatenate([values, _normalised(guide, own or 1.0, measured)[0]])
+        values = np.concatenate([values, guide])
     elif adapt:
         network = _adapted(network, values, sigma / unit, workers, progress, measured)
     values = network.run(values, workers, mask)[:1].astype(plane.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any, NamedTuple
 
 from . import estimates
 from .checks import check_number
@@ -10,16 +11,25 @@ from .images import Axes, from_units, to_measured
 from .scheme.spacing import check_spacing
 
 
-def filter_image(image, model, contrast, time, diffusivity, scheme, channel_axis, mask, nan_policy,
-                 workers, spacing=None):
-    """The image at the diffusion time; `spacing` is that of its pixels or voxels."""
+class Input(NamedTuple):
+    """An image, and what says which axes, pixels and distances of pixels or voxels it has."""
+
+    image: Any
+    channel_axis: Any
+    mask: Any
+    nan_policy: Any
+    spacing: Any = None
+
+
+def filter_image(given, model, contrast, time, diffusivity, scheme, workers):
+    """The image of an `Input` at the diffusion time."""
     scaled = isinstance(diffusivity, str)  # else it has a contrast of its own, in the image's units
-    given = to_measured(image, channel_axis, mask, nan_policy, any_size=scaled,
-                        axes=Axes(True, check_spacing(spacing)))
-    model = functools.partial(model, spacing=given.axes.spacing)
-    planes, _, _ = filter_planes(given.planes, given.unit, model, contrast, time, diffusivity,
-                                 scheme, workers, measured=given.mask)
-    return given.finish(planes)
+    found = to_measured(given.image, given.channel_axis, given.mask, given.nan_policy,
+                        any_size=scaled, axes=Axes(True, check_spacing(given.spacing)))
+    model = functools.partial(model, spacing=found.axes.spacing)
+    planes, _, _ = filter_planes(found.planes, found.unit, model, contrast, time, diffusivity,
+                                 scheme, workers, measured=found.mask)
+    return found.finish(planes)
 
 
 def filter_planes(planes, unit, model, contrast, time, diffusivity, scheme, workers, progress=None,

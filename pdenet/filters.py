@@ -15,7 +15,7 @@ import numpy.typing as npt
 from . import models
 from .checks import by_keyword
 from .docstrings import fill
-from .filtering import filter_image
+from .filtering import Input, filter_image
 from .scheme.diffusivities import Diffusivity
 
 __all__ = ["perona_malik", "you_kaveh", "lysaker_lundervold_tai", "gerig", "weickert_brox", "eed",
@@ -52,8 +52,8 @@ def perona_malik(image: npt.ArrayLike, *, contrast: float | None = None, time: f
     >>> from skimage import data
     >>> filtered = pdenet.perona_malik(data.camera(), contrast=10, time=5)
     """
-    return filter_image(image, models.perona_malik, contrast, time, diffusivity, scheme,
-                        channel_axis, mask, nan_policy, workers, spacing)
+    return filter_image(Input(image, channel_axis, mask, nan_policy, spacing), models.perona_malik,
+                        contrast, time, diffusivity, scheme, workers)
 
 
 @by_keyword
@@ -90,8 +90,8 @@ def you_kaveh(image: npt.ArrayLike, *, contrast: float | None = None, time: floa
     >>> from skimage import data
     >>> filtered = pdenet.you_kaveh(data.camera(), contrast=10, time=5)
     """
-    return filter_image(image, models.you_kaveh, contrast, time, diffusivity, scheme, channel_axis,
-                        mask, nan_policy, workers)
+    return filter_image(Input(image, channel_axis, mask, nan_policy), models.you_kaveh, contrast,
+                        time, diffusivity, scheme, workers)
 
 
 @by_keyword
@@ -127,8 +127,8 @@ def lysaker_lundervold_tai(
     >>> from skimage import data
     >>> filtered = pdenet.lysaker_lundervold_tai(data.camera(), contrast=10, time=5)
     """
-    return filter_image(image, models.lysaker_lundervold_tai, contrast, time, diffusivity, scheme,
-                        channel_axis, mask, nan_policy, workers)
+    return filter_image(Input(image, channel_axis, mask, nan_policy), models.lysaker_lundervold_tai,
+                        contrast, time, diffusivity, scheme, workers)
 
 
 @by_keyword
@@ -161,8 +161,8 @@ def gerig(image: npt.ArrayLike, *, contrast: float | None = None, time: float | 
     >>> from skimage import data
     >>> filtered = pdenet.gerig(data.astronaut(), contrast=10, time=5, channel_axis=-1)
     """
-    return filter_image(image, models.gerig, contrast, time, diffusivity, scheme, channel_axis,
-                        mask, nan_policy, workers, spacing)
+    return filter_image(Input(image, channel_axis, mask, nan_policy, spacing), models.gerig,
+                        contrast, time, diffusivity, scheme, workers)
 
 
 @by_keyword
@@ -198,8 +198,9 @@ def weickert_brox(image: npt.ArrayLike, *, contrast: float | None = None, rho: f
     >>> from skimage import data
     >>> filtered = pdenet.weickert_brox(data.astronaut(), contrast=10, channel_axis=-1)
     """
-    return filter_image(image, functools.partial(models.weickert_brox, rho=rho), contrast, time,
-                        diffusivity, scheme, channel_axis, mask, nan_policy, workers, spacing)
+    return filter_image(Input(image, channel_axis, mask, nan_policy, spacing),
+                        functools.partial(models.weickert_brox, rho=rho), contrast, time,
+                        diffusivity, scheme, workers)
 
 
 @by_keyword
@@ -237,8 +238,9 @@ def eed(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 1
     >>> from skimage import data
     >>> filtered = pdenet.eed(data.camera(), contrast=3, sigma=1, time=10)
     """
-    return filter_image(image, functools.partial(models.eed, sigma=sigma, rho=rho), contrast, time,
-                        diffusivity, scheme, channel_axis, mask, nan_policy, workers, spacing)
+    return filter_image(Input(image, channel_axis, mask, nan_policy, spacing),
+                        functools.partial(models.eed, sigma=sigma, rho=rho), contrast, time,
+                        diffusivity, scheme, workers)
 
 
 @by_keyword
@@ -276,9 +278,9 @@ def weickert_1994(image: npt.ArrayLike, *, contrast: float | None = None, sigma:
     >>> from skimage import data
     >>> filtered = pdenet.weickert_1994(data.camera(), contrast=3, sigma=1, time=10)
     """
-    return filter_image(image, functools.partial(models.weickert_1994, sigma=sigma, rho=rho),
-                        contrast, time, diffusivity, scheme, channel_axis, mask, nan_policy,
-                        workers, spacing)
+    return filter_image(Input(image, channel_axis, mask, nan_policy, spacing),
+                        functools.partial(models.weickert_1994, sigma=sigma, rho=rho), contrast,
+                        time, diffusivity, scheme, workers)
 
 
 @by_keyword
@@ -326,8 +328,8 @@ def multiscale(image: npt.ArrayLike, *, contrast: float | None = None,
     """
     model = functools.partial(models.multiscale, sigmas=sigmas, weights=weights, coupling=coupling,
                               rho=rho)
-    return filter_image(image, model, contrast, time, diffusivity, scheme, channel_axis, mask,
-                        nan_policy, workers, spacing)
+    return filter_image(Input(image, channel_axis, mask, nan_policy, spacing), model, contrast,
+                        time, diffusivity, scheme, workers)
 
 
 @by_keyword
@@ -369,5 +371,6 @@ def ced(image: npt.ArrayLike, *, contrast: float | None = None, sigma: float = 0
     >>> from skimage import data
     >>> filtered = pdenet.ced(data.brick(), rho=3, time=10)
     """
-    return filter_image(image, functools.partial(models.ced, sigma=sigma, rho=rho), contrast, time,
-                        diffusivity, scheme, channel_axis, mask, nan_policy, workers, spacing)
+    return filter_image(Input(image, channel_axis, mask, nan_policy, spacing),
+                        functools.partial(models.ced, sigma=sigma, rho=rho), contrast, time,
+                        diffusivity, scheme, workers)

@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from pdenet import images, pairs
+from pdenet import images
+from pdenet.network import pairs
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.normal(100, 30, (4, 5, 3))
@@ -88,7 +89,7 @@ def test_another_image_must_have_the_same_shape():
     ([np.ones((4, 5, 3)), np.ones((6, 2, 3))], (np.ones((4, 5, 3)), np.ones((6, 2, 3))), 2,
      [(3, 4, 5), (3, 6, 2)])])
 def test_pairs_of_planes(noisy, clean, axis, shapes):
-    found = pairs.to_pairs(noisy, clean, axis)
+    found, _ = pairs.to_measured_pairs(noisy, clean, axis)
     assert [tuple(planes.shape for planes in pair) for pair in found] == [(s, s) for s in shapes]
 
 
@@ -96,7 +97,7 @@ def test_pairs_of_planes(noisy, clean, axis, shapes):
     ("f4", "f4", "f4"), ("f4", "u1", "f8"), ("u1", "f4", "f8"), ("f8", "f4", "f8")])
 def test_pairs_have_one_type_and_keep_their_values(noisy, clean, expected):
     pair = np.arange(8).reshape(2, 2, 2)
-    (a, b), (c, d) = pairs.to_pairs(pair.astype(noisy), 3 * pair.astype(clean))
+    ((a, b), (c, d)), _ = pairs.to_measured_pairs(pair.astype(noisy), 3 * pair.astype(clean))
     assert {array.dtype for array in (a, b, c, d)} == {np.dtype(expected)}
     np.testing.assert_array_equal([a[0], c[0]], pair)
     np.testing.assert_array_equal([b[0], d[0]], 3 * pair)
@@ -115,18 +116,19 @@ def test_pairs_have_one_type_and_keep_their_values(noisy, clean, expected):
 def test_pairs_that_do_not_fit(noisy, clean, axis, message):
     pattern = re.escape(message).replace(r"\.\*", ".*")
     with pytest.raises(ValueError, match=pattern):
-        pairs.to_pairs(noisy, clean, axis, "x ")
+        pairs.to_measured_pairs(noisy, clean, axis, prefix="x ")
 
 
 def test_masks_are_not_lost_in_lists():
     stack = [np.ma.masked_array(np.ones((4, 5)), mask=False)] * 2
     with pytest.raises(TypeError, match=r"noisy\[0\] must not be a masked array"):
-        pairs.to_pairs(stack, np.ones((2, 4, 5)))
+        pairs.to_measured_pairs(stack, np.ones((2, 4, 5)))
 
 
 def test_arrays_of_dask_are_computed_at_the_end():
     array = pytest.importorskip("dask.array")
-    found = pairs.to_pairs(array.from_array(np.ones((2, 4, 5), np.float32)), np.ones((2, 4, 5)))
+    found, _ = pairs.to_measured_pairs(array.from_array(np.ones((2, 4, 5), np.float32)),
+                                       np.ones((2, 4, 5)))
     assert [hasattr(planes, "__dask_graph__") for planes in found[0]] == [True, False]
     for pair in pairs.in_memory(found):
         assert all(type(planes) is np.ndarray and planes.dtype == float for planes in pair)
@@ -200,7 +202,7 @@ class Tensor:
 def test_tensors_are_detached():
     np.testing.assert_array_equal(images.to_planes(Tensor(COLOUR), -1),
                                   np.moveaxis(COLOUR, -1, 0))
-    (noisy, clean), = pairs.to_pairs([Tensor(COLOUR)], [COLOUR], -1)
+    (noisy, clean), = pairs.to_measured_pairs([Tensor(COLOUR)], [COLOUR], -1)[0]
     np.testing.assert_array_equal(noisy, clean)
 
 

@@ -12,7 +12,7 @@ import pdenet
 
 ROOT = pathlib.Path(pdenet.__file__).parent
 # From the lowest floor to the highest: a module imports from its own floor and from those below.
-FLOORS = ("checks docstrings progress", "kernels", "execution", "images", "pairs", "files",
+FLOORS = ("checks docstrings progress", "kernels", "execution", "images", "files",
           "scheme", "network", "learning", "models estimates noise", "filtering",
           "denoising filters inpainting testing", "sweeping", "experiments", "commands",
           "__main__")

@@ -5,7 +5,7 @@ import pytest
 from skimage import data
 
 import pdenet
-from pdenet import pairs
+from pdenet.network import pairs
 
 FILTERS = pdenet.filters.__all__
 IMAGE = data.camera()[100:164, 200:264].astype(float)

@@ -1,5 +1,6 @@
 """Image files for the command line: PNG, JPEG and TIFF, read whole, written whole or not at all."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -98,9 +99,16 @@ def write(name, image, overwrite):
     """
     check_target(name, overwrite)
     check_fit(name, image, image.pixels.dtype)
+    with written(name, overwrite) as file:
+        return _encode(file, name, image)
+
+
+@contextlib.contextmanager
+def written(name, overwrite):
+    """An `atomic_file` to encode an image or a volume into, whose errors name it."""
     try:
         with atomic_file(name, overwrite) as file:
-            return _encode(file, name, image)
+            yield file
     except ImageFileError:
         raise
     except FileExistsError:

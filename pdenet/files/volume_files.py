@@ -8,9 +8,8 @@ import numpy as np
 
 from ..checks import needs
 from . import values, voxels
-from .atomic import atomic_file
 from .contents import ImageFileError, UsageError, check_size, one_line
-from .images import check_new
+from .images import check_new, written
 
 SUFFIXES = {".nii": "NIfTI", ".nii.gz": "NIfTI", ".mrc": "MRC", ".map": "MRC", ".rec": "MRC"}
 DICOM = (".dcm", ".dicom", ".ima")
@@ -65,16 +64,9 @@ def read(name, max_pixels):
 
 def write(name, volume, result, dtype, overwrite):
     """Write a result with the header of a volume, whole or not at all, as this type."""
-    try:
-        with atomic_file(name, overwrite) as file:
-            write_one = _write_nifti if format_of(name) == "NIfTI" else _write_mrc
-            write_one(file, name, volume, values.cast(result, dtype))
-    except ImageFileError:
-        raise
-    except FileExistsError:
-        raise UsageError(f"{name}: exists already; --overwrite replaces it") from None
-    except Exception as error:  # the disk, or an encoder
-        raise ImageFileError(f"{name}: cannot be written ({one_line(error)})") from None
+    with written(name, overwrite) as file:
+        write_one = _write_nifti if format_of(name) == "NIfTI" else _write_mrc
+        write_one(file, name, volume, values.cast(result, dtype))
 
 
 def _read_nifti(name, max_pixels):

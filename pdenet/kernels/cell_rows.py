@@ -37,8 +37,9 @@ class Target(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What `adjoint_row` is given: where a layer v and its cotangent z lie behind `pixels`, and the
-    first rows of D and C, `tensor` and `change`; a negative row stands for D = 0 or C = 0."""
+    """What `adjoint_row` is given: where a layer v and its cotangent z lie behind those of the
+    pixels, and the first rows of D and C, `tensor` and `change`; a negative row stands for D = 0 or
+    C = 0."""
 
     v: int
     z: int
@@ -78,8 +79,8 @@ def load_tensor(rows, row):
 
 @formula
 def store_tensor(rows, row, tensor):
-    """Write the tensors (m, d, o) of cells to where `load_tensor` reads them."""
-    for k in range(3):
+    """Write a tensor of cells, so many entries, to where `load_tensor` reads them."""
+    for k in range(len(tensor)):
         store(rows.memory, row + k * rows.pitch, tensor[k])
 
 

@@ -19,7 +19,7 @@ from ..docstrings import fill
 from ..execution.cluster import Cluster
 from ..execution.workers import Workers
 from ..network.network import DiffusionNetwork, check_network
-from ..pairs import in_memory, to_measured_pairs
+from ..network.pairs import in_memory, to_measured_pairs
 from .losses import Supervised, Unbiased, place
 from .optimizers import LBFGS, Optimizer
 from .training_loop import train

@@ -11,7 +11,7 @@ from ..execution.workers import Team
 from ..network import adjoint
 from ..network.losses import Task, mean_square_tasks, squared_error
 from ..network.network import DiffusionNetwork
-from ..pairs import count
+from ..network.pairs import count
 
 
 class Loss(Protocol):

@@ -15,7 +15,6 @@ from ..docstrings import fill
 from ..execution.passes import run_cycles
 from ..execution.workers import Workers
 from ..files import document
-from ..pairs import count, in_memory, to_measured_pairs
 from ..scheme.block import DiffusionBlock
 from ..scheme.channels import Channels
 from ..scheme.dictionary import Dictionary
@@ -25,6 +24,7 @@ from ..scheme.operators import Gradient, Operator
 from ..scheme.scales import ScaleSpace
 from .construction import for_image, settle
 from .losses import mean_square_tasks
+from .pairs import count, in_memory, to_measured_pairs
 from .timesteps import schedule
 
 __all__ = ["DiffusionNetwork"]

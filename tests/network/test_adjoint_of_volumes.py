@@ -1,12 +1,6 @@
 """The adjoint of networks of volumes, and that its tests catch what is wrong."""
 
-import concurrent.futures
 import dataclasses
-import os
-import pathlib
-import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +8,7 @@ import pytest
 import pdenet
 
 from ..gradients import check_gradient, check_gradient_along
+from ..mutants import assert_all_are_killed
 from ..volumes import FLAT, VOLUMES
 from ..test_volumes import every_model
 
@@ -140,28 +135,6 @@ def mutated():
     yield dataclasses.replace(own, integration=pdenet.ScaleSpace([0.5])), u
 
 
-def _survives(folder, mutant):
-    """Whether the checks pass with this mutant, without compilation."""
-    source = pathlib.Path(pdenet.__file__).parent
-    copy = folder / f"{abs(hash(mutant))}"
-    shutil.copytree(source, copy / "pdenet", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(pathlib.Path(__file__).parents[1], copy / "tests",
-                    ignore=shutil.ignore_patterns("__pycache__"))
-    if mutant is not None:
-        name, old, new = mutant
-        text = (copy / "pdenet" / name).read_text()
-        assert text.count(old) == 1, (name, old, text.count(old))
-        (copy / "pdenet" / name).write_text(text.replace(old, new))
-    done = subprocess.run([sys.executable, "-c", CODE], cwd=copy, timeout=900, text=True,
-                          env=os.environ | {"NUMBA_DISABLE_JIT": "1", "PDENET_NUM_THREADS": "1"},
-                          capture_output=True)
-    assert done.returncode == 0 or "AssertionError" in done.stderr, (mutant, done.stderr)
-    return done.returncode == 0
-
-
 def test_every_mutant_is_killed(tmp_path):
     check_gradient_along(*next(mutated()))
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        survivors = list(pool.map(lambda mutant: _survives(tmp_path, mutant), [None, *MUTANTS]))
-    assert survivors[0]
-    assert [mutant for mutant, alive in zip(MUTANTS, survivors[1:], strict=True) if alive] == []
+    assert_all_are_killed(tmp_path, CODE, MUTANTS)

@@ -10,9 +10,8 @@ for g of the diagonal alone. The formulas and `stencil` are those of `cells`; `l
 diffusivity g, see `laws`.
 """
 
-from typing import NamedTuple
-
 from ..cell_formulas import NEAR, divided_difference, gauss_points
+from ..cell_rows import store_tensor
 from ..compiler import kernel
 from ..formulas import formula
 from ..laws import NONE, response, slope
@@ -22,16 +21,6 @@ from .cells import (add_outer_product, add_square, gradient_at, plus, product, s
 from .tensors import changed, coherence_response, directional, parts_of, tensor_response
 
 
-class Given(NamedTuple):
-    """What `adjoint_row` is given: where a layer v and its cotangent z lie behind `voxels`, and the
-    first rows of D and C, `tensor` and `change`; a negative row stands for D = 0 or C = 0."""
-
-    v: int
-    z: int
-    tensor: int
-    change: int
-
-
 @formula
 def load_tensor(rows, row):
     """The tensors of the cells from the index `row` on, which is in the first of six rows."""
@@ -39,13 +28,6 @@ def load_tensor(rows, row):
     return (load(memory, row), load(memory, row + pitch), load(memory, row + 2 * pitch),
             load(memory, row + 3 * pitch), load(memory, row + 4 * pitch),
             load(memory, row + 5 * pitch))
-
-
-@formula
-def store_tensor(rows, row, tensor):
-    """Write the tensors of cells to where `load_tensor` reads them."""
-    for k in range(6):
-        store(rows.memory, row + k * rows.pitch, tensor[k])
 
 
 @formula

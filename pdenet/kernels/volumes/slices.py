@@ -14,13 +14,14 @@ the slice of voxels below it waits there, until the next slice of cells has been
 import numpy as np
 
 from ..cell_formulas import NEAR
+from ..cell_rows import Given
 from ..compiler import kernel
 from ..formulas import formula
 from ..laws import NONE, Law
 from ..row_memory import copy, copy_layers, copy_pixels, copy_tensor, make_rows
 from ..vectors import BYTES, load, store
 from .cells import Target, Voxels
-from .rows import (Given, adjoint_row, coherence_of, correlation_row, flux_row, response_of,
+from .rows import (adjoint_row, coherence_of, correlation_row, flux_row, response_of,
                    scalar_step_row, slope_of, tensor_row)
 
 

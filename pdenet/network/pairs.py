@@ -5,21 +5,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from .checks import check_choice
-from .execution import chunks
-from .images import (Axes, NAN_POLICIES, checked, from_planes, measured_in, to_array, to_unchecked,
-                     zero_outside)
-
-
-def to_pairs(noisy, clean, channel_axis=None, prefix=""):
-    """Pairs of images and their targets, as planes (M, H, W) of one type."""
-    return to_measured_pairs(noisy, clean, channel_axis, prefix=prefix)[0]
+from ..checks import check_choice
+from ..execution import chunks
+from ..images import (Axes, NAN_POLICIES, checked, from_planes, measured_in, to_array,
+                      to_unchecked, zero_outside)
 
 
 def to_measured_pairs(noisy, clean, channel_axis=None, mask=None, nan_policy="raise", prefix="",
                       spacing=None):
-    """`to_pairs`, and for each pair None or a mask (H, W) of the pixels that are measured in both
-    images, outside which both are 0. With the spacing of volumes they are volumes."""
+    """Pairs of images and their targets, as planes (M, H, W) of one type, and for each pair None or
+    a mask (H, W) of the pixels that are measured in both, outside which both are 0. With the
+    spacing of volumes they are volumes."""
     axes = Axes(volumes=spacing is not None, spacing=spacing)
     check_choice("nan_policy", nan_policy, NAN_POLICIES)
     stacks, channel_axes = zip(*(_to_stack(prefix + name, images, channel_axis, axes)

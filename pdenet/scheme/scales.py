@@ -168,7 +168,7 @@ class ScaleSpace:
         scratch = of_volumes.scratch_for(v[0], self.reach, work)
         for n, (taps, radii) in enumerate(zip(*self._voxels, strict=True)):
             of_volumes.smooth(v[n if len(v) > 1 else 0], taps.astype(v.dtype), radii,
-                              v.dtype.type(factors[n]), None, add or (n > 0 and len(out) == 1),
+                              v.dtype.type(factors[n]), add or (n > 0 and len(out) == 1),
                               parities, *scratch, out[n if len(out) > 1 else 0])
 
     @functools.cached_property

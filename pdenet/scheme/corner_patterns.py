@@ -30,7 +30,7 @@ import itertools
 
 import numpy as np
 
-from ..kernels.volumes.masked_cells import WHOLE, Cells, Table
+from ..kernels.volumes.masked_cells import SIZE, WEIGHTS, Cells
 
 CORNERS = np.array(list(itertools.product((0, 1), repeat=3)))  # slice, row, column
 SIGNS = 2 * CORNERS - 1
@@ -73,22 +73,23 @@ def _row(axes, measured):
 
 
 @functools.lru_cache(64)
-def table(alpha: float, dtype: np.dtype) -> Table:
-    """K of all patterns, as kernels for volumes of this type take it.
+def table(alpha: float, dtype: np.dtype) -> np.ndarray:
+    """K of all patterns, as kernels for volumes of this type take it, see `masked_cells.Cells`.
 
     Of a volume that is 0 in the other voxels a pattern's samples K are a matrix times those of a
     whole cell, as no sample of a constant is other than 0.
     """
     whole, _ = samples(alpha, np.ones(8, bool))
     back = whole.T / np.square(whole).sum(axis=1)  # K K' is diagonal
-    gradients, weights = np.zeros((256, 7, 8)), np.zeros(256)
+    found = np.zeros(SIZE)
+    gradients, fluxes = found[:WEIGHTS].reshape(2, 256, 7, 8)
+    weights = found[WEIGHTS:]
     for pattern in range(256):
         K, weights[pattern] = samples(alpha, (pattern >> np.arange(8) & 1).astype(bool))
-        gradients[pattern, :, :7] = (SCALES[:, np.newaxis] * (K @ back) / SCALES).T
-    gradients[np.abs(gradients) < 1e-14] = 0
-    fluxes = np.zeros_like(gradients)
-    fluxes[..., :7] = weights[:, np.newaxis, np.newaxis] * gradients[..., :7].swapaxes(1, 2)
-    return Table(*(np.ascontiguousarray(each, dtype) for each in (gradients, fluxes, weights)))
+        matrix = SCALES[:, np.newaxis] * (K @ back) / SCALES
+        matrix[np.abs(matrix) < 1e-14] = 0
+        gradients[pattern, :, :7], fluxes[pattern, :, :7] = matrix.T, weights[pattern] * matrix
+    return found.astype(dtype)
 
 
 def patterns(measured: np.ndarray) -> np.ndarray:
@@ -109,7 +110,4 @@ def cells(alpha: float, measured: np.ndarray) -> Cells:
 
 def weights(alpha: float, measured: np.ndarray) -> np.ndarray:
     """What each cell counts in sums over cells, for voxels `measured` as in `patterns`."""
-    return table(alpha, measured.dtype).weights[patterns(measured)]
-
-
-assert WHOLE == 255
+    return table(alpha, measured.dtype)[WEIGHTS:][patterns(measured)]

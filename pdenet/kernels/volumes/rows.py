@@ -19,7 +19,7 @@ from ..laws import NONE, response, slope
 from ..vectors import BYTES, fma, load, splat, store
 from .cells import (add_outer_product, add_square, plus, product, spread, structure_of, tensor_flux,
                     times, unit_flux)
-from .masked_cells import flux_of, gradient_of
+from .masked_cells import flux_of, gradient_of, weighted
 from .tensors import changed, coherence_response, directional, parts_of, tensor_response
 
 
@@ -218,9 +218,7 @@ def adjoint_row(rows, voxels, measured, given, mixed, stencil, scale, measure, t
     by_flux, by_structure = load(memory, sums), load(memory, sums + lanes)
     for j in range(0, rows.columns + 1, lanes):
         gradient = gradient_of(memory, voxels, given.v + j, measured, j)
-        part = load(memory, measure + j)
-        if measured is not None:
-            part = part * load(memory, measured.weights + j)
+        part = weighted(memory, load(memory, measure + j), measured, j)
         flux = zero, zero, zero, zero, zero, zero, zero
         if given.tensor >= 0:
             other = gradient_of(memory, voxels, given.z + j, measured, j)

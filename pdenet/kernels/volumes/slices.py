@@ -19,10 +19,10 @@ from ..cell_rows import Given
 from ..compiler import kernel
 from ..formulas import formula
 from ..laws import NONE, Law
-from ..row_memory import copy, copy_layers, copy_pixels, copy_tensor, make_rows
+from ..row_memory import copy, copy_layers, copy_pixels, copy_tensor, make_rows, pitch_of
 from ..vectors import BYTES, load, store
 from .cells import Target, Voxels
-from .masked_cells import copy_cells, rows_of_mask
+from .masked_cells import copy_cells, copy_table, rows_of_mask
 from .rows import (adjoint_row, coherence_of, correlation_row, flux_row, response_of,
                    scalar_step_row, slope_of, tensor_row)
 
@@ -66,7 +66,9 @@ def tensor(v, mask, strength, law, mixed, stencil, out):
     gives J itself, or its trace."""
     layers, slices, rows, columns = v.shape
     scaled = scaled_for_tensor(strength, law, mixed)
-    block = make_rows(2 * rows * layers + 6 + rows_of_mask(mask), columns, v)
+    sizes = 2 * rows * layers + 6
+    block = make_rows(sizes + rows_of_mask(mask, pitch_of(columns, v)), columns, v)
+    copy_table(mask, block, sizes * block.pitch)
     line = layers * block.pitch
     plane = rows * line
     first = 2 * plane
@@ -74,7 +76,7 @@ def tensor(v, mask, strength, law, mixed, stencil, out):
         if k < slices:
             copy_slice(v, k, block, k % 2 * plane, line)
         for i in range(rows + 1):
-            measured = copy_cells(mask, k, i, block, first + 6 * block.pitch)
+            measured = copy_cells(mask, k, i, block, sizes * block.pitch)
             tensor_row(block, around(k, i, slices, rows, plane, line), measured, law, mixed, scaled,
                        stencil, first)
             for n in range(len(out)):
@@ -96,7 +98,8 @@ def diffuse(v, mask, tensor, source, mixed, stencil, scale, add, out):
     # Of all layers the rows of two slices; what waits for the next slice and for the next row; D,
     # a row that is added to, and a row of the result.
     sizes = 2 * rows * (layers + steers) + (rows + 5) * layers + 8
-    block = make_rows(sizes + rows_of_mask(mask), columns, v)
+    block = make_rows(sizes + rows_of_mask(mask, pitch_of(columns, v)), columns, v)
+    copy_table(mask, block, sizes * block.pitch)
     memory, pitch = block.memory, block.pitch
     line = (layers + steers) * pitch
     plane = rows * line
@@ -149,7 +152,9 @@ def correlate(v, z, mask, strength, tensor, mixed, stencil, out):
     law = Law(NONE, v.dtype.type(1))
     share = v.dtype.type(0.0625) if mixed is None else v.dtype.type(0.03125)
     scaled = share * strength
-    block = make_rows(4 * rows * layers + 12 + rows_of_mask(mask), columns, v)
+    sizes = 4 * rows * layers + 12
+    block = make_rows(sizes + rows_of_mask(mask, pitch_of(columns, v)), columns, v)
+    copy_table(mask, block, sizes * block.pitch)
     half = layers * block.pitch
     line = 2 * half
     plane = rows * line
@@ -160,7 +165,7 @@ def correlate(v, z, mask, strength, tensor, mixed, stencil, out):
             copy_slice(v, k, block, k % 2 * plane, line)
             copy_slice(z, k, block, k % 2 * plane + half, line)
         for i in range(rows + 1):
-            measured = copy_cells(mask, k, i, block, second + 6 * block.pitch)
+            measured = copy_cells(mask, k, i, block, sizes * block.pitch)
             correlation_row(block, around(k, i, slices, rows, plane, line), measured, law, mixed,
                             scaled, stencil, first, second)
             for n in range(len(out)):
@@ -194,7 +199,8 @@ def diffuse_adjoint(v, z, mask, strength, tensors, source, mixed, stencil, sums,
     # next row for each out and steered; a row of zeros, three rows of the cells' weights, a row of
     # the result; six of D, six of C; and the sums.
     sizes = 2 * rows * (2 * layers + steers) + (rows + 7) * targets + 18
-    block = make_rows(sizes + rows_of_mask(mask), columns, v)
+    block = make_rows(sizes + rows_of_mask(mask, pitch_of(columns, v)), columns, v)
+    copy_table(mask, block, sizes * block.pitch)
     memory, pitch = block.memory, block.pitch
     line = (2 * layers + steers) * pitch
     plane = rows * line

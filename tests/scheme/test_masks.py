@@ -8,7 +8,7 @@ from scipy.special import jnp_zeros
 import pdenet
 from pdenet.kernels.gaussian import PIXELS
 from pdenet.kernels.workspace import Workspace
-from pdenet.scheme import masks
+from pdenet.scheme import corner_patterns, masks
 from pdenet.scheme.scales import ScaleSpace
 
 from .. import naive, naive_volumes
@@ -174,6 +174,43 @@ def test_the_step_size_is_stable_for_every_mask(seed, share, alpha):
     assert values.max() <= 1 + 1e-12
 
 
+def rho_of(alpha, spacing):
+    operator = pdenet.Gradient(alpha)
+    return 2 / pdenet.models.perona_malik(1.0, operator=operator, spacing=spacing).tau_max
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.1, 0.25, 0.41, 0.5])
+@pytest.mark.parametrize("spacing", [CUBES, FLAT, (1.0, 9.0, 1.0), (0.3, 0.4, 5.0)])
+def test_no_cell_of_a_volume_exceeds_a_whole_one(alpha, spacing):
+    """The largest eigenvalue of w K' M(I) K of all 256 patterns."""
+    largest = []
+    for pattern in range(256):
+        measured = (pattern >> np.arange(8) & 1).astype(bool)
+        K, weight = corner_patterns.samples(alpha, measured)
+        assert 0 <= weight <= 1 and (K[:, ~measured] == 0).all()
+        assert np.abs(K.sum(axis=1)).max() < 1e-13
+        if alpha < 0.5:  # at 1/2 no twist counts
+            expected, own = naive_volumes.pattern_samples(measured, alpha)
+            np.testing.assert_allclose(K, expected, atol=1e-10)
+            assert weight == pytest.approx(own, abs=1e-12)
+        points = naive_volumes.at_points(K[np.newaxis], alpha, spacing)[0].reshape(-1, 8)
+        largest.append(weight * np.linalg.eigvalsh(points.T @ points / 8)[-1])
+    assert max(largest) <= largest[-1] * (1 + 1e-12)
+    assert alpha < 0.25 or sum(np.isclose(largest, largest[-1])) > 20
+    assert 8 * largest[-1] == pytest.approx(rho_of(alpha, spacing))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+@pytest.mark.parametrize("alpha, spacing", [(0.41, CUBES), (0.25, FLAT), (0.5, (1.0, 2.0, 0.7))])
+def test_the_step_size_is_stable_for_every_mask_of_a_volume(share, alpha, spacing):
+    mask = random_mask(1, (5, 6, 7), share)
+    K, weights = naive_volumes.masked_samples(mask, min(alpha, 0.5 - 1e-6))
+    gradient = naive_volumes.at_points(K, alpha, spacing)
+    form = np.einsum("c,cpix,cpiy->xy", weights / 8, gradient, gradient)
+    rho = rho_of(alpha, spacing)
+    assert 0.5 * rho < np.linalg.eigvalsh(form)[-1] <= rho * (1 + 1e-5)
+
+
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.energy])
 def test_the_flow_is_the_gradient_of_the_energy(name):
     case = CASES[name]
@@ -217,15 +254,17 @@ def test_the_adjoint_of_a_reaction_and_what_stands_outside():
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 3.0, 10.0])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
 @pytest.mark.parametrize("dtype, error", [(np.float64, 1e-13), (np.float32, 2e-6)])
-def test_gaussians_are_symmetric_and_keep_constants_and_the_mean(sigma, share, dtype, error):
-    mask = random_mask(3, (40, 45), share)
-    own = masks.prepare(mask, [pdenet.models.eed(1.0, sigma=sigma).block], dtype)
-    scales, work = own.of(ScaleSpace([sigma])), Workspace()
+@pytest.mark.parametrize("shape, spacing", [((40, 45), None), ((11, 16, 13), (1.7, 1.0, 0.8))])
+def test_gaussians_are_symmetric_and_keep_constants_and_the_mean(sigma, share, dtype, error, shape,
+                                                                 spacing):
+    mask = random_mask(3, shape, share)
+    own = masks.prepare(mask, [pdenet.models.eed(1.0, sigma=sigma, spacing=spacing).block], dtype)
+    scales, work = own.of(ScaleSpace([sigma]).spaced(spacing)), Workspace()
     d = own.factors[PIXELS][1][0]
     assert (d[mask] > 0).all() and (d[~mask] == 0).all()
     ones = scales.smooth(own.plane[np.newaxis], work)[0].copy()
     np.testing.assert_allclose(ones, mask, atol=error)
-    u, v = (np.random.default_rng(k).normal(size=(1, 40, 45)).astype(dtype) * own.plane
+    u, v = (np.random.default_rng(k).normal(size=(1, *shape)).astype(dtype) * own.plane
             for k in range(2))
     products = [np.sum(scales.smooth(a, work) * b, dtype=float) for a, b in ((u, v), (v, u))]
     scale = np.sqrt(np.sum(u * u) * np.sum(v * v))
@@ -273,6 +312,27 @@ def test_eigenvalues_of_a_disc_are_those_of_bessel_functions(size, bounds):
         errors.append(np.abs(values / expected**2 - 1))
     assert (errors[0] < bounds).all()
     assert (errors[1] > 3 * errors[0]).all()
+
+
+def test_eigenvalues_of_a_ball_are_those_of_spherical_bessel_functions():
+    """Those of the modes l = 1 and 2 in a ball of radius 6, beside a scheme without its rim."""
+    mask = np.linalg.norm(np.indices((13,) * 3) - 6.0, axis=0) < 6
+    radius = (3 * mask.sum() / (4 * np.pi))**(1 / 3)
+    K, weights = naive_volumes.masked_samples(mask, 0.41)
+    inside = np.pad(mask, 1)
+    whole = np.all([inside[tuple(slice(k, k + 14) for k in corner)].ravel()
+                    for corner in np.ndindex(2, 2, 2)], axis=0)
+    errors = []
+    for own in (weights, np.where(whole, weights, 0)):
+        gradient = naive_volumes.at_points(K[:, :, mask.ravel()], 0.41, CUBES)
+        gradient = gradient * np.sqrt(own / 8)[:, np.newaxis, np.newaxis, np.newaxis]
+        gradient = gradient[own > 0].reshape(-1, mask.sum())
+        values = np.linalg.eigvalsh(gradient.T @ gradient)
+        values = values[values > 1e-9]
+        errors.append(np.abs([values[:3].mean() / (2.08158 / radius)**2 - 1,
+                              values[3:8].mean() / (3.34209 / radius)**2 - 1]))
+    assert (errors[0] < [0.05, 0.09]).all()
+    assert (errors[1] > 5 * errors[0]).all()
 
 
 @pytest.mark.parametrize("angle", [0, 10, 20, 30, 40, 45])

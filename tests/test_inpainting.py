@@ -57,7 +57,7 @@ def test_homogeneous_inpainting_is_the_solution_of_the_linear_equations():
 def test_the_multigrid_cycle_is_symmetric_and_nearly_the_inverse(shape):
     known = np.zeros(shape, bool)
     known[0, 1:4] = known[-1, 2] = True
-    grid = inpainting._Multigrid.of(known)
+    grid = inpainting._Multigrid.of(known, None)
     fill = np.flatnonzero(~known.ravel())
     forms, cycles = (np.array([apply(one.reshape(shape)).ravel()[fill].copy()
                                for one in np.eye(known.size, dtype=np.float32)[fill]])
@@ -226,8 +226,8 @@ def test_threads_change_no_bit_of_an_image(monkeypatch):
 
 def test_halving_and_doubling():
     ramp = np.arange(16.0).reshape(1, 1, 16) * np.ones((1, 12, 1))
-    half = inpainting._halve(ramp)
+    half = inpainting._halve(ramp, (0, 1))
     np.testing.assert_array_equal(half[0, 0], np.arange(0.5, 16, 2))
-    double = inpainting._double(half, (12, 16))
+    double = inpainting._double(half, (12, 16), (0, 1))
     np.testing.assert_allclose(double[:, :, 1:-1], ramp[:, :, 1:-1])
-    assert inpainting._halve(np.ones((2, 5, 7))).shape == (2, 3, 4)
+    assert inpainting._halve(np.ones((2, 5, 7)), (0, 1)).shape == (2, 3, 4)

@@ -62,7 +62,7 @@ def add_command(commands):
 
 
 def run(options):
-    from ..inpainting import SIGMA, inpaint
+    from ..inpainting import inpaint
 
     most = (images.MAX_PIXELS if options.max_pixels is None
             else check_count("--max-pixels", options.max_pixels, least=1))
@@ -78,8 +78,8 @@ def run(options):
     began = time.perf_counter()
     try:
         result = inpaint(image.pixels, mask=mask, method=options.method, contrast=options.contrast,
-                         sigma=SIGMA if options.sigma is None else options.sigma, guide=guide,
-                         channel_axis=image.channel_axis, workers=options.workers)
+                         sigma=options.sigma, guide=guide, channel_axis=image.channel_axis,
+                         workers=options.workers)
     except (ValueError, TypeError) as error:
         raise type(error)(named(source, error)) from None
     took = time.perf_counter() - began

@@ -36,8 +36,10 @@ from .scheme.spacing import check_spacing, of_voxels
 __all__ = ["inpaint"]
 
 METHODS = ("eed", "homogeneous")
-CONTRAST = 8 / 255   # of the range of the known pixels, per the smallest distance of pixels
-SIGMA = 1.5          # smallest distances of pixels
+# Of images and of volumes of several slices. In three dimensions a single known voxel holds less of
+# what is around it, so that stronger diffusion leaves it a spike.
+CONTRAST = 8 / 255, 2 / 255  # of the range of the known pixels, per the smallest distance of pixels
+SIGMA = 1.5, 1.0             # smallest distances of pixels
 SMALLEST = 16        # pixels: of the coarsest image's shorter side
 STEPS = 800          # at most, on the finest image
 COARSE_STEPS = 40    # on each of the others
@@ -67,11 +69,12 @@ def inpaint(image: npt.ArrayLike, mask: npt.ArrayLike, *, method: str = "eed",
     method : {"eed", "homogeneous"}, optional
         Edge-enhancing or homogeneous diffusion.
     contrast : float, optional
-        Contrast parameter of the diffusion in grey levels per pixel, > 0; by default 8/255 of the
-        range of the known pixels, or of the guide, per the smallest distance of pixels.
+        Contrast parameter of the diffusion in grey levels per pixel, > 0; by default 8/255, in
+        volumes 2/255, of the range of the known pixels, or of the guide, per the smallest distance
+        of pixels.
     sigma : float, optional
-        Standard deviation in pixels, >= 0, of the Gaussian that smooths what steers; by default 1.5
-        times the smallest distance of pixels.
+        Standard deviation in pixels, >= 0, of the Gaussian that smooths what steers; by default
+        1.5, in volumes 1, times the smallest distance of pixels.
     guide : array_like of the mask's shape, or with channels as last axis, optional
         Another image of the same scene, known everywhere, whose edges steer, such as the photograph
         beside a depth map.
@@ -162,6 +165,7 @@ def _edge_enhancing(planes, known, spacing, unit, contrast, sigma, guide, worker
     if values_range == 0:
         return np.broadcast_to(_spread(values[:, 0], planes), planes.shape).copy()
     number, scale, smallest = planes.dtype.type, 255 / values_range, min(spacing or (1.0,))
+    several = known.ndim == 3 and len(known) > 1
     if contrast is not None:
         contrast = check_number("contrast", contrast, above=0.0)
     relative = None if contrast is None else contrast / unit * scale
@@ -171,9 +175,10 @@ def _edge_enhancing(planes, known, spacing, unit, contrast, sigma, guide, worker
         relative = None if contrast is None else contrast * 255 / guide_range
 
     def solver(spacing, *arguments):
-        network = models.eed(255 * CONTRAST / smallest if relative is None else relative,
-                             sigma=SIGMA * smallest if sigma is None else sigma,
-                             diffusivity="rational", spacing=spacing)
+        network = models.eed(
+            255 * CONTRAST[several] / smallest if relative is None else relative,
+            sigma=SIGMA[several] * smallest if sigma is None else sigma,
+            diffusivity="rational", spacing=spacing)
         return steady_state(network.block, *arguments, workers)
 
     inner = ((planes - number(offset)) * number(scale)).astype(np.float32) * known

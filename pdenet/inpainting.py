@@ -208,7 +208,7 @@ def _from_coarse_to_fine(solver, planes, known, spacing, guide=None, steps=STEPS
         share = _halve(known[np.newaxis].astype(planes.dtype), axes)
         coarse = _halve(planes, axes) / np.where(share > 0, share, 1)
         start = _double(_from_coarse_to_fine(
-            solver, coarse, share[0] > 0, _coarser(spacing, axes),
+            solver, coarse, share[0] > 0, _coarser(known.shape, spacing, axes),
             None if guide is None else _halve(guide, axes), COARSE_STEPS), known.shape, axes)
     else:
         start = _spread(planes[:, known].mean(axis=1), planes)
@@ -225,10 +225,12 @@ def _to_halve(shape, spacing):
     return tuple(axis for axis in wide if spacing[axis] < 1.5 * least)
 
 
-def _coarser(spacing, axes):
-    """The spacing of an image that is half as large along some axes, in a unit twice as large."""
-    return spacing and tuple(distance if axis in axes else distance / 2
-                             for axis, distance in enumerate(spacing))
+def _coarser(shape, spacing, axes):
+    """The spacing of an image of this shape that is made half as large along some axes, in a unit
+    twice as large; that of a single slice, row or column has no influence and stays."""
+    return spacing and tuple(distance if axis in axes or size == 1 else distance / 2
+                             for axis, (size, distance) in enumerate(zip(shape, spacing,
+                                                                         strict=True)))
 
 
 def _spread(values, planes):
@@ -333,7 +335,7 @@ class _Multigrid:
             coarse[_corner(part)] |= part
         tensor = np.ones((1, *(size + 1 for size in known.shape)), np.float32)
         return cls((~known).astype(np.float32), tensor, Gradient(spacing=spacing), axes,
-                   None if coarse.all() else cls.of(coarse, _coarser(spacing, axes)), Workspace())
+                   None if coarse.all() else cls.of(coarse, _coarser(known.shape, spacing, axes)), Workspace())
 
     def form(self, u):
         """K' K u."""

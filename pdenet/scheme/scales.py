@@ -174,7 +174,7 @@ class ScaleSpace:
             if before is not None:
                 source = result = np.multiply(source, before[n], out=work.scratch(
                     "balanced", source.shape, v.dtype))
-            of_volumes.smooth(source, taps.astype(v.dtype), radii, v.dtype.type(factors[n]), None,
+            of_volumes.smooth(source, taps.astype(v.dtype), radii, v.dtype.type(factors[n]),
                               adds and before is None, parities, *scratch, result)
             if before is not None:
                 result *= after[n]

@@ -334,8 +334,9 @@ class _Multigrid:
         for part in _parts(known, axes):
             coarse[_corner(part)] |= part
         tensor = np.ones((1, *(size + 1 for size in known.shape)), np.float32)
-        return cls((~known).astype(np.float32), tensor, Gradient(spacing=spacing), axes,
-                   None if coarse.all() else cls.of(coarse, _coarser(known.shape, spacing, axes)), Workspace())
+        inner = None if coarse.all() else cls.of(coarse, _coarser(known.shape, spacing, axes))
+        return cls((~known).astype(np.float32), tensor, Gradient(spacing=spacing), axes, inner,
+                   Workspace())
 
     def form(self, u):
         """K' K u."""

@@ -174,12 +174,12 @@ def _edge_enhancing(planes, known, spacing, unit, contrast, sigma, guide, worker
         guide = ((guide - guide.mean()) * (255 / guide_range)).astype(np.float32)
         relative = None if contrast is None else contrast * 255 / guide_range
 
-    def solver(spacing, *arguments):
+    def solver(spacing, start, planes, known, guide, steps):
         network = models.eed(
             255 * CONTRAST[several] / smallest if relative is None else relative,
             sigma=SIGMA[several] * smallest if sigma is None else sigma,
             diffusivity="rational", spacing=spacing)
-        return steady_state(network.block, *arguments, workers)
+        return steady_state(network.block, start, planes, known, guide, steps, workers)
 
     inner = ((planes - number(offset)) * number(scale)).astype(np.float32) * known
     found = _from_coarse_to_fine(solver, inner, known, spacing, guide)

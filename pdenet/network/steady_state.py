@@ -30,8 +30,8 @@ FIRST, SHORTEST, LONGEST = 40, 4, 160  # steps of a cycle
 def steady_state(block: DiffusionBlock, u: np.ndarray, f: np.ndarray, known: np.ndarray,
                  guide: np.ndarray | None, steps: int, workers: int) -> np.ndarray:
     """The image with the least residual that adaptive cycles from u on find, for planes f (M, H, W)
-    with 0 where they are not `known`, (H, W), or volumes with one axis more; `guide` are the planes that steer, or None for u
-    itself. It ends at RESIDUAL, or after so many steps."""
+    with 0 where they are not `known`, (H, W), or volumes with one axis more; `guide` are the planes
+    that steer, or None for u itself. It ends at RESIDUAL, or after so many steps."""
     with Workers(workers) as team:
         passes = _Passes(block, f, known, guide, team)
         mean = f[:, known].mean(axis=1).reshape(-1, *[1] * known.ndim)

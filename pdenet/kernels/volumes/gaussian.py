@@ -29,9 +29,9 @@ def scratch_for(v, reach, work):
     """The work arrays of `smooth`: some rows, and slices, with their mirror images."""
     slices, rows, columns = v.shape
     count = (rows + 2 * reach + 3) * row_pitch(columns, v) + columns + 2 * (reach + BYTES)
+    waiting = min(slices + 2 * reach + 3, 4 * window(reach)) * slice_pitch(v)
     return (work.scratch("rows", (count,), v.dtype),
-            work.scratch("slices", (min(slices + 2 * reach + 3, 4 * window(reach)) * slice_pitch(v),),
-                         v.dtype))
+            work.scratch("slices", (waiting,), v.dtype))
 
 
 @formula

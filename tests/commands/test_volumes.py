@@ -46,6 +46,20 @@ def test_nifti_keeps_its_header(tmp_path, ending, dtype, capsys):
     assert "--overwrite" in capsys.readouterr().err
 
 
+def test_a_folder_of_scans(tmp_path, capsys):
+    nibabel = pytest.importorskip("nibabel")
+    (tmp_path / "scans").mkdir()
+    for name in ("a.nii", "b.NII.gz"):
+        nibabel.Nifti1Image(U.astype(np.float32), np.eye(4)).to_filename(tmp_path / "scans" / name)
+    (tmp_path / "scans" / "notes.txt").write_text("of no kind")
+    assert run(tmp_path / "scans", tmp_path / "out") == 0
+    assert "2 written, 0 there already, 0 failed; 1 of other formats" in capsys.readouterr().out
+    for name in ("a.nii", "b.NII.gz"):
+        result = nibabel.load(tmp_path / "out" / name)
+        np.testing.assert_array_equal(np.asanyarray(result.dataobj),
+                                      expected(U.astype(np.float32), (1, 1, 1)))
+
+
 def test_nifti_of_several_times_with_scaled_values(tmp_path):
     nibabel = pytest.importorskip("nibabel")
     image = nibabel.Nifti1Image(np.stack([U, U + 7], -1), np.eye(4))

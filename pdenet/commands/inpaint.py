@@ -19,10 +19,10 @@ HELP = """\
 INPUT is a PNG, JPEG or TIFF file, or example:NAME; or a volume as a NIfTI or
 MRC file, whose voxels are of the size that the file says. MASK is a grey image,
 or such a file, of the same size, in which the pixels to be filled are not 0.
-Nodata and NaN of INPUT
-are filled, too, and so are the colours of transparent pixels; with these there
-may be no MASK. With --random there is none: of INPUT only so many of a hundred
-pixels are kept, at random, and the PSNR of what is made of them is printed.
+Nodata and NaN of INPUT are filled, too, and so are the colours of transparent
+pixels; with these there may be no MASK. With --random there is none: of INPUT
+only so many of a hundred pixels are kept, at random, and the PSNR of what is
+made of them is printed.
 
 examples:
   pdenet inpaint photo.png scratches.png repaired.png
@@ -44,9 +44,9 @@ def add_command(commands):
                          help="edge-enhancing or homogeneous diffusion (default: %(default)s)")
     command.add_argument("--contrast", type=float, metavar="LAMBDA",
                          help="contrast parameter, grey levels per pixel (default: 8/255 of the "
-                              "range)")
+                              "range, of volumes 2/255)")
     command.add_argument("--sigma", type=float,
-                         help="smoothing of what steers, pixels (default: 1.5)")
+                         help="smoothing of what steers, pixels (default: 1.5, of volumes 1)")
     command.add_argument("--guide", metavar="FILE",
                          help="another image of the same size, whose edges steer")
     command.add_argument("--random", type=float, metavar="PERCENT",

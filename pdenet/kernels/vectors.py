@@ -20,6 +20,11 @@ def load(row, index):
     return row[index:index + BYTES // row.itemsize].copy()
 
 
+def load_eight(row, index):
+    """Eight lanes alone: row[index], row[index + 1], ..."""
+    return row[index:index + 8].copy()
+
+
 def store(row, index, x):
     """row[index], row[index + 1], ... = the lanes x."""
     row[index:index + x.size] = x

@@ -13,15 +13,15 @@ from numba.core.cgutils import get_item_pointer, get_or_insert_function
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, overload, register_model
 
-from .vectors import (BYTES, above, all_above, cosine_of_third, exp2, fma, load, preceding,
-                      quotient, splat, store, transpose, two_to)
+from .vectors import (BYTES, above, all_above, cosine_of_third, exp2, fma, load, load_eight,
+                      preceding, quotient, splat, store, transpose, two_to)
 
 
 class Lanes(types.Type):
-    """As many numbers of one type as fit into a vector."""
+    """So many numbers of one type, by default as many as fit into a vector."""
 
-    def __init__(self, dtype):
-        self.dtype, self.count = dtype, 8 * BYTES // dtype.bitwidth
+    def __init__(self, dtype, count=None):
+        self.dtype, self.count = dtype, count or 8 * BYTES // dtype.bitwidth
         super().__init__(f"Lanes({dtype} x {self.count})")
 
 
@@ -44,6 +44,7 @@ def _declare(function, result):
 # Between rows of memory and lanes --------------------------------------------------------------
 
 _declare(load, lambda row, index: Lanes(row.dtype))
+_declare(load_eight, lambda row, index: Lanes(row.dtype, 8))
 _declare(store, lambda row, index, x: types.none)
 _declare(splat, lambda row, number: Lanes(row.dtype))
 _declare(transpose, lambda source, target: types.none)
@@ -58,6 +59,7 @@ def _pointer(context, builder, lanes, kinds, row, index):
 
 
 @lower_builtin(load, types.Array, types.Integer)
+@lower_builtin(load_eight, types.Array, types.Integer)
 def _load(context, builder, signature, arguments):
     pointer = _pointer(context, builder, signature.return_type, signature.args, *arguments)
     return builder.load(pointer, align=signature.args[0].dtype.bitwidth // 8)

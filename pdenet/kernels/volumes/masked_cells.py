@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from ..compiler import kernel
 from ..formulas import formula
 from ..row_memory import copy
-from ..vectors import BYTES, all_above, load, store
+from ..vectors import BYTES, all_above, load, load_eight, store
 from .cells import gradient_at
 
 WHOLE = 255        # the pattern of a cell all of whose voxels are measured
@@ -25,7 +25,7 @@ ENTRIES = 56       # of a matrix: what each of the seven numbers gives to the se
 FLUXES = 256 * ENTRIES      # where in a table the matrices of fluxes begin
 WEIGHTS = 2 * FLUXES        # and the weights
 SIZE = WEIGHTS + 256
-OWN = 9            # rows of a block, for patterns and samples
+OWN = 11           # rows of a block, for patterns, partial cells, and samples
 
 
 class Cells(NamedTuple):
@@ -37,10 +37,13 @@ class Cells(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A row of cells: where in a block its patterns lie; where eight rows are free, a pitch apart;
-    and where the table lies."""
+    """A row of cells: where in a block its patterns lie; where the slots of its *partial* cells, of
+    which some voxels are measured and some are not, and how many of them come before each vector;
+    where eight rows are free, a pitch apart; and where the table lies."""
 
     patterns: int
+    partial: int
+    before: int
     free: int
     pitch: int
     table: int
@@ -67,12 +70,18 @@ def copy_cells(mask, k, i, rows, first):
     `first` of a block, the first of `rows_of_mask`."""
     if mask is None:
         return None
-    number, patterns = rows.memory.dtype.type, mask.patterns[k, i]
-    target = rows.memory[first:first + rows.pitch]
+    memory, patterns, lanes = rows.memory, mask.patterns[k, i], BYTES // rows.memory.itemsize
+    number, pitch, count = memory.dtype.type, rows.pitch, 0
+    partial, before = first + pitch, first + 2 * pitch
     for j in range(patterns.size):
-        target[j] = number(patterns[j])
-    target[patterns.size:] = number(WHOLE)
-    return Measured(first, first + rows.pitch, rows.pitch, first + OWN * rows.pitch)
+        if j % lanes == 0:
+            memory[before + j // lanes] = number(count)
+        memory[first + j] = number(patterns[j])
+        memory[partial + count] = number(j)
+        count += 1 if 0 < patterns[j] < WHOLE else 0
+    memory[first + patterns.size:first + pitch] = number(WHOLE)
+    memory[before + (patterns.size - 1) // lanes + 1] = number(count)
+    return Measured(first, partial, before, first + 3 * pitch, pitch, first + OWN * pitch)
 
 
 @formula
@@ -93,9 +102,10 @@ def are_whole(memory, measured, j):
 
 
 @formula
-def are_empty(memory, measured, j):
-    """Whether no voxel of any cell of a vector is measured, so that all samples are 0."""
-    return all_above(-load(memory, measured.patterns + j), memory.dtype.type(-0.5))
+def none_is_partial(memory, measured, j):
+    """Whether all cells of a vector are whole, or have samples of 0, as no voxel is measured."""
+    place = measured.before + j // (BYTES // memory.itemsize)
+    return memory[place] == memory[place + 1]
 
 
 @kernel
@@ -105,19 +115,21 @@ def of_patterns(memory, measured, matrices, j, samples):
     free, pitch = measured.free, measured.pitch
     for k in range(7):
         store(memory, free + k * pitch, samples[k])
-    for lane in range(BYTES // memory.itemsize):
-        pattern = int(memory[measured.patterns + j + lane]) & WHOLE
-        if 0 < pattern < WHOLE:
-            at = free + lane
-            matrix = memory[measured.table + matrices + pattern * ENTRIES:][:ENTRIES]
-            x0, x1, x2, x3 = (memory[at], memory[at + pitch], memory[at + 2 * pitch],
-                              memory[at + 3 * pitch])
-            x4, x5, x6 = memory[at + 4 * pitch], memory[at + 5 * pitch], memory[at + 6 * pitch]
-            for k in range(8):
-                memory[at + k * pitch] = (
-                    ((matrix[k] * x0 + matrix[k + 8] * x1)
-                     + (matrix[k + 16] * x2 + matrix[k + 24] * x3))
-                    + ((matrix[k + 32] * x4 + matrix[k + 40] * x5) + matrix[k + 48] * x6))
+    place = measured.before + j // (BYTES // memory.itemsize)
+    for m in range(int(memory[place]), int(memory[place + 1])):
+        slot = int(memory[measured.partial + m])
+        pattern = int(memory[measured.patterns + slot]) & WHOLE
+        at, k = free + slot - j, measured.table + matrices + pattern * ENTRIES
+        changed = ((load_eight(memory, k) * memory[at]
+                    + load_eight(memory, k + 8) * memory[at + pitch])
+                   + (load_eight(memory, k + 16) * memory[at + 2 * pitch]
+                      + load_eight(memory, k + 24) * memory[at + 3 * pitch]))
+        changed = changed + ((load_eight(memory, k + 32) * memory[at + 4 * pitch]
+                              + load_eight(memory, k + 40) * memory[at + 5 * pitch])
+                             + load_eight(memory, k + 48) * memory[at + 6 * pitch])
+        store(memory, free + 7 * pitch, changed)
+        for n in range(7):
+            memory[at + n * pitch] = memory[free + 7 * pitch + n]
     return (load(memory, free), load(memory, free + pitch), load(memory, free + 2 * pitch),
             load(memory, free + 3 * pitch), load(memory, free + 4 * pitch),
             load(memory, free + 5 * pitch), load(memory, free + 6 * pitch))
@@ -139,7 +151,7 @@ def gradient_of(memory, voxels, offset, measured, j):
     if measured is None:
         return gradient_at(memory, voxels, offset)
     gradient = gradient_at(memory, voxels, offset)
-    if are_whole(memory, measured, j) or are_empty(memory, measured, j):
+    if none_is_partial(memory, measured, j):
         return gradient
     return of_patterns(memory, measured, 0, j, gradient)
 
@@ -149,7 +161,7 @@ def flux_of(memory, flux, measured, j):
     """The flux of which K' takes what the cells' own K' takes of a `flux`, times their weight."""
     if measured is None:
         return flux
-    if are_whole(memory, measured, j) or are_empty(memory, measured, j):
+    if none_is_partial(memory, measured, j):
         return flux
     return of_patterns(memory, measured, FLUXES, j, flux)
 

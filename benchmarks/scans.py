@@ -32,6 +32,7 @@ HELD_OUT = {
     "neuron": ("flowdec", "datasets/neuron-25pct/data.tif", 1),
 }
 BACKGROUND = 0.1  # of the range
+ELLIPSOIDS = "ellipsoids"  # the name of `ellipsoids`, on which was trained, too
 
 
 def scan(package, file, reduced):
@@ -53,8 +54,40 @@ def scan(package, file, reduced):
                                              for places in inside)], np.float32)
 
 
+def trained():
+    """Name and volume of all on which was trained."""
+    for name, where in TRAINED.items():
+        yield name, scan(*where)
+    yield ELLIPSOIDS, ellipsoids()
+
+
+def ellipsoids(size=80, count=120, finer=2):
+    """Ellipsoids of any place, direction and grey level, one over the other, with sharp edges, as
+    scans of magnetic resonance do not have them and those of tomography do: the mean of
+    `finer`^3 samples for each voxel."""
+    rng = np.random.default_rng(0)
+    length = size * finer
+    volume = np.full((length,) * 3, 128, np.float32)
+    places = np.stack(np.meshgrid(*[np.arange(length)] * 3, indexing="ij")).astype(np.float32)
+    for _ in range(count):
+        centre = rng.uniform(0, length, 3)
+        axes = np.linalg.qr(rng.normal(size=(3, 3)))[0] / rng.uniform(0.02, 0.25, (3, 1)) / length
+        box = tuple(slice(max(int(middle - length / 4), 0), int(middle + length / 4) + 1)
+                    for middle in centre)
+        offset = places[:, *box] - centre[:, np.newaxis, np.newaxis, np.newaxis]
+        inside = np.sum(np.einsum("ij,jzyx->izyx", axes, offset)**2, axis=0) < 1
+        volume[box][inside] = rng.uniform(0, 255)
+    return block_reduce(volume, finer, np.mean).astype(np.float32)
+
+
 def part(volume, side):
-    """The middle of a volume, at most so many voxels long in each direction."""
-    return np.ascontiguousarray(volume[tuple(
-        slice((size - min(size, side)) // 2, (size + min(size, side)) // 2)
-        for size in volume.shape)])
+    """At most so many voxels in each direction, around the centre of mass of what is brighter than
+    the mean."""
+    mass = np.maximum(volume - volume.mean(), 0)
+    slices = []
+    for axis, size in enumerate(volume.shape):
+        along = mass.sum(axis=tuple(other for other in range(3) if other != axis))
+        middle = round(float(np.average(np.arange(size), weights=along)))
+        first = min(max(middle - side // 2, 0), max(size - side, 0))
+        slices.append(slice(first, first + side))
+    return np.ascontiguousarray(volume[tuple(slices)])

@@ -38,7 +38,7 @@ LEVELS_OF_VOLUMES = np.geomspace(noise_levels.LEAST, noise_levels.MOST, 5)
 SIZE_OF_VOLUMES = 40
 DEGREE = 2
 INTEGRATION = [0.0, 1.0, 2.24, 5.0], [0.9, 0.4, 0.2, 0.1]  # scales in pixels, and weights
-INTEGRATION_OF_VOLUMES = [0.0, 1.5], [0.9, 0.3]
+INTEGRATION_OF_VOLUMES = [0.0, 1.0, 2.24], [0.9, 0.4, 0.2]
 RATE, AMPLIFICATION = 0.05, 0.05  # of the dictionary
 
 
@@ -72,7 +72,7 @@ def start(name, folder):
         return noise_levels.build(document.read(path)).per_step()
     if "volume" in name:
         return noise_levels.constant(network(
-            12.0, largest=4.0, count=6, spacing=(1, 1, 1),
+            12.0, largest=2.5, count=4, spacing=(1, 1, 1),
             integration=pdenet.ScaleSpace(*INTEGRATION_OF_VOLUMES)), DEGREE)
     return noise_levels.constant(network(
         12.0, integration=pdenet.ScaleSpace(*INTEGRATION),
@@ -93,8 +93,8 @@ def network(contrast, smallest=0.3, largest=5.0, count=8, steered=True, alpha=0.
 def train(name, folder, source, epochs, rounds, workers):
     target, colour = os.path.join(folder, f"{name}.json"), "colour" in name
     if "volume" in name:
-        names, images = list(scans.TRAINED), [
-            scans.scan(*where)[np.newaxis] for where in scans.TRAINED.values()]
+        names, volumes = zip(*scans.trained(), strict=True)
+        images = [volume[np.newaxis] for volume in volumes]
     else:
         names, images = folder_images(source, colour) if source else (
             TRAINED_COLOUR if colour else TRAINED_GREY, list(training_images(colour)))

@@ -46,8 +46,8 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     from 5 to 80: see the provenance in the files in pdenet/network/pretrained. For images there are
     eight scales, for grey ones four scales of integration and a `Dictionary` beside the gradient,
     trained on photographs, textures and micrographs that come with scikit-image. For volumes there
-    are six scales and two of integration, trained on templates and scans of magnetic resonance that come with nilearn
-    and dipy. No step lets the norm of an image without its mean grow by more than 5 %.
+    are four scales and three of integration, trained on templates and scans of magnetic resonance
+    that come with nilearn and dipy, and on ellipsoids. No step lets the norm of an image without its mean grow by more than 5 %.
 
     Parameters
     ----------

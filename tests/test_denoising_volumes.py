@@ -1,0 +1,233 @@
+"""pdenet.denoise of volumes: better than slice by slice, whatever grey levels, spacing and type."""
+
+import numpy as np
+import pytest
+
+import pdenet
+from pdenet.estimates import range_of
+from pdenet.kernels.workspace import Workspace
+from pdenet.network import adjoint
+
+SIGMA = 25.0
+
+
+def psnr(clean, image):
+    return 10 * np.log10(255**2 / np.mean((image - clean)**2))
+
+
+def phantom(*shape):
+    """Two ellipsoids, one of them with waves inside, and a plane, with a range of about 255."""
+    z, y, x = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape), indexing="ij")
+    volume = 60.0 + 40 * (x + y + z > 0.8)
+    volume[(x / 0.7)**2 + (y / 0.8)**2 + (z / 0.9)**2 < 1] = 150
+    inner = ((x - 0.1) / 0.4)**2 + (y / 0.45)**2 + (z / 0.6)**2 < 1
+    volume[inner] = 200 + 30 * np.sin(9 * (x + 0.5 * y + z))[inner]
+    return volume.astype(np.float32)
+
+
+CLEAN = phantom(24, 32, 36)
+NOISY = pdenet.add_noise(CLEAN, SIGMA, 0)
+
+
+@pytest.fixture(scope="module")
+def denoised():
+    return pdenet.denoise(NOISY, SIGMA)
+
+
+def test_slices_help_each_other(denoised):
+    alone = np.stack([pdenet.denoise(plane, SIGMA) for plane in NOISY])
+    assert psnr(CLEAN, denoised) > psnr(CLEAN, alone) + 1.5 > psnr(CLEAN, NOISY) + 7
+    shared = pdenet.denoise(NOISY, SIGMA, shared=True)
+    assert psnr(CLEAN, shared) > psnr(CLEAN, alone) + 1
+
+
+@pytest.mark.parametrize("sigma", [5.0, 10.0, 40.0, 80.0])
+def test_each_level_of_the_noise(sigma):
+    noisy = pdenet.add_noise(CLEAN, sigma, 1)
+    alone = np.stack([pdenet.denoise(plane, sigma) for plane in noisy])
+    assert psnr(CLEAN, pdenet.denoise(noisy, sigma)) > psnr(CLEAN, alone) + 0.7
+
+
+def test_type_shape_and_workers(denoised):
+    assert denoised.dtype == np.float32 and denoised.shape == NOISY.shape
+    for workers in (1, 3):
+        np.testing.assert_array_equal(pdenet.denoise(NOISY, SIGMA, workers=workers), denoised)
+    other = pdenet.denoise(NOISY.astype(np.float64), SIGMA)
+    assert other.dtype == np.float64
+    np.testing.assert_allclose(other, denoised, atol=2e-3)
+
+
+def test_a_factor_and_an_offset_do_the_same_to_the_result(denoised):
+    volume = NOISY.astype(np.float64)
+    plain = pdenet.denoise(volume, SIGMA)
+    for factor, offset in ((1e-3, 0), (1e4, 0), (1, -500), (257, 1e5)):
+        found = pdenet.denoise(factor * volume + offset, factor * SIGMA)
+        np.testing.assert_allclose((found - offset) / factor, plain, atol=5e-3)
+
+
+def test_a_turned_volume_is_turned(denoised):
+    for axes in ((0, 1), (0, 2), (1, 2)):
+        found = pdenet.denoise(np.rot90(NOISY, axes=axes), SIGMA, data_range=200.0)
+        plain = pdenet.denoise(NOISY, SIGMA, data_range=200.0)
+        np.testing.assert_allclose(np.rot90(found, -1, axes), plain, atol=2e-3)
+
+
+def test_without_noise_or_structure():
+    np.testing.assert_array_equal(pdenet.denoise(CLEAN, 0), CLEAN)
+    flat = np.full((6, 7, 8), 3.25, np.float32)
+    np.testing.assert_array_equal(pdenet.denoise(flat), flat)
+    one = pdenet.denoise(NOISY[:1], SIGMA, spacing=(1, 1, 1))
+    assert psnr(CLEAN[:1], one) > psnr(CLEAN[:1], NOISY[:1]) + 5
+
+
+# The size of voxels ---------------------------------------------------------------------------
+
+
+def test_slices_farther_apart_are_smoothed_less_across():
+    every = slice(None, None, 3)
+    clean = phantom(48, 32, 36)[every]
+    noisy = pdenet.add_noise(clean, SIGMA, 0)
+    aware = pdenet.denoise(noisy, SIGMA, spacing=(3, 1, 1))
+    assert psnr(clean, aware) > psnr(clean, pdenet.denoise(noisy, SIGMA)) + 0.2
+    alone = np.stack([pdenet.denoise(plane, SIGMA) for plane in noisy])
+    assert psnr(clean, aware) > psnr(clean, alone) + 0.2
+
+
+def test_only_ratios_of_the_spacing_count():
+    np.testing.assert_array_equal(pdenet.denoise(NOISY, SIGMA, spacing=(1.5, 0.5, 0.5)),
+                                  pdenet.denoise(NOISY, SIGMA, spacing=(3, 1, 1)))
+    network = pdenet.denoiser(20, spacing=(1.5, 0.5, 0.75))
+    assert network.spacing == (3, 1, 1.5) and pdenet.denoiser(20, spacing=(1, 1)).spacing is None
+    assert np.max(network.parameters["tau"]) <= network.tau_max
+
+
+# Noise ----------------------------------------------------------------------------------------
+
+
+def test_the_level_is_estimated_from_all_slices():
+    for sigma in (5.0, 25.0, 60.0):
+        noisy = pdenet.add_noise(CLEAN, sigma, 3)
+        assert pdenet.estimate_noise(noisy) == pytest.approx(sigma, rel=0.06)
+    levels = pdenet.estimate_noise(np.stack([NOISY, pdenet.add_noise(CLEAN, 10, 1)]),
+                                   channel_axis=0, spacing=(1, 1, 1), per_channel=True)
+    assert levels == pytest.approx([SIGMA, 10], rel=0.06)
+    np.testing.assert_array_equal(pdenet.denoise(NOISY),
+                                  pdenet.denoise(NOISY, pdenet.estimate_noise(NOISY)))
+
+
+def test_magnitudes_of_magnetic_resonance():
+    clean = np.maximum(CLEAN - 60, 0)
+    model = pdenet.RicianNoise(sigma=SIGMA)
+    noisy = model.sample(clean)
+    assert pdenet.RicianNoise().estimate(noisy).sigma == pytest.approx(SIGMA, rel=0.1)
+    found = pdenet.denoise(noisy, noise=model)
+    assert psnr(clean, found) > psnr(clean, pdenet.denoise(noisy, SIGMA)) + 1
+    alone = np.stack([pdenet.denoise(plane, noise=model) for plane in noisy])
+    assert psnr(clean, found) > psnr(clean, alone) + 1
+
+
+@pytest.mark.parametrize("model", [pdenet.PoissonNoise(gain=4.0, sigma=2.0),
+                                   pdenet.SpeckleNoise(looks=20)])
+def test_other_models_of_noise(model):
+    noisy = model.sample(CLEAN).astype(np.float32)
+    alone = np.stack([pdenet.denoise(plane, noise=model) for plane in noisy])
+    assert psnr(CLEAN, pdenet.denoise(noisy, noise=model)) > psnr(CLEAN, alone) + 1
+
+
+def test_a_level_for_each_voxel():
+    levels = np.full(CLEAN.shape, 10.0)
+    levels[:, :, 18:] = 40.0
+    noisy = CLEAN + levels * pdenet.add_noise(np.zeros(CLEAN.shape), 1, 0)
+    found = pdenet.denoise(noisy, levels)
+    for one in (10.0, 40.0, 25.0):
+        assert psnr(CLEAN, found) > psnr(CLEAN, pdenet.denoise(noisy, one)) + 0.5
+    with pytest.raises(ValueError, match="one for each of the 24 x 32 x 36 pixels; got"):
+        pdenet.denoise(noisy, levels[:, :, 1:])
+
+
+def test_adapting_learns_from_the_volume_itself():
+    clean = np.kron(np.random.default_rng(0).integers(0, 2, (8, 8, 8)), np.ones((4, 4, 4))) * 200
+    noisy = pdenet.add_noise(clean.astype(np.float32), SIGMA, 0)
+    plain, adapted = (pdenet.denoise(noisy, SIGMA, adapt=adapt) for adapt in (False, True))
+    assert psnr(clean, adapted) > psnr(clean, plain) + 0.3
+
+
+# Channels -------------------------------------------------------------------------------------
+
+
+def test_channels_help_each_other():
+    clean = np.stack([CLEAN, 0.7 * CLEAN, 255 - CLEAN], -1)
+    noisy = pdenet.add_noise(clean, SIGMA, 0)
+    found = pdenet.denoise(noisy, SIGMA, channel_axis=-1)
+    apart = np.stack([pdenet.denoise(noisy[..., k], SIGMA) for k in range(3)], -1)
+    assert found.shape == clean.shape and psnr(clean, found) > psnr(clean, apart) + 2
+    np.testing.assert_array_equal(
+        np.moveaxis(found, -1, 1), pdenet.denoise(np.moveaxis(noisy, -1, 1), SIGMA, channel_axis=1))
+
+
+def test_a_guide_brings_its_edges():
+    noisy = pdenet.add_noise(CLEAN, 60.0, 0)
+    network = pdenet.denoiser(60.0, guided=True, spacing=(1, 1, 1))
+    guided = network(np.stack([noisy, CLEAN]), channel_axis=0)
+    np.testing.assert_array_equal(guided[1], CLEAN)
+    alone = pdenet.denoiser(60.0, spacing=(1, 1, 1))(noisy)
+    assert psnr(CLEAN, guided[0]) > psnr(CLEAN, alone) + 0.5
+
+
+# Arrays and the range -------------------------------------------------------------------------
+
+
+def test_arrays_of_dask(denoised):
+    dask_array = pytest.importorskip("dask.array")
+    lazy = pdenet.denoise(dask_array.from_array(NOISY, chunks=(12, 16, 18)), SIGMA)
+    np.testing.assert_array_equal(lazy.compute(), denoised)
+
+
+def test_all_tiles_and_slices_count_for_the_range():
+    image = np.zeros((1, 1100, 1100), np.float32)
+    image[:, :300] = 200
+    assert range_of(image) == pytest.approx(200, rel=1e-3)
+    assert range_of(image[:, ::-1].copy()) == pytest.approx(200, rel=1e-3)
+    volume = np.zeros((1, 9, 20, 20), np.float32)
+    volume[:, :4] = 200
+    assert range_of(volume) == pytest.approx(200, rel=1e-3)
+
+
+def test_the_range_of_a_scan_with_air_around_it():
+    volume = np.zeros((1, 128, 128, 128), np.float32)
+    volume[:, 30:98, 30:98, 30:98] = 200
+    assert range_of(volume) == pytest.approx(200, rel=1e-3)
+
+
+# Steps, and what is not allowed ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (3, 1, 1)])
+def test_no_step_makes_the_norm_grow(shared, spacing):
+    wave = 120 * (-1.0)**np.add.outer(np.arange(24), np.add.outer(np.arange(32), np.arange(36)))
+    for sigma in (2.0, 10.0, 30.0, 100.0):
+        network = pdenet.denoiser(sigma, shared=shared, spacing=spacing)
+        assert np.all(network.parameters["tau"] <= network.tau_max * (1 + 1e-9))
+        noise = np.random.default_rng(0).normal(0, sigma, CLEAN.shape)
+        for volume in (noise, CLEAN + noise, wave, CLEAN + wave):
+            states, result = adjoint.forward(network, volume[np.newaxis], Workspace())
+            norms = [np.linalg.norm(u - u.mean()) for u in [u for u, _ in states] + [result]]
+            assert np.all(np.diff(norms) <= 1e-9 * norms[0])
+
+
+@pytest.mark.parametrize("volume, options, error, message", [
+    (CLEAN[:3], {}, ValueError, r"may have channels or be a volume: give channel_axis=0, or"),
+    (CLEAN, {"spacing": (2, 1)}, ValueError, r"spacing must be \(dz, dy, dx\) for volumes"),
+    (CLEAN, {"spacing": 2}, ValueError, "spacing must be two numbers .* got 2"),
+    (CLEAN[0], {"spacing": (1, 1, 1)}, ValueError, "image must have 3 dimensions"),
+    (CLEAN, {"sigma": [1, 2]}, ValueError, "one for each of the 1 channels"),
+    (CLEAN * np.nan, {}, ValueError, "image must be finite")])
+def test_what_is_not_allowed(volume, options, error, message):
+    with pytest.raises(error, match=message):
+        pdenet.denoise(volume, **{"sigma": 5.0} | options)
+
+
+def test_channels_and_spacing_of_a_denoiser():
+    with pytest.raises(ValueError, match="channels must be 1, for volumes, with spacing; got 3"):
+        pdenet.denoiser(5, channels=3, spacing=(1, 1, 1))

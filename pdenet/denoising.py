@@ -17,6 +17,8 @@ import numpy.typing as npt
 from .checks import check_count, check_number, check_workers
 from .docstrings import fill
 from .estimates import range_of
+from .execution.chunks import is_lazy
+from .execution.workers import Workers
 from .images import Axes, Measured, from_units, sample_with, to_units
 from .learning.channels import guide_of, mixed, principal_axes
 from .learning.fit import fit_noisy
@@ -34,12 +36,14 @@ __all__ = ["denoise", "denoiser"]
 NOTHING = 1e-9  # of the range or of the noise; so little of the other is none
 ADAPTED, EVALUATIONS = 384, 20  # adapt learns from 3 x 3 tiles of images larger than 384 x 384
 GUIDING = 0.45  # the weight of a guide, see benchmarks/guiding.py
+FADING = 2.0  # how fast distant slices tell less of each other, see `denoise`
+ALONE = 0.08  # of a whole; a share below that is none
 CHANCE = 1 / 3  # of sigma^2: what a parameter may gain by fitting the noise; many do nothing
 
 
 def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
-             guided: bool = False, shared: bool = False,
-             spacing: Sequence[float] | None = None) -> DiffusionNetwork:
+             guided: bool = False, shared: bool = False, volumes: bool = False
+             ) -> DiffusionNetwork:
     """The network that `denoise` applies for a noise level.
 
     Ten steps of the anisotropic model, steered by weights of their own, trained at noise levels
@@ -64,9 +68,9 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
         `Channels`.
     shared : bool, optional
         The same parameters for all steps, for grey images 38, instead of as many for each.
-    spacing : sequence of float, optional
-        The distances (dz, dy, dx) of voxels, for volumes, of one channel. Only their ratios count:
-        in units of the smallest distance they are those of the network's `Gradient`.
+    volumes : bool, optional
+        The network for volumes (D, H, W), of one channel, whose voxels are as long in each
+        direction.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     Raises
     ------
     ValueError
-        If a parameter is not allowed, or channels are given with guided or spacing.
+        If a parameter is not allowed, or channels are given with guided or volumes.
 
     Examples
     --------
@@ -85,24 +89,21 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     ['beta', 'contrast', 'integration', 'rates', 'sensitivities', 'steering', 'tau']
     >>> pdenet.denoiser(20.0).parameters["beta"].shape
     (10, 8)
-    >>> pdenet.denoiser(20.0, spacing=(3.0, 1.5, 1.5)).spacing
-    (2.0, 1.0, 1.0)
+    >>> pdenet.denoiser(20.0, volumes=True).spacing
+    (1.0, 1.0, 1.0)
     """
     sigma = check_number("sigma", sigma, above=0.0)
     data_range = check_number("data_range", data_range, above=0.0)
     channels = check_count("channels", channels, least=1)
-    spacing = relative(spacing)
     # The squared gradient that the contrast is compared with is the sum over the channels.
     factor = data_range / RANGE * (1.0 if channels == 1 else math.sqrt(channels / 3))
     for value, what in ((guided, "beside the guide, with guided"),
-                        (spacing, "for volumes, with spacing")):
+                        (volumes, "with volumes")):
         if value and channels != 1:
             raise ValueError(f"channels must be 1, {what}; got {channels}")
-    kind = "volume" if spacing else "grey" if channels == 1 else "colour"
+    kind = "volume" if volumes else "grey" if channels == 1 else "colour"
     network = with_contrast_times(factor, shipped(kind, bool(shared)).at(
         sigma * RANGE / data_range))
-    if spacing not in (None, network.spacing):
-        network = replace(network, spacing=spacing)
     return replace(network, channels=Channels([1.0, GUIDING], guides=1)) if guided else network
 
 
@@ -118,12 +119,15 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
 
     u <- u - tau_k sum_l w_l G_l K' g(J) K G_l u for ten steps k, eq. (36) with eq. (40), for images
     with further derivatives beside the gradient, and parameters for the noise level: see
-    `denoiser`. The
-    channels of an image are brought to one noise level and turned to the principal axes of their
+    `denoiser`. The channels of an image are brought to one noise level and turned to the principal axes of their
     gradients: what they have in common has the noise of all, what differs is smoothed more. The
     axis with most structure, the luminance of a photograph, is denoised first and then guides the
-    others, whose edges are where it has them. Volumes are denoised as a whole, so that slices help
-    each other.
+    others, whose edges are where it has them.
+
+    Volumes are denoised as a whole, so that slices help each other. The less they are alike, the
+    less they do: where their distance is f times that of the pixels in them, the result is
+    w v + (1 - w) s with w = exp((1 - f) / 2), of the volume v that is denoised as a whole, whatever
+    its spacing, and the one s that is denoised slice by slice.
 
     Parameters
     ----------
@@ -147,10 +151,10 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
     channel_axis : int, optional
         The axis of the channels.
     spacing : sequence of float, optional
-        The distances (dz, dy, dx) of voxels; 1 each by default. Only their ratios count. Slices
-        that are farther apart than pixels are alike in less: they are smoothed less across, by the
-        square of that factor. An array of three axes, one of which may be that of channels, is a
-        volume only with a spacing.
+        The distances (dz, dy, dx) of voxels; 1 each by default. Only the ratio f of the largest to
+        the mean of the others counts, see above: it gains 0.4 dB at f = 2 and 0.9 dB at f = 3
+        (benchmarks/volume_denoising.py). An array of three axes, one of which may be that of
+        channels, is a volume only with a spacing.
     {mask}
     shared : bool, optional
         The same parameters for all steps, for grey images 38, instead of as many for each.
@@ -192,7 +196,7 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
     """
     if data_range is not None:
         data_range = check_number("data_range", data_range, above=0.0)
-    given = to_units(image, channel_axis, mask, nan_policy, Axes(True, relative(spacing)))
+    given = to_units(image, channel_axis, mask, nan_policy, Axes(True, of_volumes(spacing)))
     planes, _ = denoise_planes(given, sigma, noise, Options(
         data_range, shared, adapt, progress, check_workers(workers)))
     return given.finish(planes)
@@ -230,28 +234,27 @@ def denoise_planes(given: Measured, sigma, noise, options: Options):
         return denoise_varying(planes, unit, sigma, measured, again)
     levels = (levels_of(planes, measured) if sigma is None
               else check_levels(sigma, len(planes)) / unit)
-    network = functools.partial(denoiser, shared=options.shared, spacing=given.axes.spacing)
     if len(planes) == 1:
-        planes = _denoise_plane(planes, levels[0], None, network, measured, options)
+        planes = _denoise_plane(planes, levels[0], None, given.axes.spacing, measured, options)
     elif levels.any():
-        planes = _denoise_axes(planes, levels, network, measured, options)
+        planes = _denoise_axes(planes, levels, given.axes.spacing, measured, options)
     else:
         planes = planes.copy()
     return from_units(planes, unit), levels * unit
 
 
-def relative(spacing):
-    """The spacing of volumes in units of the smallest; None for images, whose pixels are alike."""
+def of_volumes(spacing):
+    """The spacing as floats, None for images, whose pixels are alike."""
     spacing = check_spacing(spacing)
     if spacing in (None, (1.0, 1.0)):
         return None
     if len(spacing) == 2:
         raise ValueError(f"spacing must be (dz, dy, dx) for volumes, as images are denoised by "
                          f"pixels of the size 1 x 1; got {spacing}")
-    return tuple(distance / min(spacing) for distance in spacing)
+    return spacing
 
 
-def _denoise_axes(planes, levels, network, measured, options):
+def _denoise_axes(planes, levels, spacing, measured, options):
     """The planes of several channels, of which at least one has noise, without it."""
     noisy = np.flatnonzero(levels)
     sigma = levels[noisy].min()
@@ -269,7 +272,7 @@ def _denoise_axes(planes, levels, network, measured, options):
             unit = range_of(clean[first], measured) / RANGE or 1.0
             guides[first] = _normalised(clean[first], unit, measured)[0]
         clean.append(_denoise_plane(mixed(alike, axis), sigma,
-                                    None if first is None else guides[first], network, measured,
+                                    None if first is None else guides[first], spacing, measured,
                                     options._replace(data_range=data_range and data_range * most)))
     alike = np.concatenate([mixed(np.concatenate(clean), column) for column in axes.T]) / factors
     found = iter(alike)
@@ -277,24 +280,63 @@ def _denoise_axes(planes, levels, network, measured, options):
                      for plane, level in zip(planes, levels, strict=True)])
 
 
-def _denoise_plane(plane, sigma, guide, network, measured, options):
-    """A plane (1, H, W) without its noise; guide: None, or a plane without noise whose edges are
-    likely to be those of this one, around 0 and with a range of 255; network: makes a `denoiser`
-    for a noise level."""
+def _denoise_plane(plane, sigma, guide, spacing, measured, options):
+    """A plane (1, H, W) without its noise, or a volume; guide: None, or a plane without noise whose
+    edges are likely to be those of this one, around 0 and with a range of 255."""
     data_range = (range_of(plane, measured) if options.data_range is None
                   else options.data_range)
     if data_range <= NOTHING * sigma or sigma <= NOTHING * data_range:
         return plane.copy()
     number, unit = plane.dtype.type, data_range / RANGE
     values, offset = _normalised(plane, unit, measured)
-    network = network(sigma / unit, guided=guide is not None)
-    mask = network.mask_of(measured, values.dtype, options.workers)
-    if guide is not None:
-        values = np.concatenate([values, guide])
-    elif options.adapt:
-        network = _adapted(network, values, sigma / unit, measured, options)
-    values = network.run(values, options.workers, mask)[:1].astype(plane.dtype)
-    return values * number(unit) + number(offset)
+    network = functools.partial(denoiser, sigma / unit, guided=guide is not None,
+                                shared=options.shared)
+    both = values if guide is None else np.concatenate([values, guide])
+    axis, weight = _slices(values.shape, spacing)
+    found = None
+    if weight > 0:
+        whole = network(volumes=spacing is not None)
+        if options.adapt and guide is None:
+            whole = _adapted(whole, values, sigma / unit, measured, options)
+        found = _run(whole, both, measured, options.workers)
+    if weight < 1:
+        apart = _run_slices(network(), both, measured, axis, options.workers)
+        one = values.dtype.type
+        found = apart if found is None else apart + one(weight) * (found - apart)
+    return found.astype(plane.dtype) * number(unit) + number(offset)
+
+
+def _slices(shape, spacing):
+    """Along which axis of planes slices are farthest apart, and the weight of the volume as a whole
+    beside them; that of images is 1."""
+    if spacing is None:
+        return 1, 1.0
+    axis = int(np.argmax(spacing))
+    others = np.delete(spacing, axis).mean()
+    weight = math.exp((1 - spacing[axis] / others) / FADING)
+    if weight < ALONE or shape[1 + axis] == 1:
+        return 1 + axis, 0.0
+    return 1 + axis, weight if weight < 1 - ALONE else 1.0
+
+
+def _run(network, planes, measured, workers):
+    """The first of the planes after the network, (1, H, W), and so of volumes."""
+    return network.run(planes, workers, network.mask_of(measured, planes.dtype, workers))[:1]
+
+
+def _run_slices(network, volumes, measured, axis, workers):
+    """`_run` of each slice of volumes (M, D, H, W) across an axis."""
+    slices = np.moveaxis(volumes, axis, 0)
+    masks = [None] * len(slices) if measured is None else np.moveaxis(measured, axis - 1, 0)
+
+    def one(task, work):
+        planes, mask = task
+        if mask is not None and not mask.any():
+            return planes[:1]
+        return _run(network, planes if is_lazy(planes) else np.ascontiguousarray(planes), mask, 1)
+
+    with Workers(workers) as team:
+        return np.stack(team.map(one, list(zip(slices, masks, strict=True))), axis)
 
 
 def _normalised(plane, unit, measured):

@@ -132,14 +132,14 @@ def denoise_pixels(pixels, channel_axis, options, progress, mask=None):
 
 
 def _denoise(pixels, channel_axis, options, mask=None):
-    from ..denoising import Options, denoise_planes, relative
+    from ..denoising import Options, denoise_planes, of_volumes
 
     if options.network is not None:
         network = options.network if options.voxels is None else dataclasses.replace(
             options.network, spacing=options.voxels)
         result = network(pixels, channel_axis=channel_axis, mask=mask, workers=options.workers)
         return result, f"by {options.parameters}", {}
-    given = to_units(pixels, channel_axis, mask, axes=Axes(True, relative(options.voxels)))
+    given = to_units(pixels, channel_axis, mask, axes=Axes(True, of_volumes(options.voxels)))
     model = _model(options)
     sigma = None if model else options.sigma or options.noise
     planes, levels = denoise_planes(given, sigma, model, Options(

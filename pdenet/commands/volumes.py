@@ -74,8 +74,6 @@ def check_for_volumes(options, name):
 
 def run_file(source, target, options, process, tell, shown):
     """Process a NIfTI or MRC file; returns a line about it and how many volumes failed, none."""
-    if not hasattr(options, "volumes"):
-        raise UsageError(f"{source}: volumes are for pdenet filter and pdenet denoise")
     check_for_volumes(options, source)
     volume = volume_files.read(source, options.max_pixels)
     volume_files.check_target(target, source, options.overwrite)

@@ -122,7 +122,7 @@ class Measured:
     planes : array of shape (M, H, W)
         As of `to_planes`, 0 in the pixels that are not measured.
     mask : ndarray of shape (H, W) or None
-        True where a pixel is measured; None if all are.
+        True where a pixel is measured, of the shape of a plane; None if all are.
     unit : float
         Of the planes; a power of two.
     axes : Axes
@@ -140,7 +140,8 @@ class Measured:
         """The planes of another image of the same shape, 0 in the pixels that are not measured."""
         if self.mask is None:
             return self.planes_of(image, name)
-        other = to_measured(image, self.channel_axis, self.mask, name=name).planes
+        other = to_measured(image, self.channel_axis, self._own_mask, name=name,
+                            axes=self.axes).planes
         return _check_like(self.planes, other, self.channel_axis, name, self.axes)
 
     def planes_of(self, image, name):
@@ -151,13 +152,18 @@ class Measured:
         """The image of planes in units of one."""
         return from_planes(planes, self.channel_axis, self.axes.planar)
 
+    @property
+    def _own_mask(self):
+        """The mask of the image's shape."""
+        return self.mask[0] if self.axes.planar else self.mask
+
     def finish(self, planes):
         """The image of planes (M, H, W) in units of one, with the pixels that are not measured as
         they were."""
         result = self.image_of(planes)
         if self.mask is None:
             return result
-        mask = self.mask
+        mask = self._own_mask
         if self.channel_axis is not None:
             mask = np.expand_dims(mask, self.channel_axis)
         image = to_array(self.image, "image")
@@ -177,11 +183,8 @@ def to_measured(image: npt.ArrayLike, channel_axis: int | None = None,
     axes = axes or Axes()
     if planes.ndim == 4 and axes.spacing is None:
         axes = axes._replace(spacing=(1.0, 1.0, 1.0))
-    if planes.ndim == 4 and (mask is not None or nan_policy != "raise"):
-        raise ValueError(f"mask and nan_policy are for images whose pixels are of the size 1 x 1; "
-                         f"got spacing {axes.spacing}")
     if mask is not None or nan_policy != "raise":
-        measured = measured_in(mask, nan_policy, [planes], name)
+        measured = measured_in(mask, nan_policy, [planes], name, axes.planar)
     planes, unit = zero_outside(planes, measured), 1.0
     if any_size and not chunks.is_lazy(planes):
         planes, unit = _in_units(planes, check(planes, any_size=True))
@@ -190,11 +193,12 @@ def to_measured(image: npt.ArrayLike, channel_axis: int | None = None,
     return Measured(image, channel_axis, planes, measured, unit, axes)
 
 
-def measured_in(mask, nan_policy, images, name):
-    """The pixels that are measured in all of these planes, or None if that are all pixels."""
+def measured_in(mask, nan_policy, images, name, planar=False):
+    """The pixels that are measured in all of these planes, or None if that are all pixels; of
+    planar ones the mask has no axis of slices."""
     measured = np.ones(images[0].shape[1:], bool)
     if mask is not None:
-        measured &= _check_mask(mask, measured.shape)
+        measured &= _check_mask(mask, measured.shape[1:] if planar else measured.shape)
     if nan_policy == "omit":
         if any(map(chunks.is_lazy, images)):
             raise ValueError(f'nan_policy="omit" needs {name} in memory; for an array of dask or '

@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 from scipy import ndimage
 
-from .naive import KINDS
+from .naive import KINDS, matrix
 
 SIGNS = list(itertools.product((-1, 1), repeat=3))  # of slice, row and column
 
@@ -134,3 +134,125 @@ def integrate(density):
     """The sum over the cells, those of the rim by the share of theirs that lies inside."""
     share = [np.where(np.isin(np.arange(size), (0, size - 1)), 0.5, 1.0) for size in density.shape]
     return float(np.einsum("i,j,k,ijk", *share, density))
+
+
+# With a mask --------------------------------------------------------------------------------------
+
+
+def pattern_samples(measured, alpha):
+    """The samples (p, q, r, s1, s2, s3, t) of one cell, a matrix (7, 8), and its weight, for eight
+    voxels that are measured or not, in the order of SIGNS: means over edges and faces, and singular
+    values cut at 1/sqrt(2)."""
+    signs, k = np.array(SIGNS), (1 - 2 * alpha) / 4
+    metric = np.sqrt([1, 1, 1, 2 * k, 2 * k, 2 * k, 3 * k * k])[:, np.newaxis]
+    rows = np.zeros((7, 8))
+    for row, axes in enumerate([(2,), (1,), (0,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]):
+        others = [axis for axis in range(3) if axis not in axes]
+        found = {}
+        for n, sign in enumerate(signs):
+            found.setdefault(tuple(sign[others]), []).append(n)
+        whole = [group for group in found.values() if all(measured[n] for n in group)]
+        for n in sum(whole, []):
+            rows[row, n] = np.prod(signs[n][list(axes)]) / len(whole)
+        if len(axes) == 2:
+            rows[row] *= np.sqrt(len(whole) / 2)
+    if all(measured):
+        return rows, 1.0
+    U, values, V = np.linalg.svd(metric * rows)
+    there = values > 1e-9
+    cut = np.minimum(1, np.sqrt(0.5) / np.maximum(values, 1e-30)) * there[:len(values)]
+    weight = max((cut**2)[there & (np.abs(U[:3]).max(axis=0) > 1e-6)], default=0.0)
+    if weight == 0:
+        return 0 * rows, 0.0
+    return (U * (cut * values / np.sqrt(weight))) @ V[:7] / metric, weight
+
+
+def masked_samples(mask, alpha):
+    """K of all cells as a matrix (cells, 7, voxels), and the cells' weights; voxels outside the
+    volume are not measured."""
+    numbers = np.pad(np.arange(mask.size).reshape(mask.shape), 1, constant_values=-1)
+    valid = np.pad(mask, 1)
+    ends = {-1: slice(None, -1), 1: slice(1, None)}
+    voxels = np.stack([numbers[ends[z], ends[y], ends[x]].ravel() for z, y, x in SIGNS], 1)
+    whole = np.stack([valid[ends[z], ends[y], ends[x]].ravel() for z, y, x in SIGNS], 1)
+    K, weights = np.zeros((len(voxels), 7, mask.size)), np.zeros(len(voxels))
+    for cell, (places, measured) in enumerate(zip(voxels, whole, strict=True)):
+        rows, weights[cell] = pattern_samples(measured, alpha)
+        K[cell][:, places[measured]] = rows[:, measured]
+    return K, weights
+
+
+def at_points(K, alpha, spacing):
+    """The gradients at the eight points of each cell, (cells, points, 3, voxels), of samples K."""
+    p, q, r, s1, s2, s3, t = np.moveaxis(K, 1, 0)
+    hz, hy, hx = spacing
+    return np.stack([np.stack([(p + y * s3 + z * s2 + y * z * t) / hx,
+                               (q + x * s3 + z * s1 + x * z * t) / hy,
+                               (r + x * s2 + y * s1 + x * y * t) / hz], 1)
+                     for z, y, x in np.sqrt((1 - 2 * alpha) / 4) * np.array(SIGNS)], 1)
+
+
+def balanced_smoothing(mask, sigma, spacing):
+    """S = d G d as a matrix, by the fixed point of d <- sqrt(d / (G d))."""
+    G = matrix(lambda v: [smooth(v, sigma, spacing)], mask.shape)
+    inside = mask.ravel()
+    d = inside.astype(float)
+    for _ in range(80):
+        d[inside] = np.sqrt(d[inside] / (G @ d)[inside])
+    return d[:, np.newaxis] * G * d
+
+
+def smooth_cells(volume, sigma, spacing, odd=()):
+    """A volume of cells, mirrored about those of the rim, with the other sign along some axes."""
+    far = int(4 * sigma / min(spacing) + 0.5) + 1
+    for axis in range(3):
+        width = [(far, far) if other == axis else (0, 0) for other in range(3)]
+        volume = np.pad(volume, width, mode="reflect",
+                        **({"reflect_type": "odd"} if axis in odd else {}))
+    return ndimage.gaussian_filter(volume, sigma / np.asarray(spacing),
+                                   truncate=4)[(slice(far, -far),) * 3]
+
+
+def masked_average(scales, J, mask, alpha, spacing):
+    """J (cells, 3, 3) averaged by d G w d, with the weights w of the cells of the volume continued
+    mirrored."""
+    shape, total = np.add(mask.shape, 1), 0
+    w = masked_samples(np.pad(mask, 1, mode="edge"), alpha)[1]
+    w = w.reshape(shape + 2)[1:-1, 1:-1, 1:-1]
+    for sigma, strength in zip(scales.sigmas, scales.strength, strict=True):
+        d = (w > 0).astype(float)
+        for _ in range(80):
+            d[w > 0] = np.sqrt(d[w > 0] / smooth_cells(w * d, sigma, spacing)[w > 0])
+        mean = np.zeros_like(J)
+        for i, j in np.ndindex(3, 3):
+            odd = () if i == j else (2 - i, 2 - j)
+            mean[:, i, j] = (d * smooth_cells(w * d * J[:, i, j].reshape(shape), sigma, spacing,
+                                              odd)).ravel()
+        total = total + strength * mean
+    return total
+
+
+def masked_step(network, u, mask, spacing=(1, 1, 1)):
+    """One explicit step on the measured voxels of volumes (M, D, H, W), with dense matrices."""
+    operator, scales = network.operator, network.scales
+    steering = scales if network.steering is None else network.steering
+    K, weights = masked_samples(mask, operator.alpha)
+    K = at_points(K, operator.alpha, spacing)
+    smoothing = {sigma: balanced_smoothing(mask, sigma, spacing)
+                 for sigma in {*steering.sigmas, *scales.sigmas}}
+    J = 0
+    for channel in u:
+        for sigma, w in zip(steering.sigmas, steering.strength, strict=True):
+            gradient = K @ (smoothing[sigma] @ channel.ravel())
+            J = J + w * np.einsum("cpi,cpj->cij", gradient, gradient) / 8
+    if network.integration is not None:
+        J = masked_average(network.integration, J, mask, operator.alpha, spacing)
+    D = tensor(network.flux, J)
+    out = u.copy()
+    for m, channel in enumerate(u):
+        for sigma, w in zip(scales.sigmas, scales.strength, strict=True):
+            gradient = K @ (smoothing[sigma] @ channel.ravel())
+            flux = np.einsum("c,cij,cpj->cpi", weights / 8, D, gradient)
+            change = smoothing[sigma].T @ np.einsum("cpix,cpi->x", K, flux)
+            out[m] -= network.tau * w * change.reshape(mask.shape)
+    return out

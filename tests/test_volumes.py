@@ -63,18 +63,22 @@ def test_rotations_by_90_degrees_about_each_axis_and_reflections(case):
 
 
 @every_model
-def test_a_volume_of_one_slice_is_an_image(case):
-    """To rounding; and pixels that are not squares are voxels of one slice."""
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_volume_of_one_slice_is_an_image(case, masked):
+    """To rounding; and pixels that are not squares are voxels of one slice. With a mask likewise.
+    """
     image = case.image(shape=(1, 9, 11))
     flat = image[0]
+    mask = np.random.default_rng(3).random(flat.shape[:2]) < 0.8
+    whole, plain_mask = ({"mask": mask[np.newaxis]}, {"mask": mask}) if masked else ({}, {})
     y, x = case.spacing[1:]
     tau = 0.05
     for spacing in ((1, y, x), (3, y, x)):
-        volume = case.run(case.network(steps=3, tau=tau, spacing=spacing), image)
-        plane = case.run(case.network(steps=3, tau=tau, spacing=(y, x)), flat)
+        volume = case.run(case.network(steps=3, tau=tau, spacing=spacing), image, **whole)
+        plane = case.run(case.network(steps=3, tau=tau, spacing=(y, x)), flat, **plain_mask)
         np.testing.assert_allclose(volume[0], plane, rtol=0, atol=1e-10)
-    cubes = case.run(case.network(steps=3, tau=tau, spacing=CUBES), image)
-    plain = case.run(case.network(steps=3, tau=tau, spacing=None), flat)
+    cubes = case.run(case.network(steps=3, tau=tau, spacing=CUBES), image, **whole)
+    plain = case.run(case.network(steps=3, tau=tau, spacing=None), flat, **plain_mask)
     np.testing.assert_allclose(cubes[0], plain, rtol=0, atol=1e-10)
 
 
@@ -115,12 +119,16 @@ def test_cosine_modes_are_eigenvectors_and_steps_are_stable(case):
 
 
 @pytest.mark.parametrize("name", [name for name in VOLUMES if "1994" not in name])
-def test_tiles_workers_and_lazy_arrays_give_the_same_bits(name, monkeypatch):
+@pytest.mark.parametrize("masked", [False, True])
+def test_tiles_workers_and_lazy_arrays_give_the_same_bits(name, masked, monkeypatch):
     case = VOLUMES[name]
     array = pytest.importorskip("dask.array")
     image = case.image(shape=(19, 21, 23)).astype(np.float32)
     network = case.network(20.0)
     options = {"channel_axis": case.channel_axis}
+    if masked:
+        options["mask"] = np.random.default_rng(4).random(image.shape[:3]) < 0.9
+        options["mask"][:, 5:, :6] = False
     expected = network.evolve(image, 0.6, workers=1, **options)
     monkeypatch.setattr(tiles, "EDGE_OF_VOLUMES", 8)
     monkeypatch.setattr(tiles, "HALOS", 1)
@@ -231,9 +239,12 @@ def test_channels():
     (lambda: models.perona_malik(1.0, spacing=FLAT, dictionary=pdenet.Dictionary(
         [0.1] * 8, [1.0] * 8)), "a dictionary is for images"),
     (lambda: pdenet.eed(np.full((9, 9, 9), np.nan)), r"729 of .* the first at index \(0, 0, 0\)"),
-    (lambda: pdenet.eed(np.ones((9, 9, 9)), nan_policy="omit"), "mask and nan_policy are for im"),
+    (lambda: pdenet.eed(np.ones((9, 9, 9)), mask=np.ones((9, 9), bool)),
+     r"mask must be an array of bool of shape \(9, 9, 9\), .* got bool of shape \(9, 9\)"),
+    (lambda: pdenet.eed(np.ones((9, 8)), spacing=(1, 2), mask=np.ones((1, 9, 8), bool)),
+     r"mask must be an array of bool of shape \(9, 8\), .* of shape \(1, 9, 8\)"),
     (lambda: pdenet.fit(models.eed(1.0, spacing=FLAT), np.ones((1, 9, 9, 9)), np.ones((1, 9, 9, 9)),
-                        mask=[np.ones((9, 9, 9), bool)]), "mask and nan_policy are for images"),
+                        mask=np.ones((2, 9, 9, 9), bool)), "mask must be one for all images or"),
     (lambda: pdenet.testing.check_operator(pdenet.Gradient(spacing=FLAT)), "of images"),
     (lambda: pdenet.denoise(np.ones((9, 9, 9))), "must have shape")])
 def test_errors(function, message):

@@ -64,7 +64,7 @@ def in_strips(before, after):
 
 
 @formula
-def _mirrored(i, size, parity):
+def mirrored(i, size, parity):
     """Index of the value i of a row of `size` values continued as its parity says, and its sign."""
     if parity == PIXELS:
         i %= 2 * size
@@ -115,7 +115,7 @@ def continue_mirrored(upright, lanes, first, columns, radius, parity):
         upright[k] = number(0)  # as far as anything reads
     for k in range(1, radius + 1):
         for i in (-k, columns - 1 + k):
-            source, sign = _mirrored(i, columns, parity)
+            source, sign = mirrored(i, columns, parity)
             store(upright, (first + i) * lanes,
                   number(sign) * load(upright, (first + source) * lanes))
 
@@ -130,7 +130,7 @@ def _multiply(upright, lanes, first, columns, factors, place, target):
 
 
 @formula
-def _four_rows(upright, place, lanes, taps):
+def four_rows(upright, place, lanes, taps):
     """Four rows of lanes of a strip that stands `upright`, from a place on, smoothed by the `taps`
     along the columns.
 
@@ -162,7 +162,7 @@ def smooth_strip(upright, strip, taps, image, after, place, add, out):
     lanes, first, rest = strip
     top, rows, columns, size, pitch = image
     for j in range(0, columns, 4):
-        s0, s1, s2, s3 = _four_rows(upright, (first + j) * lanes, lanes, taps)
+        s0, s1, s2, s3 = four_rows(upright, (first + j) * lanes, lanes, taps)
         if after is not None:
             if place >= 0:
                 k = place + j * lanes

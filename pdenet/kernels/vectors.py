@@ -73,3 +73,8 @@ def two_to(x):
 def exp2(t):
     """2^t for t not much above 0; in kernels without a branch, see `vectors_llvm`."""
     return np.exp2(t)
+
+
+def cosine_of_third(h):
+    """cos(acos(h) / 3) for 0 <= h <= 1; in kernels by a polynomial, see `vectors_llvm`."""
+    return np.cos(np.arccos(h) / 3)

@@ -13,7 +13,7 @@ from numba.core.cgutils import get_item_pointer, get_or_insert_function
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, overload, register_model
 
-from .vectors import (BYTES, above, all_above, exp2, fma, load, preceding, quotient, splat, store,
+from .vectors import (BYTES, above, all_above, cosine_of_third, exp2, fma, load, preceding, quotient, splat, store,
                       transpose, two_to)
 
 
@@ -173,6 +173,10 @@ def _above(builder, x, bound, y, z):
     return builder.select(builder.fcmp_ordered(">", x, bound), y, z)
 
 
+def _maximum(builder, x, y):
+    return builder.select(builder.fcmp_ordered(">", x, y), x, y)
+
+
 def _two_to(builder, x):
     single = x.type.element == ir.FloatType()
     kind = ir.VectorType(ir.IntType(32 if single else 64), x.type.count)
@@ -187,7 +191,7 @@ for arguments in (
         (operator.add, ir.IRBuilder.fadd, 2), (operator.sub, ir.IRBuilder.fsub, 2),
         (operator.mul, ir.IRBuilder.fmul, 2), (operator.truediv, ir.IRBuilder.fdiv, 2),
         (operator.neg, ir.IRBuilder.fneg, 1), (abs, _call("fabs"), 1),
-        (np.sqrt, _call("sqrt"), 1), (np.maximum, _call("maxnum"), 2),
+        (np.sqrt, _call("sqrt"), 1), (np.maximum, _maximum, 2),
         (fma, _call("fmuladd"), 3, True), (quotient, _quotient, 2), (above, _above, 4),
         (two_to, _two_to, 1), (preceding, _preceding, 2)):
     _define(*arguments)
@@ -217,4 +221,29 @@ def _compile_exp2(t):
         for coefficient in odd[2:]:
             odds = fma(odds, square, coefficient)
         return fma(r, odds, evens) * two_to(total)
+    return compiled
+
+
+# cos(acos(h) / 3) on [0, 1] to 3e-10, from the constant on; it is smooth there, as its only
+# singularity is at h = -1.
+COSINE = (.866025404, .166666613, -.0481107211, .0246673778, -.0154259864, .0102905828,
+          -.00645022876, .00325274667, -.00108910565, .000173317673)
+
+
+@overload(cosine_of_third, jit_options={"forceinline": True})
+def _compile_cosine_of_third(h):
+    """The polynomial, and in float64 one step of Newton's method for 4 c^3 - 3 c = h."""
+    single = h.dtype == types.float32
+    number = np.float32 if single else np.float64
+    first, *series = map(number, COSINE[::-1])
+    series, three, four, one = tuple(series), number(3), number(4), number(1)
+
+    def compiled(h):
+        c = fma(first, h, series[0])
+        for coefficient in series[1:]:
+            c = fma(c, h, coefficient)
+        if single:
+            return c
+        square = c * c
+        return c - (c * fma(four, square, -three) - h) / (three * fma(four, square, -one))
     return compiled

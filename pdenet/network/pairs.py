@@ -28,7 +28,7 @@ def to_measured_pairs(noisy, clean, channel_axis=None, mask=None, nan_policy="ra
                          f"{shapes[1]}")
     pairs, found = [], []
     for k, (pair, own) in enumerate(zip(zip(*stacks, strict=True),
-                                        _masks(mask, len(stacks[0]), prefix), strict=True)):
+                                        _masks(mask, len(stacks[0]), prefix, axes), strict=True)):
         planes, checks = zip(*pair, strict=True)
         first, second = (from_planes(each, axis, axes.planar).shape
                          for each, axis in zip(planes, channel_axes, strict=True))
@@ -37,10 +37,7 @@ def to_measured_pairs(noisy, clean, channel_axis=None, mask=None, nan_policy="ra
                              f"{first} and {second}")
         measured = None
         if own is not None or nan_policy != "raise":
-            if planes[0].ndim == 4:
-                raise ValueError(f"mask and nan_policy are for images whose pixels are of the size "
-                                 f"1 x 1; got spacing {spacing}")
-            measured = measured_in(own, nan_policy, planes, f"{prefix}noisy[{k}]")
+            measured = measured_in(own, nan_policy, planes, f"{prefix}noisy[{k}]", axes.planar)
         pairs.append([checked(zero_outside(each, measured), check)
                       for each, check in zip(planes, checks, strict=True)])
         found.append(measured)
@@ -48,9 +45,9 @@ def to_measured_pairs(noisy, clean, channel_axis=None, mask=None, nan_policy="ra
     return [tuple(planes.astype(dtype, copy=False) for planes in pair) for pair in pairs], found
 
 
-def _masks(mask, count, prefix):
+def _masks(mask, count, prefix, axes):
     """A mask or None for each of so many images."""
-    if mask is None or (not isinstance(mask, (list, tuple)) and np.ndim(mask) == 2):
+    if mask is None or (not isinstance(mask, (list, tuple)) and np.ndim(mask) == axes.dimensions):
         return [mask] * count
     if len(mask) != count:
         raise ValueError(f"{prefix}mask must be one for all images or one for each of the "

@@ -93,8 +93,8 @@ class Gradient:
         return self.spacing is None or self.spacing == (1.0, 1.0)
 
     @property
-    def mask(self) -> np.ndarray | None:
-        """None, as all pixels take part; see `masks`."""
+    def mask(self) -> Any:
+        """As kernels take a mask; None, as all pixels take part. See `masks`."""
         return None
 
     def __post_init__(self):
@@ -114,44 +114,40 @@ class Gradient:
         return _stencil_of_volumes(self.alpha, self.structure_twist, of_voxels(self.spacing), dtype)
 
     @property
-    def _kernels(self) -> tuple[Any, tuple]:
-        """The module of kernels, and what they take for a mask."""
-        return (planes, (self.mask,)) if self.of_images else (slices, ())
+    def _kernels(self) -> Any:
+        """The module of kernels."""
+        return planes if self.of_images else slices
 
     def structure(self, v, strength, mixed, work):
         return self.tensor(v, strength, _no_source(v.dtype, v.ndim).law, mixed, work)
 
     def tensor(self, v, strength, law, mixed, work):
         """D = g(J), or g of the trace, in one pass."""
-        kernels, mask = self._kernels
         stencil = self.stencil(v.dtype)
         entries = 1 if mixed is None else len(self.parities)
         out = work.array("structure", (entries, *(size + 1 for size in v.shape[1:])), v.dtype)
-        kernels.tensor(v, *mask, strength, law, _number(mixed, v.dtype),
-                       stencil.structure_twist if self.of_images else stencil, out)
+        self._kernels.tensor(v, self.mask, strength, law, _number(mixed, v.dtype),
+                             stencil.structure_twist if self.of_images else stencil, out)
         return out
 
     def diffuse(self, v, tensor, scale, add, out, work):
-        kernels, mask = self._kernels
-        kernels.diffuse(v, *mask, *_by_kernel(v, tensor), self.stencil(v.dtype),
-                        v.dtype.type(scale), add, out)
+        self._kernels.diffuse(v, self.mask, *_by_kernel(v, tensor), self.stencil(v.dtype),
+                              v.dtype.type(scale), add, out)
 
     def correlation(self, v, z, strength, tensor, work):
-        kernels, mask = self._kernels
         out = work.array("correlation", tensor.shape, v.dtype)
-        kernels.correlate(v, z, *mask, strength, tensor,
-                          _number(None if len(tensor) == 1 else 1, v.dtype),
-                          self.stencil(v.dtype), out)
+        self._kernels.correlate(v, z, self.mask, strength, tensor,
+                                _number(None if len(tensor) == 1 else 1, v.dtype),
+                                self.stencil(v.dtype), out)
         return out
 
     def diffuse_adjoint(self, v, z, strength, steers, tensor, change, out, steered, work):
-        kernels, mask = self._kernels
         held, source, mixed = _by_kernel(v, tensor)
         source = source._replace(layers=v[:0] if steers is v else steers)
         flux_sums, structure_sums = np.zeros(len(v)), np.zeros(len(steers))
-        kernels.diffuse_adjoint(v, z, *mask, strength, None if held is None else (held, change),
-                                source, mixed, self.stencil(v.dtype), (flux_sums, structure_sums),
-                                (out, steered))
+        self._kernels.diffuse_adjoint(
+            v, z, self.mask, strength, None if held is None else (held, change), source, mixed,
+            self.stencil(v.dtype), (flux_sums, structure_sums), (out, steered))
         return flux_sums, structure_sums
 
     @property

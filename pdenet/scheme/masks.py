@@ -5,13 +5,15 @@ ones they replace: K' M(D) K is symmetric, G_l is symmetric, constants stay and 
 measured pixels stays. So energies, adjoints and the bound of the step size hold as they are. Pixels
 that are not measured hold 0, and neither give nor take anything.
 
-The samples of K in cells with such pixels are those of `pdenet.kernels.masked_cells`. A Gaussian G
+The samples of K in cells with such pixels are those of `pdenet.kernels.masked_cells`, and in volumes
+those of `corner_patterns`. A Gaussian G
 of an image that is 0 there would neither keep constants nor the mean, and divided by that of the
 mask it would not be symmetric. The symmetric normalisation S = d G d keeps all three, with the
 factors d > 0 for which S 1 = 1 on the measured pixels (Sinkhorn, 1967); far from the others d = 1.
 
 The structure tensor, which lives on cells, is averaged by d G w d likewise: a cell counts by its
-weight w in sums over cells, with which this is its own adjoint.
+weight w in sums over cells, with which this is its own adjoint. Planes (H, W) may be volumes
+(D, H, W) throughout.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ import numpy as np
 from ..checks import check_workers
 from ..execution.workers import Workers
 from ..kernels import masked_cells, second_order
-from ..kernels.gaussian import EVEN, PIXELS, balancing_step, correct, correction_step, in_strips
+from ..kernels.gaussian import PIXELS, balancing_step, correct, correction_step, in_strips
+from . import corner_patterns
 from .dictionary import inside
 from .operators import Gradient, Hessian, Laplacian, SampledOperator
 from .scales import ScaleSpace
@@ -42,20 +45,22 @@ class Mask:
     plane : ndarray of shape (H, W)
         One where a pixel is measured, zero elsewhere, of the image's type.
     factors : dict
-        By the parity of planes, PIXELS or EVEN for cells: the standard deviations of Gaussians G,
-        increasing, and for each what planes are multiplied by before and after G, d and d, or w d
-        and d; arrays (number of sigmas, H, W), or (number of sigmas, H + 1, W + 1) for cells.
+        By the parity of planes, PIXELS or that of cells, `parity_of`: the standard deviations of
+        Gaussians G, increasing, and for each what planes are multiplied by before and after G, d
+        and d, or w d and d; arrays (number of sigmas, H, W), or (number of sigmas, H + 1, W + 1)
+        for cells.
     """
 
     plane: np.ndarray
-    factors: dict[int, tuple[list[float], np.ndarray, np.ndarray]]
+    factors: dict[Any, tuple[list[float], np.ndarray, np.ndarray]]
 
-    def part(self, tile: tuple[int, int, int, int]) -> Mask:
-        """The mask of a tile (top, bottom, left, right)."""
+    def part(self, tile: tuple[int, ...]) -> Mask:
+        """The mask of a tile (top, bottom, left, right), of volumes with the first and the last
+        slice before."""
         def within(planes, parity):
-            top, bottom, left, right = tile
             more = int(parity != PIXELS)  # a row and a column of cells more than of pixels
-            return planes[..., top:bottom + more, left:right + more]
+            return planes[..., *(slice(first, last + more) for first, last in
+                                 zip(tile[::2], tile[1::2], strict=True))]
         return Mask(np.ascontiguousarray(within(self.plane, PIXELS)), {
             parity: (sigmas, within(before, parity), within(after, parity))
             for parity, (sigmas, before, after) in self.factors.items()})
@@ -67,11 +72,11 @@ class Mask:
 
     @functools.cached_property
     def _strips(self):
-        """The factors as the kernel takes them, by the parity."""
-        return {parity: in_strips(before, after)
+        """The factors as scales take them, by the parity."""
+        return {parity: in_strips(before, after) if self.plane.ndim == 2 else (before, after)
                 for parity, (_, before, after) in self.factors.items()}
 
-    def of(self, scales: ScaleSpace, parity: int = PIXELS) -> ScaleSpace:
+    def of(self, scales: ScaleSpace, parity: Any = PIXELS) -> ScaleSpace:
         """Scales with S_l = d_l G_l d_l in place of G_l, or d_l G_l w d_l for cells, by the planes'
         parity; those that do not smooth stay as they are."""
         if scales.reach == 0:
@@ -80,7 +85,7 @@ class Mask:
         rows: Any = [sigmas.index(sigma) for sigma in scales.sigmas.tolist()]
         if rows == list(range(rows[0], rows[0] + len(rows))):  # without a copy
             rows = slice(rows[0], rows[0] + len(rows))
-        return scales.balanced(*(strips[rows].reshape(-1) for strips in self._strips[parity]))
+        return scales.balanced(*(strips[rows] for strips in self._strips[parity]))
 
 
 def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
@@ -89,48 +94,57 @@ def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
     share; None for None."""
     if measured is None:
         return None
-    found: dict[int, set[float]] = {}
+    found: dict[Any, set[float]] = {}
+    operator: Any = None
     for block in blocks:
-        check_operator(block.operator)
+        operator = block.operator
+        check_operator(operator)
         for scales, parity in ((block.scales, PIXELS), (block.steering, PIXELS),
-                               (block.integration, parity_of(block.operator))):
+                               (block.integration, parity_of(operator))):
             if scales is not None and scales.reach > 0:
                 found.setdefault(parity, set()).update(scales.sigmas.tolist())
     plane, factors = np.ascontiguousarray(measured, dtype), {}
     with Workers(check_workers(workers)) as team:
         for parity, kinds in found.items():
-            sigmas, weights = sorted(kinds), cell_weights(plane) if parity == EVEN else plane
+            sigmas = sorted(kinds)
+            weights = plane if parity == PIXELS else cell_weights(plane, operator)
             d = np.empty((len(sigmas), *weights.shape), dtype)
             team.map(lambda k, work, own=(parity, sigmas, weights, d): balance(
-                own[2], own[0], own[1][k], work, own[3][k]), range(len(sigmas)))
+                own[2], own[0], ScaleSpace([own[1][k]]).spaced(operator.spacing), work, own[3][k]),
+                range(len(sigmas)))
             factors[parity] = sigmas, d if parity == PIXELS else weights * d, d
     return Mask(plane, factors)
 
 
 def parity_of(operator):
-    """The parity of the planes on which an operator's structure lives, PIXELS or EVEN."""
+    """The parity of the planes on which an operator's structure lives, PIXELS or EVEN, of volumes
+    EVEN along all three axes."""
     return getattr(operator, "parities", (PIXELS,))[0]
 
 
-def cell_weights(plane):
-    """What each cell counts in sums over cells, for a plane of ones and zeros; those of the rim
-    are not halved."""
+def cell_weights(plane, operator):
+    """What each cell of a `Gradient` counts in sums over cells, for a plane of ones and zeros; those
+    of the rim are not halved."""
+    if plane.ndim == 3 and len(plane) > 1:
+        return corner_patterns.weights(operator.alpha, plane)
+    if plane.ndim == 3:  # one slice is an image: no derivative is across it
+        return np.repeat(cell_weights(plane[0], operator)[np.newaxis], 2, axis=0)
     one, around = plane.dtype.type(1), np.pad(plane, 1, mode="edge")
     cell = masked_cells.cell_of(around[:-1, :-1], around[:-1, 1:], around[1:, :-1],
                                 around[1:, 1:], one)
     return masked_cells.weight_of(cell, one)
 
 
-def balance(weights, parity, sigma, work, out):
+def balance(weights, parity, scales, work, out):
     """out = d with d G (w d) = 1 where the weights w are positive, and d = 0 elsewhere, for the
-    Gaussian G of this standard deviation on planes of this parity.
+    Gaussian G of `scales`, a single one, on planes of this parity.
 
     Newton's matrix for the logarithms of d is 1 + S with eigenvalues from 1 to 2, so that Chebyshev
     iteration with these limits divides the error by 5.8 in each round. All rounds are those of
     float32. In float64, what its rounding has left is corrected once: for the solution x of
     (1 + S) x = 1 - d G (w d), the factors d (1 + x + 2/3 x^2) leave x^2 / 3 of it.
     """
-    scales, one, single = ScaleSpace([sigma]), np.ones(1), np.dtype(np.float32)
+    one, single = np.ones(1), np.dtype(np.float32)
     given, positive, d, before, smoothed, product = (
         work.array(name, weights.shape, single)
         for name in ("given", "positive", "factors", "before", "smoothed", "product"))
@@ -185,13 +199,29 @@ class MaskedGradient(Gradient):
 
     plane: np.ndarray = field(kw_only=True)
 
-    @property
+    @functools.cached_property
     def mask(self):
-        return self.plane
+        """The plane, or the cells of a volume."""
+        return self.plane if self.of_images else corner_patterns.cells(self.alpha, self.plane)
+
+    def diffuse(self, v, tensor, scale, add, out, work):
+        super().diffuse(v, tensor, scale, add, out, work)
+        self._leave_out(out)
+
+    def diffuse_adjoint(self, v, z, strength, steers, tensor, change, out, steered, work):
+        sums = super().diffuse_adjoint(v, z, strength, steers, tensor, change, out, steered, work)
+        self._leave_out(out)
+        self._leave_out(steered)
+        return sums
+
+    def _leave_out(self, layers):
+        """What the voxels of volumes that are not measured are given cancels but for rounding."""
+        if not self.of_images:
+            layers *= self.plane
 
     def integrate(self, density):
         """Each cell counts by its weight, so that one edge alone counts half."""
-        return super().integrate(density * cell_weights(self.plane))
+        return super().integrate(density * cell_weights(self.plane, self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,4 +300,5 @@ def masked_operator(operator: Any, plane: np.ndarray) -> Any:
         return MaskedLaplacian(operator.alpha, plane)
     if type(operator) is Hessian:
         return MaskedHessian(plane)
-    return MaskedGradient(operator.alpha, operator.gamma, operator.structure_twist, plane=plane)
+    return MaskedGradient(operator.alpha, operator.gamma, operator.structure_twist,
+                          operator.spacing, plane=plane)

@@ -64,7 +64,7 @@ class ScaleSpace:
     weights: np.ndarray
     omega: np.ndarray = field(init=False)
 
-    _balance = None, None  # or strips of planes b_l, a_l, for a_l G_l b_l in place of G_l
+    _balance = None, None  # or planes b_l and a_l, those of images in strips: a_l G_l b_l for G_l
     _sizes = (1.0, 1.0, 1.0)  # of voxels along columns, rows and slices
 
     def __init__(self, sigmas: npt.ArrayLike, weights: npt.ArrayLike | None = None):
@@ -147,12 +147,13 @@ class ScaleSpace:
             self._apply_to_volumes(v, factors, add, out, work, parity)
             return
         gaussian.smooth(v, self._taps.astype(v.dtype), self._radii, factors.astype(v.dtype),
-                        *self._balance, add, parity,
+                        *(each if each is None else each.reshape(-1) for each in self._balance),
+                        add, parity,
                         gaussian.scratch_for(v, out, self.reach, work), out)
 
     def balanced(self, before, after):
-        """These scales with a_l G_l b_l in place of G_l, for the strips of planes b_l and a_l that
-        `gaussian.in_strips` makes."""
+        """These scales with a_l G_l b_l in place of G_l, for volumes b_l and a_l, or the strips of
+        planes b_l and a_l that `gaussian.in_strips` makes."""
         _ = self._taps, self._radii, self.strength  # so that the copy has them, too
         found = copy.copy(self)
         object.__setattr__(found, "_balance", (before, after))
@@ -166,10 +167,18 @@ class ScaleSpace:
     def _apply_to_volumes(self, v, factors, add, out, work, parity):
         parities = (parity,) * 3 if parity == gaussian.PIXELS else parity
         scratch = of_volumes.scratch_for(v[0], self.reach, work)
+        before, after = self._balance
         for n, (taps, radii) in enumerate(zip(*self._voxels, strict=True)):
-            of_volumes.smooth(v[n if len(v) > 1 else 0], taps.astype(v.dtype), radii,
-                              v.dtype.type(factors[n]), None, add or (n > 0 and len(out) == 1),
-                              parities, *scratch, out[n if len(out) > 1 else 0])
+            source, target = v[n if len(v) > 1 else 0], out[n if len(out) > 1 else 0]
+            adds, result = add or (n > 0 and len(out) == 1), target
+            if before is not None:
+                source = result = np.multiply(source, before[n], out=work.scratch(
+                    "balanced", source.shape, v.dtype))
+            of_volumes.smooth(source, taps.astype(v.dtype), radii, v.dtype.type(factors[n]),
+                              adds and before is None, parities, *scratch, result)
+            if before is not None:
+                result *= after[n]
+                target[:] = target + result if adds else result
 
     @functools.cached_property
     def _voxels(self):

@@ -101,7 +101,7 @@ def test_planes_that_balance(shape, dtype, tolerance, add):
 def test_an_image_continues_mirrored_with_twice_its_period():
     for size in (1, 2, 5):
         expected = np.pad(np.arange(size), 12, mode="symmetric")
-        found = [gaussian._mirrored(i, size, gaussian.PIXELS) for i in range(-12, size + 12)]
+        found = [gaussian.mirrored(i, size, gaussian.PIXELS) for i in range(-12, size + 12)]
         assert found == [(value, 1) for value in expected]
 
 
@@ -112,7 +112,7 @@ def test_cells_continue_mirrored_about_the_first_and_the_last(parity):
         expected = np.pad(np.arange(size), 12, mode="reflect")
         wave = np.sin(np.pi * places / (size - 1))  # odd about both
         for i, value, w in zip(places, expected, wave, strict=True):
-            source, sign = gaussian._mirrored(i, size, parity)
+            source, sign = gaussian.mirrored(i, size, parity)
             assert source == value
             if parity == gaussian.ODD:
                 assert w == pytest.approx(sign * np.sin(np.pi * source / (size - 1)), abs=1e-12)

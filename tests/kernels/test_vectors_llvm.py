@@ -6,7 +6,8 @@ import pytest
 from numba import types
 
 from pdenet.kernels import compiler, vectors
-from pdenet.kernels.vectors import BYTES, above, exp2, fma, load, splat, store, transpose, two_to
+from pdenet.kernels.vectors import (BYTES, above, cosine_of_third, exp2, fma, load, splat, store,
+                                    transpose, two_to)
 from pdenet.kernels.vectors_llvm import Lanes
 
 each_type = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -33,6 +34,11 @@ def _two_to(x, out):
 @jit
 def _exp2(x, out):
     store(out, 0, exp2(load(x, 0)))
+
+
+@jit
+def _cosine_of_third(x, out):
+    store(out, 0, cosine_of_third(load(x, 0)))
 
 
 @jit
@@ -100,6 +106,15 @@ def test_exp2_is_exact_for_whole_numbers_and_right_between_them(dtype):
         assert np.abs(out / exact - 1).max() <= 2 * info.eps
         whole = x == np.rint(x)
         np.testing.assert_array_equal(out[whole], exact[whole].astype(dtype))
+
+
+@each_type
+def test_the_cosine_of_a_third_is_right_to_rounding(dtype):
+    for x in np.linspace(0, 1, 64 * lanes(dtype)).reshape(64, -1):
+        x, out = x.astype(dtype), np.zeros(lanes(dtype), dtype)
+        _cosine_of_third(x, out)
+        exact = np.cos(np.arccos(x.astype(np.longdouble)) / 3)
+        assert np.abs(out - exact).max() <= np.finfo(dtype).eps
 
 
 @each_type

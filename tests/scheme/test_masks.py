@@ -2,29 +2,38 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation
 from scipy.special import jnp_zeros
 
 import pdenet
 from pdenet.kernels.gaussian import PIXELS
 from pdenet.kernels.workspace import Workspace
-from pdenet.scheme import masks
+from pdenet.scheme import corner_patterns, masks
 from pdenet.scheme.scales import ScaleSpace
 
-from .. import naive
+from .. import naive, naive_volumes
 from ..gradients import check_gradient
 from ..table import ALL_MODELS
+from ..volumes import CUBES, FLAT, VOLUMES
 
-CASES = ALL_MODELS
+CASES = ALL_MODELS | {f"volume-{name}": case for name, case in VOLUMES.items()}
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 SHAPE = 13, 18
+VOXELS = 5, 7, 6
 
 
 def random_mask(seed=0, shape=SHAPE, share=0.75):
     """Random pixels, a hole and a corner, so that every kind of cell is there."""
     mask = np.random.default_rng(seed).random(shape) < share
-    mask[4:8, 5:9] = False
-    mask[:2, :3] = True
+    mask[..., 4:8, 5:9] = False
+    mask[..., :2, :3] = True
     return mask
+
+
+def given(case, **options):
+    """An image or a volume, and a mask for it."""
+    shape = VOXELS if hasattr(case, "spacing") else SHAPE
+    return case.image(shape=shape, **options), random_mask(shape=shape)
 
 
 def planes_of(case, image):
@@ -36,12 +45,13 @@ def planes_of(case, image):
 
 @every_case
 def test_a_step_equals_the_naive_one(case):
-    network, mask, image = case.network(40.0, steps=1), random_mask(), case.image()
+    network, (image, mask) = case.network(40.0, steps=1), given(case)
     if not network.operator.directional:
         pytest.skip("see the tests of the Laplacian and of the Hessian")
     planes = planes_of(case, image) * mask
     found = planes_of(case, case.run(network, image, mask=mask))
-    expected = naive.masked_step(network, planes, mask)
+    expected = (naive_volumes.masked_step(network, planes, mask, case.spacing)
+                if image.shape[:3] == VOXELS else naive.masked_step(network, planes, mask))
     np.testing.assert_allclose(found[:, mask], expected[:, mask], rtol=0, atol=2e-11)
     assert np.abs(expected - planes).max() > 1
 
@@ -96,21 +106,22 @@ def test_second_derivatives_that_take_other_pixels_are_left_out():
 @every_case
 def test_a_mask_of_all_pixels_gives_the_scheme_to_the_rim(case):
     """By the rule for pixels that are not measured: the image stands in a larger one."""
-    image, frame = case.image(), np.pad(np.ones(SHAPE, bool), 3)
-    wide = np.full((19, 24) + image.shape[2:], np.nan)
-    wide[frame] = image.reshape(-1, *image.shape[2:])
+    image, mask = given(case)
+    frame = np.pad(np.ones(mask.shape, bool), 3)
+    wide = np.full(frame.shape + image.shape[mask.ndim:], np.nan)
+    wide[frame] = image.reshape(-1, *image.shape[mask.ndim:])
     network = case.network(40.0, steps=5)
     if network.scales.reach or network.steering or network.integration or network.dictionary:
         pytest.skip("a Gaussian mirrors the image where it ends, and not where a mask does")
     if isinstance(network.operator, pdenet.Hessian):
         pytest.skip("so does the Hessian")
-    found = case.run(network, wide, mask=frame)[3:-3, 3:-3]
+    found = case.run(network, wide, mask=frame)[frame].reshape(image.shape)
     np.testing.assert_allclose(found, case.run(network, image), rtol=0, atol=1e-10)
 
 
 @every_case
 def test_nothing_comes_from_pixels_that_are_not_measured_and_they_stay(case):
-    mask, image = random_mask(), case.image()
+    image, mask = given(case)
     results = []
     for value in (np.nan, np.inf, 1e300, -7.0):
         image[~mask] = value
@@ -124,7 +135,8 @@ def test_nothing_comes_from_pixels_that_are_not_measured_and_they_stay(case):
 @every_case
 @pytest.mark.parametrize("dtype, error", [(np.float64, 3e-14), (np.float32, 2e-6)])
 def test_the_mean_and_constants_are_kept(case, dtype, error):
-    mask, image = random_mask(), case.image().astype(dtype)
+    image, mask = given(case)
+    image = image.astype(dtype)
     network = case.network(40.0)
     found = network.evolve(image, 5.0, channel_axis=case.channel_axis, mask=mask)
     assert found.dtype == dtype
@@ -136,15 +148,16 @@ def test_the_mean_and_constants_are_kept(case, dtype, error):
     np.testing.assert_allclose(constant, 7, rtol=error)
 
 
-@pytest.mark.parametrize("name", ["perona_malik", "weickert_brox", "weickert_brox-gamma"])
+@pytest.mark.parametrize("name", ["perona_malik", "weickert_brox", "weickert_brox-gamma",
+                                  "volume-perona_malik-flat", "volume-weickert_brox-flat"])
 def test_two_pixels_away_the_scheme_is_that_without_a_mask(name):
-    case, mask = ALL_MODELS[name], np.ones((20, 24), bool)
-    mask[8:11, 9:13] = False
-    mask[9, 14] = False
+    case, mask = CASES[name], np.ones((9, 20, 44) if "volume" in name else (20, 44), bool)
+    hole = mask[3:6] if "volume" in name else mask
+    hole[..., 8:11, 9:13] = False
+    hole[..., 9, 14] = False
     image, network = case.image(shape=mask.shape), case.network(40.0, steps=1)
     with_mask, without = (case.run(network, image, mask=one) for one in (mask, None))
-    near = np.pad(~mask, 1)
-    near = np.any([near[i:i + 20, j:j + 24] for i in range(3) for j in range(3)], axis=0)
+    near = binary_dilation(~mask, np.ones((3,) * mask.ndim))
     np.testing.assert_array_equal(with_mask[~near], without[~near])
     assert (with_mask[near & mask] != without[near & mask]).any(axis=-1).mean() > 0.8
 
@@ -161,10 +174,47 @@ def test_the_step_size_is_stable_for_every_mask(seed, share, alpha):
     assert values.max() <= 1 + 1e-12
 
 
+def rho_of(alpha, spacing):
+    operator = pdenet.Gradient(alpha)
+    return 2 / pdenet.models.perona_malik(1.0, operator=operator, spacing=spacing).tau_max
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.1, 0.25, 0.41, 0.5])
+@pytest.mark.parametrize("spacing", [CUBES, FLAT, (1.0, 9.0, 1.0), (0.3, 0.4, 5.0)])
+def test_no_cell_of_a_volume_exceeds_a_whole_one(alpha, spacing):
+    """The largest eigenvalue of w K' M(I) K of all 256 patterns."""
+    largest = []
+    for pattern in range(256):
+        measured = (pattern >> np.arange(8) & 1).astype(bool)
+        K, weight = corner_patterns.samples(alpha, measured)
+        assert 0 <= weight <= 1 and (K[:, ~measured] == 0).all()
+        assert np.abs(K.sum(axis=1)).max() < 1e-13
+        if alpha < 0.5:  # at 1/2 no twist counts
+            expected, own = naive_volumes.pattern_samples(measured, alpha)
+            np.testing.assert_allclose(K, expected, atol=1e-10)
+            assert weight == pytest.approx(own, abs=1e-12)
+        points = naive_volumes.at_points(K[np.newaxis], alpha, spacing)[0].reshape(-1, 8)
+        largest.append(weight * np.linalg.eigvalsh(points.T @ points / 8)[-1])
+    assert max(largest) <= largest[-1] * (1 + 1e-12)
+    assert alpha < 0.25 or sum(np.isclose(largest, largest[-1])) > 20
+    assert 8 * largest[-1] == pytest.approx(rho_of(alpha, spacing))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+@pytest.mark.parametrize("alpha, spacing", [(0.41, CUBES), (0.25, FLAT), (0.5, (1.0, 2.0, 0.7))])
+def test_the_step_size_is_stable_for_every_mask_of_a_volume(share, alpha, spacing):
+    mask = random_mask(1, (5, 6, 7), share)
+    K, weights = naive_volumes.masked_samples(mask, min(alpha, 0.5 - 1e-6))
+    gradient = naive_volumes.at_points(K, alpha, spacing)
+    form = np.einsum("c,cpix,cpiy->xy", weights / 8, gradient, gradient)
+    rho = rho_of(alpha, spacing)
+    assert 0.5 * rho < np.linalg.eigvalsh(form)[-1] <= rho * (1 + 1e-5)
+
+
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.energy])
 def test_the_flow_is_the_gradient_of_the_energy(name):
-    case, mask = CASES[name], random_mask()
-    network, image = case.network(40.0, steps=1), case.image()
+    case = CASES[name]
+    network, (image, mask) = case.network(40.0, steps=1), given(case)
     options = {"channel_axis": case.channel_axis, "mask": mask}
     moved = 2 / network.tau * (image - network(image, **options))
     direction = np.random.default_rng(3).normal(size=image.shape)
@@ -179,9 +229,9 @@ def test_the_flow_is_the_gradient_of_the_energy(name):
 
 @every_case
 def test_the_adjoint(case):
-    mask = random_mask(shape=(5, 6))
-    mask[1, 2] = mask[4, 4] = False
-    check_gradient(case.network(30.0, steps=2), case.image(shape=(5, 6), scale=20.0),
+    mask = random_mask(shape=(3, 3, 4) if hasattr(case, "spacing") else (5, 6))
+    mask[1, 2] = mask[-1, -2] = False
+    check_gradient(case.network(30.0, steps=2), case.image(shape=mask.shape, scale=20.0),
                    case.channel_axis, mask=mask)
 
 
@@ -204,15 +254,17 @@ def test_the_adjoint_of_a_reaction_and_what_stands_outside():
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 3.0, 10.0])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
 @pytest.mark.parametrize("dtype, error", [(np.float64, 1e-13), (np.float32, 2e-6)])
-def test_gaussians_are_symmetric_and_keep_constants_and_the_mean(sigma, share, dtype, error):
-    mask = random_mask(3, (40, 45), share)
-    own = masks.prepare(mask, [pdenet.models.eed(1.0, sigma=sigma).block], dtype)
-    scales, work = own.of(ScaleSpace([sigma])), Workspace()
+@pytest.mark.parametrize("shape, spacing", [((40, 45), None), ((11, 16, 13), (1.7, 1.0, 0.8))])
+def test_gaussians_are_symmetric_and_keep_constants_and_the_mean(sigma, share, dtype, error, shape,
+                                                                 spacing):
+    mask = random_mask(3, shape, share)
+    own = masks.prepare(mask, [pdenet.models.eed(1.0, sigma=sigma, spacing=spacing).block], dtype)
+    scales, work = own.of(ScaleSpace([sigma]).spaced(spacing)), Workspace()
     d = own.factors[PIXELS][1][0]
     assert (d[mask] > 0).all() and (d[~mask] == 0).all()
     ones = scales.smooth(own.plane[np.newaxis], work)[0].copy()
     np.testing.assert_allclose(ones, mask, atol=error)
-    u, v = (np.random.default_rng(k).normal(size=(1, 40, 45)).astype(dtype) * own.plane
+    u, v = (np.random.default_rng(k).normal(size=(1, *shape)).astype(dtype) * own.plane
             for k in range(2))
     products = [np.sum(scales.smooth(a, work) * b, dtype=float) for a, b in ((u, v), (v, u))]
     scale = np.sqrt(np.sum(u * u) * np.sum(v * v))
@@ -260,6 +312,27 @@ def test_eigenvalues_of_a_disc_are_those_of_bessel_functions(size, bounds):
         errors.append(np.abs(values / expected**2 - 1))
     assert (errors[0] < bounds).all()
     assert (errors[1] > 3 * errors[0]).all()
+
+
+def test_eigenvalues_of_a_ball_are_those_of_spherical_bessel_functions():
+    """Those of the modes l = 1 and 2 in a ball of radius 6, beside a scheme without its rim."""
+    mask = np.linalg.norm(np.indices((13,) * 3) - 6.0, axis=0) < 6
+    radius = (3 * mask.sum() / (4 * np.pi))**(1 / 3)
+    K, weights = naive_volumes.masked_samples(mask, 0.41)
+    inside = np.pad(mask, 1)
+    whole = np.all([inside[tuple(slice(k, k + 14) for k in corner)].ravel()
+                    for corner in np.ndindex(2, 2, 2)], axis=0)
+    errors = []
+    for own in (weights, np.where(whole, weights, 0)):
+        gradient = naive_volumes.at_points(K[:, :, mask.ravel()], 0.41, CUBES)
+        gradient = gradient * np.sqrt(own / 8)[:, np.newaxis, np.newaxis, np.newaxis]
+        gradient = gradient[own > 0].reshape(-1, mask.sum())
+        values = np.linalg.eigvalsh(gradient.T @ gradient)
+        values = values[values > 1e-9]
+        errors.append(np.abs([values[:3].mean() / (2.08158 / radius)**2 - 1,
+                              values[3:8].mean() / (3.34209 / radius)**2 - 1]))
+    assert (errors[0] < [0.05, 0.09]).all()
+    assert (errors[1] > 5 * errors[0]).all()
 
 
 @pytest.mark.parametrize("angle", [0, 10, 20, 30, 40, 45])

@@ -7,7 +7,8 @@ of the four is the first of N rows. `tensor` is the first row of D and `out` the
 written. With `mixed` None, D = g I needs the trace of J only, and D is one row g; otherwise D is
 the six rows of a tensor, and `mixed` is the factor of the entries of J beside its diagonal, 1, or 0
 for g of the diagonal alone. The formulas and `stencil` are those of `cells`; `law` is the
-diffusivity g, see `laws`.
+diffusivity g, see `laws`. `measured` says which voxels take part, see `masked_cells`, or is None for
+a volume all of whose voxels do, for which no other code is compiled.
 """
 
 from ..cell_formulas import NEAR, divided_difference, gauss_points
@@ -16,8 +17,9 @@ from ..compiler import kernel
 from ..formulas import formula
 from ..laws import NONE, response, slope
 from ..vectors import BYTES, fma, load, splat, store
-from .cells import (add_outer_product, add_square, gradient_at, plus, product, spread,
-                    structure_of, tensor_flux, times, unit_flux)
+from .cells import (add_outer_product, add_square, plus, product, spread, structure_of, tensor_flux,
+                    times, unit_flux)
+from .masked_cells import flux_of, gradient_of, weighted
 from .tensors import changed, coherence_response, directional, parts_of, tensor_response
 
 
@@ -93,7 +95,7 @@ def slope_of(law, J, B, one, near):
 
 
 @kernel
-def tensor_row(rows, voxels, law, mixed, strength, stencil, out):
+def tensor_row(rows, voxels, measured, law, mixed, strength, stencil, out):
     """out = D = g(J), or g(tr J), with J = sum_n w_n J(v_n) of the layers v_n in the rows of
     voxels.
 
@@ -107,14 +109,14 @@ def tensor_row(rows, voxels, law, mixed, strength, stencil, out):
         if mixed is None:
             trace = zero
             for n in range(strength.size):
-                gradient = gradient_at(memory, voxels, n * pitch + j)
+                gradient = gradient_of(memory, voxels, n * pitch + j, measured, j)
                 flux = unit_flux(gradient, stencil.structure_twist, stencil.metric)
                 trace = fma(strength[n], product(gradient, flux), trace)
             store(memory, out + j, response(law.rule, trace, one))
         else:
             total = zero, zero, zero, zero, zero, zero, zero, zero, zero, zero
             for n in range(strength.size):
-                gradient = gradient_at(memory, voxels, n * pitch + j)
+                gradient = gradient_of(memory, voxels, n * pitch + j, measured, j)
                 total = add_square(gradient, strength[n], stencil.structure_twist, total)
             tensor = structure_of(total, mixed, stencil.metric)
             if law.rule != NONE:
@@ -123,7 +125,7 @@ def tensor_row(rows, voxels, law, mixed, strength, stencil, out):
 
 
 @kernel
-def flux_row(rows, voxels, mixed, tensor, stencil, scale, target):
+def flux_row(rows, voxels, measured, mixed, tensor, stencil, scale, target):
     """out = base + 16 scale K' M(D) K v of one layer v, in the rows of a target, `scale` being a
     sixteenth of the factor.
 
@@ -134,13 +136,13 @@ def flux_row(rows, voxels, mixed, tensor, stencil, scale, target):
     zero = splat(memory, memory.dtype.type(0))
     before = zero, zero, zero, zero
     for j in range(0, rows.columns + 1, BYTES // memory.itemsize):
-        gradient = gradient_at(memory, voxels, j)
+        gradient = gradient_of(memory, voxels, j, measured, j)
         flux = flux_at(gradient, rows, mixed, tensor + j, stencil.twist, stencil.metric)
-        before = spread(memory, before, flux, scale, target, j)
+        before = spread(memory, before, flux_of(memory, flux, measured, j), scale, target, j)
 
 
 @kernel
-def scalar_step_row(rows, voxels, rule, strength, stencil, scale, target):
+def scalar_step_row(rows, voxels, measured, rule, strength, stencil, scale, target):
     """g(|grad u|^2) grad u and its divergence, eq. (7): `tensor_row` and `flux_row` in one loop,
     for a single layer that steers itself with D = g I; `rule` and `strength` are the law's rule
     and the layer's w_n as `tensor_row` takes them, `scale` and `target` those of `flux_row`."""
@@ -149,17 +151,18 @@ def scalar_step_row(rows, voxels, rule, strength, stencil, scale, target):
     zero = splat(memory, number(0))
     before = zero, zero, zero, zero
     for j in range(0, rows.columns + 1, BYTES // memory.itemsize):
-        gradient = gradient_at(memory, voxels, j)
+        gradient = gradient_of(memory, voxels, j, measured, j)
         flux = unit_flux(gradient, stencil.twist, stencil.metric)
         g = response(rule, strength * product(gradient, flux), number(1))
-        before = spread(memory, before, times(g, flux), scale, target, j)
+        flux = flux_of(memory, times(g, flux), measured, j)
+        before = spread(memory, before, flux, scale, target, j)
 
 
 # Backward ----------------------------------------------------------------------------------------
 
 
 @kernel
-def correlation_row(rows, voxels, law, mixed, strength, stencil, tensor, out):
+def correlation_row(rows, voxels, measured, law, mixed, strength, stencil, tensor, out):
     """out = B = sum_n w_n (K v_n (K z_n)' + K z_n (K v_n)') / 2, or with mixed None its trace: the
     adjoint of `flux_row` with respect to D.
 
@@ -174,9 +177,9 @@ def correlation_row(rows, voxels, law, mixed, strength, stencil, tensor, out):
         if mixed is None:
             trace = zero
             for n in range(layers):
-                flux = unit_flux(gradient_at(memory, voxels, (layers + n) * pitch + j),
+                flux = unit_flux(gradient_of(memory, voxels, (layers + n) * pitch + j, measured, j),
                                  stencil.twist, stencil.metric)
-                values = product(gradient_at(memory, voxels, n * pitch + j), flux)
+                values = product(gradient_of(memory, voxels, n * pitch + j, measured, j), flux)
                 trace = fma(strength[n], values, trace)
             if law.rule != NONE:
                 x = law.factor * load(memory, tensor + j)
@@ -188,8 +191,8 @@ def correlation_row(rows, voxels, law, mixed, strength, stencil, tensor, out):
             total = zero, zero, zero, zero, zero, zero, zero, zero, zero, zero
             for n in range(layers):
                 total = add_outer_product(
-                    gradient_at(memory, voxels, n * pitch + j),
-                    gradient_at(memory, voxels, (layers + n) * pitch + j),
+                    gradient_of(memory, voxels, n * pitch + j, measured, j),
+                    gradient_of(memory, voxels, (layers + n) * pitch + j, measured, j),
                     strength[n], stencil.twist, total)
             B = structure_of(total, mixed, stencil.metric)
             if law.rule != NONE:
@@ -200,7 +203,7 @@ def correlation_row(rows, voxels, law, mixed, strength, stencil, tensor, out):
 
 
 @kernel
-def adjoint_row(rows, voxels, given, mixed, stencil, scale, measure, target, sums):
+def adjoint_row(rows, voxels, measured, given, mixed, stencil, scale, measure, target, sums):
     """out = base + 16 scale K' (M(D) K z + M(C) K v), in the rows of a target, for v, z, D and C
     given; as for `flux_row`, `scale` is a sixteenth of the factor.
 
@@ -214,11 +217,11 @@ def adjoint_row(rows, voxels, given, mixed, stencil, scale, measure, target, sum
     lanes, before = BYTES // memory.itemsize, (zero, zero, zero, zero)
     by_flux, by_structure = load(memory, sums), load(memory, sums + lanes)
     for j in range(0, rows.columns + 1, lanes):
-        gradient = gradient_at(memory, voxels, given.v + j)
-        part = load(memory, measure + j)
+        gradient = gradient_of(memory, voxels, given.v + j, measured, j)
+        part = weighted(memory, load(memory, measure + j), measured, j)
         flux = zero, zero, zero, zero, zero, zero, zero
         if given.tensor >= 0:
-            other = gradient_at(memory, voxels, given.z + j)
+            other = gradient_of(memory, voxels, given.z + j, measured, j)
             flux = flux_at(other, rows, mixed, given.tensor + j, stencil.twist, stencil.metric)
             by_flux = fma(part, product(gradient, flux), by_flux)
         if given.change >= 0:
@@ -226,6 +229,6 @@ def adjoint_row(rows, voxels, given, mixed, stencil, scale, measure, target, sum
                              stencil.metric)
             by_structure = fma(part, product(gradient, change), by_structure)
             flux = plus(flux, change)
-        before = spread(memory, before, flux, scale, target, j)
+        before = spread(memory, before, flux_of(memory, flux, measured, j), scale, target, j)
     store(memory, sums, by_flux)
     store(memory, sums + lanes, by_structure)

@@ -4,7 +4,8 @@ Every kernel works on layers v (N, D, H, W) of float32 or float64, C-contiguous,
 throughout; numbers have it, too. D, given or written, has one volume g of cells, for D = g I, where
 `mixed` is None, else the six of a tensor, see `cells`. `strength` holds the w_n of the layers,
 shape (N,); `law` is the diffusivity g, see `laws`; `stencil` is that of `cells`. A `source`, of
-which D is computed, is that of `planes`, with layers (N, D, H, W).
+which D is computed, is that of `planes`, with layers (N, D, H, W). `mask` is None, or the cells of a
+mask, see `masked_cells`, where voxels that are not measured hold 0.
 
 The slices of cells are gone through from the first to the last, each between two slices of voxels,
 which are copied into rows of a block of memory as they are needed. What a slice of cells gives to
@@ -18,9 +19,10 @@ from ..cell_rows import Given
 from ..compiler import kernel
 from ..formulas import formula
 from ..laws import NONE, Law
-from ..row_memory import copy, copy_layers, copy_pixels, copy_tensor, make_rows
+from ..row_memory import copy, copy_layers, copy_pixels, copy_tensor, make_rows, pitch_of
 from ..vectors import BYTES, load, store
 from .cells import Target, Voxels
+from .masked_cells import copy_cells, copy_table, rows_of_mask
 from .rows import (adjoint_row, coherence_of, correlation_row, flux_row, response_of,
                    scalar_step_row, slope_of, tensor_row)
 
@@ -59,12 +61,14 @@ def copy_slice(v, k, rows, row, line):
 
 
 @kernel
-def tensor(v, strength, law, mixed, stencil, out):
+def tensor(v, mask, strength, law, mixed, stencil, out):
     """out = D = g(J) with J = sum_n w_n J(v_n), in 1 or 6 volumes (D+1, H+1, W+1). The law NONE
     gives J itself, or its trace."""
     layers, slices, rows, columns = v.shape
     scaled = scaled_for_tensor(strength, law, mixed)
-    block = make_rows(2 * rows * layers + 6, columns, v)
+    sizes = 2 * rows * layers + 6
+    block = make_rows(sizes + rows_of_mask(mask, pitch_of(columns, v)), columns, v)
+    copy_table(mask, block, sizes * block.pitch)
     line = layers * block.pitch
     plane = rows * line
     first = 2 * plane
@@ -72,14 +76,15 @@ def tensor(v, strength, law, mixed, stencil, out):
         if k < slices:
             copy_slice(v, k, block, k % 2 * plane, line)
         for i in range(rows + 1):
-            tensor_row(block, around(k, i, slices, rows, plane, line), law, mixed, scaled, stencil,
-                       first)
+            measured = copy_cells(mask, k, i, block, sizes * block.pitch)
+            tensor_row(block, around(k, i, slices, rows, plane, line), measured, law, mixed, scaled,
+                       stencil, first)
             for n in range(len(out)):
                 copy(block.memory[first + n * block.pitch:], out[n, k, i])
 
 
 @kernel
-def diffuse(v, tensor, source, mixed, stencil, scale, add, out):
+def diffuse(v, mask, tensor, source, mixed, stencil, scale, add, out):
     """out_n = scale K' M(D) K v_n for the layers v_n, added to out_n if add.
 
     D is given in volumes, or, where `tensor` is None, computed from its source as by `tensor`.
@@ -92,7 +97,9 @@ def diffuse(v, tensor, source, mixed, stencil, scale, add, out):
               and stencil.structure_twist == stencil.twist)
     # Of all layers the rows of two slices; what waits for the next slice and for the next row; D,
     # a row that is added to, and a row of the result.
-    block = make_rows(2 * rows * (layers + steers) + (rows + 5) * layers + 8, columns, v)
+    sizes = 2 * rows * (layers + steers) + (rows + 5) * layers + 8
+    block = make_rows(sizes + rows_of_mask(mask, pitch_of(columns, v)), columns, v)
+    copy_table(mask, block, sizes * block.pitch)
     memory, pitch = block.memory, block.pitch
     line = (layers + steers) * pitch
     plane = rows * line
@@ -108,10 +115,12 @@ def diffuse(v, tensor, source, mixed, stencil, scale, add, out):
             copy_slice(source.layers, k, block, k % 2 * plane + leading, line)
         for i in range(rows + 1):
             voxels = around(k, i, slices, rows, plane, line)
+            measured = copy_cells(mask, k, i, block, sizes * pitch)
             if tensor is not None:
                 copy_tensor(tensor[:, k], i, block, first)
             elif not single or mixed is not None:
-                tensor_row(block, moved(voxels, leading), source.law, mixed, scaled, stencil, first)
+                tensor_row(block, moved(voxels, leading), measured, source.law, mixed, scaled,
+                           stencil, first)
             whole = k > 0 and i > 0
             for n in range(layers):
                 if add and whole:
@@ -120,19 +129,20 @@ def diffuse(v, tensor, source, mixed, stencil, scale, add, out):
                                 carry + (i * layers + n) * pitch, result)
                 if mixed is None:
                     if single:
-                        scalar_step_row(block, voxels, source.law.rule, scaled[0], stencil, share,
-                                        target)
+                        scalar_step_row(block, voxels, measured, source.law.rule, scaled[0],
+                                        stencil, share, target)
                     else:
-                        flux_row(block, moved(voxels, n * pitch), mixed, first, stencil, share,
-                                 target)
+                        flux_row(block, moved(voxels, n * pitch), measured, mixed, first, stencil,
+                                 share, target)
                 else:
-                    flux_row(block, moved(voxels, n * pitch), mixed, first, stencil, share, target)
+                    flux_row(block, moved(voxels, n * pitch), measured, mixed, first, stencil,
+                             share, target)
                 if whole:
                     copy(memory[result + 1:], out[n, k - 1, i - 1])
 
 
 @kernel
-def correlate(v, z, strength, tensor, mixed, stencil, out):
+def correlate(v, z, mask, strength, tensor, mixed, stencil, out):
     """out = B, with tr(B D) = sum_n w_n (K z_n)' M(D) K v_n in every cell; with mixed None its
     trace. `tensor` is D, on which B does not depend, but for its type.
 
@@ -142,7 +152,9 @@ def correlate(v, z, strength, tensor, mixed, stencil, out):
     law = Law(NONE, v.dtype.type(1))
     share = v.dtype.type(0.0625) if mixed is None else v.dtype.type(0.03125)
     scaled = share * strength
-    block = make_rows(4 * rows * layers + 12, columns, v)
+    sizes = 4 * rows * layers + 12
+    block = make_rows(sizes + rows_of_mask(mask, pitch_of(columns, v)), columns, v)
+    copy_table(mask, block, sizes * block.pitch)
     half = layers * block.pitch
     line = 2 * half
     plane = rows * line
@@ -153,14 +165,15 @@ def correlate(v, z, strength, tensor, mixed, stencil, out):
             copy_slice(v, k, block, k % 2 * plane, line)
             copy_slice(z, k, block, k % 2 * plane + half, line)
         for i in range(rows + 1):
-            correlation_row(block, around(k, i, slices, rows, plane, line), law, mixed, scaled,
-                            stencil, first, second)
+            measured = copy_cells(mask, k, i, block, sizes * block.pitch)
+            correlation_row(block, around(k, i, slices, rows, plane, line), measured, law, mixed,
+                            scaled, stencil, first, second)
             for n in range(len(out)):
                 copy(block.memory[second + n * block.pitch:], out[n, k, i])
 
 
 @kernel
-def diffuse_adjoint(v, z, strength, tensors, source, mixed, stencil, sums, outs):
+def diffuse_adjoint(v, z, mask, strength, tensors, source, mixed, stencil, sums, outs):
     """The adjoint of `diffuse` with respect to the layers v, and to the layers a that steer.
 
     Where v itself steers, out_n = K' (M(D) K z_n + M(C) K v_n). Where other layers a steer, which
@@ -186,7 +199,8 @@ def diffuse_adjoint(v, z, strength, tensors, source, mixed, stencil, sums, outs)
     # next row for each out and steered; a row of zeros, three rows of the cells' weights, a row of
     # the result; six of D, six of C; and the sums.
     sizes = 2 * rows * (2 * layers + steers) + (rows + 7) * targets + 18
-    block = make_rows(sizes, columns, v)
+    block = make_rows(sizes + rows_of_mask(mask, pitch_of(columns, v)), columns, v)
+    copy_table(mask, block, sizes * block.pitch)
     memory, pitch = block.memory, block.pitch
     line = (2 * layers + steers) * pitch
     plane = rows * line
@@ -209,12 +223,15 @@ def diffuse_adjoint(v, z, strength, tensors, source, mixed, stencil, sums, outs)
             copy_slice(source.layers, k, block, k % 2 * plane + leading, line)
         for i in range(rows + 1):
             voxels = around(k, i, slices, rows, plane, line)
+            measured = copy_cells(mask, k, i, block, sizes * pitch)
             if tensors is not None:
                 copy_tensor(tensors[0][:, k], i, block, first)
                 copy_tensor(tensors[1][:, k], i, block, second)
             else:
-                tensor_row(block, moved(voxels, leading), unscaled, mixed, scaling, stencil, first)
-                correlation_row(block, voxels, source.law, mixed, scaled, stencil, first, second)
+                tensor_row(block, moved(voxels, leading), measured, unscaled, mixed, scaling,
+                           stencil, first)
+                correlation_row(block, voxels, measured, source.law, mixed, scaled, stencil, first,
+                                second)
             ends = (1 if k == 0 or k == slices else 0) + (1 if i == 0 or i == rows else 0)
             whole = k > 0 and i > 0
             for n in range(targets):
@@ -224,8 +241,8 @@ def diffuse_adjoint(v, z, strength, tensors, source, mixed, stencil, sums, outs)
                               second if steering_too else -1)
                 target = Target(base, waiting + 4 * n * pitch, pitch,
                                 carry + (i * targets + n) * pitch, result)
-                adjoint_row(block, voxels, given, mixed, stencil, share, measure + ends * pitch,
-                            target, parts + 2 * lanes * n)
+                adjoint_row(block, voxels, measured, given, mixed, stencil, share,
+                            measure + ends * pitch, target, parts + 2 * lanes * n)
                 if whole:
                     copy(memory[result + 1:], out[n, k - 1, i - 1] if diffuses else
                          steered[n - layers, k - 1, i - 1])

@@ -2,18 +2,19 @@
 
 A tensor is its entries 11, 22, 33, 23, 13 and 12. Of its three eigenvalues one is always isolated:
 that whose distance from their mean m is largest. For K = (J - m) / s, s^2 = |J - m|^2 / 6, it is x
-= 2 cos(acos(|h|) / 3) sign(h), h = det(K) / 2, at least sqrt(3) away from zero, so that the
-projector on its eigenvector, E = v v', is well determined: adj(K - x), which is a multiple of E.
-The other two eigenvalues are those of the rest R, the traceless part of K in the plane
-perpendicular to v, whose eigenvalues are +-r, r^2 = |R|^2 / 2:
+= 2 cos(acos(|h|) / 3) sign(h), h = det(K) / 2, at least sqrt(3) away from zero, so that its
+eigenvector v is well determined: adj(K - x) is a multiple of v v'. In the plane perpendicular to v,
+with any two vectors a and b that complete v to an orthonormal basis, K + x / 2 is the tensor
+A (a a' - b b') + B (a b' + b a'), as its trace is zero, and its eigenvalues are +-r, r^2 = A^2 +
+B^2:
 
     nu1 = m + s x,    nu2 = m + s (r - x / 2),    nu3 = m - s (r + x / 2),
-    g(J) = g(nu1) E + (g(nu2) + g(nu3)) / 2 (I - E) + (g(nu2) - g(nu3)) / (2 r) R.
+    g(J) = g(nu1) v v' + (g(nu2) + g(nu3)) / 2 (a a' + b b')
+           + (g(nu2) - g(nu3)) / (2 r) (A (a a' - b b') + B (a b' + b a')).
 
-As r is the norm of R and no difference of squares, equal eigenvalues lose no digits, and the
-result lies between the least and the largest g(nu) to rounding, whatever J is. That needs two
-passes for the mean m, and E, made of the largest column of adj(K - x), and R perpendicular to v, to
-rounding.
+As r is a norm and no difference of squares, equal eigenvalues lose no digits, and the result lies
+between the least and the largest g(nu) to rounding, whatever J is. That needs two passes for the
+mean m, and v made of the largest column of adj(K - x).
 
 `law` is the diffusivity g, see `laws`; `one` is 1 in the type of the image.
 """
@@ -24,23 +25,22 @@ import numpy as np
 
 from ..formulas import formula
 from ..laws import response
-from ..vectors import above, fma, quotient
-
-# cos(acos(h) / 3) on [0, 1] to 3e-10, from the constant on; smooth there, as its only singularity
-# is at h = -1.
-COSINE = (.866025404, .166666613, -.0481107211, .0246673778, -.0154259864, .0102905828,
-          -.00645022876, .00325274667, -.00108910565, .000173317673)
+from ..vectors import above, cosine_of_third, fma, quotient
 
 
 class Parts(NamedTuple):
     """A tensor by its eigenvalues, the isolated one `first`, then `second` >= `third`; by the
-    eigenvector v of the first, R and r; and whether the first is the largest, x > 0."""
+    eigenvector v of the first, a and b, which complete it to a basis, the numbers A and B there,
+    and r; and whether the first is the largest, x > 0."""
 
     first: Any
     second: Any
     third: Any
     v: Any
-    R: Any
+    a: Any
+    b: Any
+    A: Any
+    B: Any
     r: Any
     x: Any
 
@@ -49,7 +49,7 @@ class Parts(NamedTuple):
 def determinant(tensor):
     """Of a `tensor`."""
     a, b, c, d, e, f = tensor
-    return a * fma(b, c, -(d * d)) + (d * e * f - e * e * b) + (d * e * f - f * f * c)
+    return fma(a, fma(b, c, -(d * d)), fma(f, fma(d, e, -(f * c)), e * fma(f, d, -(b * e))))
 
 
 @formula
@@ -85,17 +85,41 @@ def inner(tensor, other):
 
 
 @formula
+def add_products(v, w, other, times, tensor):
+    """`tensor` + v w' + other times' for vectors of which this is symmetric."""
+    return (fma(v[0], w[0], fma(other[0], times[0], tensor[0])),
+            fma(v[1], w[1], fma(other[1], times[1], tensor[1])),
+            fma(v[2], w[2], fma(other[2], times[2], tensor[2])),
+            fma(v[1], w[2], fma(other[1], times[2], tensor[3])),
+            fma(v[0], w[2], fma(other[0], times[2], tensor[4])),
+            fma(v[0], w[1], fma(other[0], times[1], tensor[5])))
+
+
+@formula
 def largest_column(a, one):
     """The column of a tensor a v v' with the largest diagonal, normalised: v, but for its sign; e1
     for zero."""
-    zero = one - one
-    at_2 = above(a[1], a[0], one, zero)
-    x, y, z = above(at_2, zero, a[5], a[0]), above(at_2, zero, a[1], a[5]), above(
-        at_2, zero, a[3], a[4])
-    at_3 = above(a[2], np.maximum(a[0], a[1]), one, zero)
-    x, y, z = above(at_3, zero, a[4], x), above(at_3, zero, a[3], y), above(at_3, zero, a[2], z)
+    x, y, z = above(a[1], a[0], a[5], a[0]), above(a[1], a[0], a[1], a[5]), above(
+        a[1], a[0], a[3], a[4])
+    larger = above(a[1], a[0], a[1], a[0])
+    x, y, z = above(a[2], larger, a[4], x), above(a[2], larger, a[3], y), above(
+        a[2], larger, a[2], z)
     scale = quotient(one, np.sqrt(fma(x, x, fma(y, y, z * z))))
     return scale * x, scale * y, scale * z
+
+
+@formula
+def completed(v, one):
+    """Two vectors that complete a vector v of length one to an orthonormal basis: the mirror images
+    of e1 and e2 for the reflection that makes e3 of v, or of -v, whichever is nearer; so no digits
+    are lost (Duff et al., 2017)."""
+    x, y, z = v
+    sign = above(z, one - one, one, -one)
+    share = -(one / (sign + z))
+    along, across = x * share, y * share
+    mixed = y * along
+    return ((fma(sign * x, along, one), sign * mixed, -(sign * x)),
+            (mixed, fma(y, across, sign), -y))
 
 
 @formula
@@ -113,50 +137,41 @@ def parts_of(tensor, one):
     scale = quotient(one, s)
     K = scale * a, scale * b, scale * c, scale * d, scale * e, scale * f
     h = half * determinant(K)
-    size = -np.maximum(-abs(h), -one)
-    cosine = one * COSINE[9]
-    cosine = fma(cosine, size, one * COSINE[8])
-    cosine = fma(cosine, size, one * COSINE[7])
-    cosine = fma(cosine, size, one * COSINE[6])
-    cosine = fma(cosine, size, one * COSINE[5])
-    cosine = fma(cosine, size, one * COSINE[4])
-    cosine = fma(cosine, size, one * COSINE[3])
-    cosine = fma(cosine, size, one * COSINE[2])
-    cosine = fma(cosine, size, one * COSINE[1])
-    cosine = fma(cosine, size, one * COSINE[0])
-    four, three = one + one + one + one, one + one + one
-    square = cosine * cosine
-    cosine = cosine - (cosine * fma(four, square, -three) - size) / (three * fma(
-        four, square, -one))
-    x = cosine + cosine
+    size = abs(h)
+    x = cosine_of_third(above(one, size, size, one))
+    x = x + x
     x = above(zero, h, -x, x)
     a, b, c, d, e, f = K[0] - x, K[1] - x, K[2] - x, K[3], K[4], K[5]
-    adjugate = (fma(b, c, -(d * d)), fma(a, c, -(e * e)), fma(a, b, -(f * f)),
-                fma(e, f, -(a * d)), fma(d, f, -(b * e)), fma(d, e, -(c * f)))
-    v = largest_column(adjugate, one)
-    fall, own = half * x, -(half * (x + half * x))
-    R = add_dyads(own, v, v, (K[0] + fall, K[1] + fall, K[2] + fall, K[3], K[4], K[5]))
-    w = applied(R, v)
-    share = half * dot(v, w)
-    w = w[0] - share * v[0], w[1] - share * v[1], w[2] - share * v[2]
-    R = add_dyads(-one, v, w, R)
-    rest = half * ((R[0] + R[1]) + R[2])
-    R = add_dyads(half * rest, v, v, (R[0] - rest, R[1] - rest, R[2] - rest, R[3], R[4], R[5]))
-    r = np.sqrt(half * inner(R, R))
-    return Parts(np.maximum(fma(s, x, m), zero), np.maximum(fma(s, r - fall, m), zero),
-                 np.maximum(fma(-s, r + fall, m), zero), v, R, r, x)
+    v = largest_column((fma(b, c, -(d * d)), fma(a, c, -(e * e)), fma(a, b, -(f * f)),
+                        fma(e, f, -(a * d)), fma(d, f, -(b * e)), fma(d, e, -(c * f))), one)
+    first, second = completed(v, one)
+    w = applied(K, first)
+    fall = half * x
+    A, B = fall + dot(w, first), dot(w, second)
+    r = np.sqrt(fma(A, A, B * B))
+    nu1, nu2, nu3 = fma(s, x, m), fma(s, r - fall, m), fma(-s, r + fall, m)
+    return Parts(above(nu1, zero, nu1, zero), above(nu2, zero, nu2, zero),
+                 above(nu3, zero, nu3, zero), v, first, second, A, B, r, x)
+
+
+@formula
+def _in_the_plane(aa, ab, bb, parts, tensor):
+    """`tensor` + aa a a' + ab (a b' + b a') + bb b b' for the vectors a and b of the `parts`."""
+    a, b = parts.a, parts.b
+    y = fma(aa, a[0], ab * b[0]), fma(aa, a[1], ab * b[1]), fma(aa, a[2], ab * b[2])
+    z = fma(ab, a[0], bb * b[0]), fma(ab, a[1], bb * b[1]), fma(ab, a[2], bb * b[2])
+    return add_products(y, a, z, b, tensor)
 
 
 @formula
 def with_values(first, second, third, parts, one):
     """The tensor with the eigenvalues `first`, `second` and `third`, in the order of `Parts`, and
     the eigenvectors of the tensor with the `parts`."""
-    half = one / (one + one)
-    mean = half * (second + third)
+    half, zero = one / (one + one), one - one
+    fall = half * (second + third) - first
     f = quotient(half * (second - third), parts.r)
-    R = parts.R
-    return add_dyads(half * (first - mean), parts.v, parts.v, (
-        fma(f, R[0], mean), fma(f, R[1], mean), fma(f, R[2], mean), f * R[3], f * R[4], f * R[5]))
+    return _in_the_plane(fma(f, parts.A, fall), f * parts.B, fma(-f, parts.A, fall), parts,
+                         (first, first, first, zero, zero, zero))
 
 
 @formula
@@ -187,14 +202,15 @@ def coherence_response(law, least, tensor, one):
 @formula
 def directional(parts, direction, one):
     """What a direction B is beside the eigenvectors of a tensor with these `parts`: its three
-    entries on the diagonal, N = R / r, y = B v - v (v'B v), and the rest of B perpendicular to
-    v."""
-    half, v, R = one / (one + one), parts.v, parts.R
+    entries on the diagonal, N, the tensor with the eigenvalues 1 and -1 beside 0 for v, y = B v -
+    v (v'B v), and the rest of B perpendicular to v."""
+    half, zero, v = one / (one + one), one - one, parts.v
     y = applied(direction, v)
     own = dot(v, y)
     y = y[0] - own * v[0], y[1] - own * v[1], y[2] - own * v[2]
     scale = quotient(one, parts.r)
-    N = scale * R[0], scale * R[1], scale * R[2], scale * R[3], scale * R[4], scale * R[5]
+    A, B = scale * parts.A, scale * parts.B
+    N = _in_the_plane(A, B, -A, parts, (zero, zero, zero, zero, zero, zero))
     rest = add_dyads(-(half * own), v, v, add_dyads(-one, v, y, direction))
     mean, along = half * ((rest[0] + rest[1]) + rest[2]), half * inner(N, rest)
     return (own, mean + along, mean - along), N, y, rest

@@ -104,9 +104,3 @@ def test_derivative_in_float32(name):
     single = of_planes.respond_adjoint(g.law(np.dtype(np.float32)), None, J.copy(), B.copy())
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, double, rtol=0, atol=10 * tolerance)
-
-
-def test_the_cosine():
-    h = np.linspace(0, 1, 1000)
-    polynomial = np.polynomial.polynomial.polyval(h, tensors.COSINE)
-    np.testing.assert_allclose(polynomial, np.cos(np.arccos(h) / 3), rtol=0, atol=4e-10)

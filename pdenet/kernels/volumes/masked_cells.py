@@ -1,0 +1,153 @@
+"""Cells of volumes some of whose voxels take no part: the samples that are left, and their
+transpose.
+
+Voxels that are not measured hold 0. A cell has a number, its *pattern*, in which bit n is set where
+the voxel n of its eight is measured, slice by slice, row by row. Its samples are a matrix times
+those that the formulas for whole cells find, and K' of a flux is that of the transposed matrix
+times the flux; the matrices of all patterns are those of `scheme.corner_patterns`. Cells beside
+each other that are all whole take the code for volumes without a mask, with the same numbers.
+
+Throughout, `mask` are the `Cells` of a mask, or None for a volume without one, `measured` is what
+`copy_cells` returns for a row of cells, None for None, and j the slot of the first of the cells in
+the `memory` of the rows.
+"""
+
+from typing import Any, NamedTuple
+
+from ..compiler import kernel
+from ..formulas import formula
+from ..row_memory import copy
+from ..vectors import BYTES, all_above, load, store
+from .cells import gradient_at
+
+WHOLE = 255        # the pattern of a cell all of whose voxels are measured
+ENTRIES = 56       # of a matrix: what each of the seven numbers gives to the seven, and a zero
+FLUXES = 256 * ENTRIES      # where in a table the matrices of fluxes begin
+WEIGHTS = 2 * FLUXES        # and the weights
+SIZE = WEIGHTS + 256
+OWN = 9            # rows of a block, for patterns and samples
+
+
+class Cells(NamedTuple):
+    """The patterns of all cells of a volume, (D+1, H+1, W+1); and a flat table of the matrices of
+    all patterns for gradients, their transposes times the weights for fluxes, and the weights."""
+
+    patterns: Any
+    table: Any
+
+
+class Measured(NamedTuple):
+    """A row of cells: where in a block its patterns lie; where eight rows are free, a pitch apart;
+    and where the table lies."""
+
+    patterns: int
+    free: int
+    pitch: int
+    table: int
+
+
+@formula
+def rows_of_mask(mask, pitch):
+    """How many rows, a `pitch` apart, a mask needs of a block."""
+    if mask is None:
+        return 0
+    return OWN + SIZE // pitch + 1
+
+
+@formula
+def copy_table(mask, rows, first):
+    """Copy the table of a mask to where `copy_cells` expects it for the same row `first`."""
+    if mask is not None:
+        copy(mask.table, rows.memory[first + OWN * rows.pitch:][:SIZE])
+
+
+@formula
+def copy_cells(mask, k, i, rows, first):
+    """The `Measured` of the row i of the slice k of cells, whose patterns are copied to the row
+    `first` of a block, the first of `rows_of_mask`."""
+    if mask is None:
+        return None
+    number, patterns = rows.memory.dtype.type, mask.patterns[k, i]
+    target = rows.memory[first:first + rows.pitch]
+    for j in range(patterns.size):
+        target[j] = number(patterns[j])
+    target[patterns.size:] = number(WHOLE)
+    return Measured(first, first + rows.pitch, rows.pitch, first + OWN * rows.pitch)
+
+
+@formula
+def are_whole(memory, measured, j):
+    """Whether all cells of a vector are whole."""
+    return all_above(load(memory, measured.patterns + j), memory.dtype.type(WHOLE - 0.5))
+
+
+@formula
+def are_empty(memory, measured, j):
+    """Whether no voxel of any cell of a vector is measured, so that all samples are 0."""
+    return all_above(-load(memory, measured.patterns + j), memory.dtype.type(-0.5))
+
+
+@kernel
+def of_patterns(memory, measured, matrices, j, samples):
+    """Seven `samples` of the cells of a vector, those of each cell that is not whole multiplied by
+    the matrix of its pattern, of the `matrices` that begin there in the table."""
+    free, pitch = measured.free, measured.pitch
+    for k in range(7):
+        store(memory, free + k * pitch, samples[k])
+    for lane in range(BYTES // memory.itemsize):
+        pattern = int(memory[measured.patterns + j + lane]) & WHOLE
+        if 0 < pattern < WHOLE:
+            at = free + lane
+            matrix = memory[measured.table + matrices + pattern * ENTRIES:][:ENTRIES]
+            x0, x1, x2, x3 = (memory[at], memory[at + pitch], memory[at + 2 * pitch],
+                              memory[at + 3 * pitch])
+            x4, x5, x6 = memory[at + 4 * pitch], memory[at + 5 * pitch], memory[at + 6 * pitch]
+            for k in range(8):
+                memory[at + k * pitch] = (
+                    ((matrix[k] * x0 + matrix[k + 8] * x1)
+                     + (matrix[k + 16] * x2 + matrix[k + 24] * x3))
+                    + ((matrix[k + 32] * x4 + matrix[k + 40] * x5) + matrix[k + 48] * x6))
+    return (load(memory, free), load(memory, free + pitch), load(memory, free + 2 * pitch),
+            load(memory, free + 3 * pitch), load(memory, free + 4 * pitch),
+            load(memory, free + 5 * pitch), load(memory, free + 6 * pitch))
+
+
+@kernel
+def weights_of(memory, measured, j):
+    """The weights of the cells of a vector."""
+    for lane in range(BYTES // memory.itemsize):
+        pattern = int(memory[measured.patterns + j + lane]) & WHOLE
+        memory[measured.free + lane] = memory[measured.table + WEIGHTS + pattern]
+    return load(memory, measured.free)
+
+
+@formula
+def gradient_of(memory, voxels, offset, measured, j):
+    """The gradient K u of the cells from the slot `offset` of the four rows `voxels` on, or, where
+    there is a mask, what it leaves of it."""
+    if measured is None:
+        return gradient_at(memory, voxels, offset)
+    gradient = gradient_at(memory, voxels, offset)
+    if are_whole(memory, measured, j) or are_empty(memory, measured, j):
+        return gradient
+    return of_patterns(memory, measured, 0, j, gradient)
+
+
+@formula
+def flux_of(memory, flux, measured, j):
+    """The flux of which K' takes what the cells' own K' takes of a `flux`, times their weight."""
+    if measured is None:
+        return flux
+    if are_whole(memory, measured, j) or are_empty(memory, measured, j):
+        return flux
+    return of_patterns(memory, measured, FLUXES, j, flux)
+
+
+@formula
+def weighted(memory, part, measured, j):
+    """What the cells count, `part`, times their weights."""
+    if measured is None:
+        return part
+    if are_whole(memory, measured, j):
+        return part
+    return part * weights_of(memory, measured, j)

@@ -1,5 +1,5 @@
-"""Volumes that come inside Python packages: those on which `pdenet.denoise` was trained, and those on
-which it never was.
+"""Volumes that come inside Python packages: on which `pdenet.denoise` was trained, and on which it
+never was.
 
     pip install nibabel
     pip install --no-deps nilearn dipy tractseg flowdec

@@ -9,7 +9,7 @@ import functools
 import math
 from dataclasses import replace
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,8 @@ def denoiser(sigma: float, *, data_range: float = RANGE, channels: int = 1,
     eight scales, for grey ones four scales of integration and a `Dictionary` beside the gradient,
     trained on photographs, textures and micrographs that come with scikit-image. For volumes there
     are four scales and three of integration, trained on templates and scans of magnetic resonance
-    that come with nilearn and dipy, and on ellipsoids. No step lets the norm of an image without its mean grow by more than 5 %.
+    that come with nilearn and dipy, and on ellipsoids. No step lets the norm of an image without
+    its mean grow by more than 5 %, and none that of a volume grow at all.
 
     Parameters
     ----------
@@ -119,10 +120,10 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
 
     u <- u - tau_k sum_l w_l G_l K' g(J) K G_l u for ten steps k, eq. (36) with eq. (40), for images
     with further derivatives beside the gradient, and parameters for the noise level: see
-    `denoiser`. The channels of an image are brought to one noise level and turned to the principal axes of their
-    gradients: what they have in common has the noise of all, what differs is smoothed more. The
-    axis with most structure, the luminance of a photograph, is denoised first and then guides the
-    others, whose edges are where it has them.
+    `denoiser`. The channels of an image are brought to one noise level and turned to the principal
+    axes of their gradients: what they have in common has the noise of all, what differs is smoothed
+    more. The axis with most structure, the luminance of a photograph, is denoised first and then
+    guides the others, whose edges are where it has them.
 
     Volumes are denoised as a whole, so that slices help each other. The less they are alike, the
     less they do: where their distance is f times that of the pixels in them, the result is
@@ -161,9 +162,8 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
     adapt : bool, optional
         Whether the parameters learn from the image itself first, by 20 evaluations of Stein's
         estimate of the error on up to nine tiles of 128 x 128 pixels, see `fit_noisy`, of a volume
-        on up to eight of 26 x 26 x 26 voxels; of an image
-        with channels those for the axis with most structure. It takes
-        seconds and gained 0.3 dB on average, and 1.7 dB at most (benchmarks/adapting.py, images).
+        on up to eight of 26 x 26 x 26 voxels; of an image with channels those for the axis with
+        most structure. It takes seconds and gained 0.3 dB on average, and 1.7 dB at most (benchmarks/adapting.py, images).
         What chance alone may give is not taken, so that hardly any image is worse for it. Speckle
         of fewer than 16 looks is too skewed for the estimate, and left without.
     progress : bool, optional
@@ -293,7 +293,7 @@ def _denoise_plane(plane, sigma, guide, spacing, measured, options):
                                 shared=options.shared)
     both = values if guide is None else np.concatenate([values, guide])
     axis, weight = _slices(values.shape, spacing)
-    found = None
+    found: Any = None
     if weight > 0:
         whole = network(volumes=spacing is not None)
         if options.adapt and guide is None:

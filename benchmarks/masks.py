@@ -4,10 +4,11 @@
 
 512 x 512 pixels in float32 and float64, one thread, time of the processor for the same diffusion
 with a mask over the time without: a disc that is measured, as that of a scanner, and nine of ten
-pixels at random.
+pixels at random. Then volumes of 64 x 64 x 64 voxels, with a ball and nine of ten voxels.
 """
 
 import functools
+import itertools
 import time
 
 import numpy as np
@@ -26,9 +27,13 @@ FILTERS["perona_malik, explicit"] = functools.partial(FILTERS["perona_malik"], s
 FILTERS["denoise"] = functools.partial(pdenet.denoise, sigma=20, workers=1)
 
 
+OF_VOLUMES = {name: functools.partial(FILTERS[name], time=3)
+              for name in ("perona_malik", "weickert_brox", "eed")}
+
+
 def masks(shape):
-    y, x = np.mgrid[:shape[0], :shape[1]]
-    return {"disc": np.hypot(y - shape[0] / 2, x - shape[1] / 2) < min(shape) / 2,
+    middle = np.reshape(shape, (-1, *[1] * len(shape))) / 2
+    return {"disc": np.linalg.norm(np.indices(shape) - middle, axis=0) < min(shape) / 2,
             "random": np.random.default_rng(0).random(shape) < 0.9}
 
 
@@ -36,9 +41,12 @@ def main():
     quick = script.is_quick(__doc__)
     machine, rows = script.machine(), []
     print(machine)
-    for dtype in (np.float32, np.float64):
-        image = data.camera().astype(dtype)
-        for name, function in FILTERS.items():
+    volume = np.random.default_rng(0).normal(100, 30, (64,) * 3)
+    for dtype, (kind, whole, filters) in itertools.product((np.float32, np.float64), (
+            ("", data.camera(), FILTERS), (", volume", volume, OF_VOLUMES))):
+        image = whole.astype(dtype)
+        for name, function in filters.items():
+            name += kind
             runs = {"none": functools.partial(function, image)} | {
                 kind: functools.partial(function, image, mask=mask)
                 for kind, mask in masks(image.shape).items()}

@@ -113,7 +113,7 @@ _PARTS = {
             Number of threads; by default that in the environment variable PDENET_NUM_THREADS, or
             that of the processors. The result does not depend on it.""",
     "mask": """
-        mask : array_like of bool, of shape (H, W), optional
+        mask : array_like of bool, of shape (H, W) or (D, H, W), optional
             True where a pixel is measured, in all channels. The others take no part: whatever
             stands in them, the result elsewhere is the same, and they come back as they were.
         nan_policy : {"raise", "omit"}, optional
@@ -147,8 +147,8 @@ _PARTS = {
             The axis of the channels; for (N, H, W, M) best -1.""",
     "mask of pairs": """
         mask : array_like of bool, of shape (H, W) or (N, H, W), or a list of them, optional
-            True where the pixels of all images, or of each, are measured. The others take no part,
-            and do not count in the loss.
+            True where the pixels of all images, or of each, are measured, for volumes with one axis
+            more. The others take no part, and do not count in the loss.
         nan_policy : {"raise", "omit"}, optional
             What happens to values that are not finite, in noisy or clean images: an error, or their
             pixels take no part, either.""",

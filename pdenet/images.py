@@ -154,8 +154,8 @@ class Measured:
 
     @property
     def _own_mask(self):
-        """The mask of the image's shape."""
-        return self.mask[0] if self.axes.planar else self.mask
+        """The mask of the image's shape, or None."""
+        return self.mask[0] if self.axes.planar and self.mask is not None else self.mask
 
     def finish(self, planes):
         """The image of planes (M, H, W) in units of one, with the pixels that are not measured as

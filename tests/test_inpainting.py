@@ -10,6 +10,8 @@ from pdenet.execution.workers import Workers
 from pdenet.kernels.workspace import Workspace
 from pdenet.network import steady_state
 
+CUBES = 1.0, 1.0, 1.0
+
 
 def camera():
     """The photograph at half its size, as means of 2 x 2 pixels."""
@@ -53,11 +55,12 @@ def test_homogeneous_inpainting_is_the_solution_of_the_linear_equations():
     np.testing.assert_allclose(found.ravel()[fill], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (13, 9)])
-def test_the_multigrid_cycle_is_symmetric_and_nearly_the_inverse(shape):
+@pytest.mark.parametrize("shape, spacing", [((16, 16), None), ((13, 9), None), ((6, 7, 8), CUBES),
+                                            ((5, 9, 8), (3.0, 1.0, 1.2)), ((1, 13, 9), CUBES)])
+def test_the_multigrid_cycle_is_symmetric_and_nearly_the_inverse(shape, spacing):
     known = np.zeros(shape, bool)
-    known[0, 1:4] = known[-1, 2] = True
-    grid = inpainting._Multigrid.of(known)
+    known[..., 0, 1:4] = known[..., -1, 2] = True
+    grid = inpainting._Multigrid.of(known, spacing)
     fill = np.flatnonzero(~known.ravel())
     forms, cycles = (np.array([apply(one.reshape(shape)).ravel()[fill].copy()
                                for one in np.eye(known.size, dtype=np.float32)[fill]])
@@ -65,7 +68,7 @@ def test_the_multigrid_cycle_is_symmetric_and_nearly_the_inverse(shape):
     np.testing.assert_allclose(cycles, cycles.T, atol=1e-5)
     values = np.linalg.eigvals(cycles.astype(float) @ forms).real
     assert 0.15 < values.min() and values.max() < 2.5
-    assert np.linalg.cond(forms) > 100  # without it
+    assert np.linalg.cond(forms) > (100 if len(shape) == 2 else 20)  # without it
 
 
 @pytest.mark.parametrize("size", [48, 192])
@@ -161,6 +164,97 @@ def test_nothing_to_fill_and_a_constant(method):
     np.testing.assert_allclose(constant, 7, rtol=1e-12)
 
 
+# Volumes ------------------------------------------------------------------------------------------
+
+
+def balls(size=32):
+    """Balls with soft edges, some of which overlap."""
+    rng, places = np.random.default_rng(0), np.indices((size,) * 3)
+    volume = np.full((size,) * 3, 60.0)
+    for _ in range(12):
+        centre, radius = rng.uniform(0, size, (3, 1, 1, 1)), rng.uniform(0.1, 0.25) * size
+        inside = 1 / (1 + np.exp((np.linalg.norm(places - centre, axis=0) - radius) / 0.7))
+        volume += (rng.uniform(40, 200) - volume) * inside
+    return volume
+
+
+@pytest.mark.parametrize("spacing", [CUBES, (4.0, 1.0, 1.0), (1.0, 0.3, 2.0)])
+def test_a_ramp_between_known_voxels_is_restored(spacing):
+    z, y, x = np.indices((17, 30, 33))
+    ramp, mask = 3.0 * z + y - 2 * x, np.zeros((17, 30, 33), bool)
+    mask[3:-3, 2:-2, 4:-4] = True
+    found = pdenet.inpaint(np.where(mask, np.nan, ramp), mask=mask, spacing=spacing,
+                           method="homogeneous")
+    np.testing.assert_allclose(found, ramp, atol=1e-4)
+    hole = np.zeros_like(mask)
+    hole[6:10, 12:17, 14:18] = True
+    found = pdenet.inpaint(np.where(hole, 0, ramp), mask=hole, spacing=spacing)
+    np.testing.assert_allclose(found, ramp, atol=0.1)
+
+
+@pytest.mark.parametrize("method, gain", [("eed", 5), ("homogeneous", -1)])
+def test_a_volume_is_filled_better_than_its_slices(method, gain):
+    """By edge-enhancing diffusion; without edges a point holds less in three dimensions."""
+    volume = balls()
+    mask = unknown(volume.shape, 0.1)
+    found = pdenet.inpaint(volume.astype(np.float32), mask=mask, method=method, spacing=CUBES)
+    slices = np.stack([pdenet.inpaint(image, mask=own, method=method)
+                       for image, own in zip(volume, mask, strict=True)])
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found[~mask], volume[~mask].astype(np.float32))
+    assert psnr(found, volume) > psnr(slices, volume) + gain
+
+
+@pytest.mark.parametrize("method", inpainting.METHODS)
+def test_a_volume_of_one_slice_is_an_image_and_pixels_need_not_be_squares(method):
+    image = camera()[60:110, 100:150]
+    mask = unknown(image.shape, 0.2)
+    found = pdenet.inpaint(image, mask=mask, method=method)
+    slices = pdenet.inpaint(image[np.newaxis], mask=mask[np.newaxis], method=method, spacing=CUBES)
+    np.testing.assert_allclose(slices[0], found, atol=0.3)
+    tall = pdenet.inpaint(image, mask=mask, method=method, spacing=(3, 1))
+    turned = pdenet.inpaint(image.T, mask=mask.T, method=method, spacing=(1, 3))
+    np.testing.assert_allclose(turned.T, tall, atol=0.3)
+    np.testing.assert_array_equal(tall[~mask], image[~mask])
+    assert 1 < np.abs(tall - found)[mask].mean() < 20
+
+
+@pytest.mark.parametrize("method", inpainting.METHODS)
+def test_a_volume_depends_on_the_ratio_of_its_spacing_alone_and_has_channels(method):
+    volume = balls(24)
+    mask = unknown(volume.shape, 0.2)
+    options = {"mask": mask, "method": method}
+    found = pdenet.inpaint(volume, spacing=(2, 1, 1), **options)
+    np.testing.assert_allclose(pdenet.inpaint(volume, spacing=(1e-3, 5e-4, 5e-4), **options), found,
+                               atol=0.1)
+    both = pdenet.inpaint(np.stack([volume, 100 - volume]), channel_axis=0, spacing=(2, 1, 1),
+                          **options)
+    if method == "homogeneous":
+        np.testing.assert_allclose(both, [found, 100 - found], atol=1e-3)
+    else:
+        np.testing.assert_allclose(both[0], 100 - both[1], atol=0.1)
+        guided = pdenet.inpaint(volume, guide=volume, spacing=(2, 1, 1), **options)
+        assert psnr(guided, volume) > psnr(found, volume)
+
+
+def test_threads_change_no_bit_of_a_volume(monkeypatch):
+    volume = balls(40).astype(np.float32)
+    mask = unknown(volume.shape, 0.2)
+    monkeypatch.setattr(steady_state, "EDGE_OF_VOLUMES", 16)
+    monkeypatch.setattr("pdenet.execution.tiles.HALOS", 1)
+    first, *others = [pdenet.inpaint(volume, mask=mask, spacing=CUBES, workers=workers)
+                      for workers in (1, 2, 3)]
+    for found in others:
+        np.testing.assert_array_equal(found, first)
+
+
+def test_an_array_that_may_have_channels_is_asked_about():
+    with pytest.raises(ValueError, match="may have channels or be a volume"):
+        pdenet.inpaint(np.ones((8, 9, 3)), mask=np.eye(8, 9) > 0)
+    with pytest.raises(ValueError, match=r"mask must be .* shape \(8, 9, 5\)"):
+        pdenet.inpaint(np.ones((8, 9, 5)), mask=np.eye(8, 9) > 0)
+
+
 @pytest.mark.parametrize("options, message", [
     ({"mask": np.ones((8, 9), bool)}, "at least one pixel known"),
     ({"mask": np.zeros((9, 8), bool)}, r"mask must be .* shape \(8, 9\)"),
@@ -226,8 +320,8 @@ def test_threads_change_no_bit_of_an_image(monkeypatch):
 
 def test_halving_and_doubling():
     ramp = np.arange(16.0).reshape(1, 1, 16) * np.ones((1, 12, 1))
-    half = inpainting._halve(ramp)
+    half = inpainting._halve(ramp, (0, 1))
     np.testing.assert_array_equal(half[0, 0], np.arange(0.5, 16, 2))
-    double = inpainting._double(half, (12, 16))
+    double = inpainting._double(half, (12, 16), (0, 1))
     np.testing.assert_allclose(double[:, :, 1:-1], ramp[:, :, 1:-1])
-    assert inpainting._halve(np.ones((2, 5, 7))).shape == (2, 3, 4)
+    assert inpainting._halve(np.ones((2, 5, 7)), (0, 1)).shape == (2, 3, 4)

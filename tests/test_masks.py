@@ -188,3 +188,58 @@ def test_a_mask_of_all_pixels_changes_no_bit():
     for function in (pdenet.eed, pdenet.multiscale, pdenet.denoise, pdenet.lysaker_lundervold_tai):
         np.testing.assert_array_equal(function(IMAGE, mask=full, nan_policy="omit"),
                                       function(IMAGE))
+
+
+# Volumes ------------------------------------------------------------------------------------------
+
+
+def volume_with_a_hole():
+    clean = 60 + 80.0 * (np.linalg.norm(np.indices((14, 15, 16)) - np.full((3, 1, 1, 1), 7),
+                                        axis=0) < 5)
+    mask = np.ones(clean.shape, bool)
+    mask[3:8, 5:9, 10:] = False
+    return pdenet.add_noise(clean, 15), clean, mask
+
+
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (2.0, 1, 0.7)])
+def test_volumes_are_estimated_and_filtered_without_what_is_not_measured(spacing):
+    noisy, clean, mask = volume_with_a_hole()
+    results = []
+    for value in (np.nan, 1e9):
+        spoiled = np.where(mask, noisy, value)
+        options = {"spacing": spacing, "mask": mask}
+        found = pdenet.eed(spoiled, **options)
+        np.testing.assert_array_equal(found[~mask], spoiled[~mask])
+        results.append((found[mask], pdenet.estimate_contrast("eed", spoiled, **options),
+                        pdenet.estimate_time("eed", spoiled, **options)))
+    for first, second in zip(*results, strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert np.std(results[0][0] - clean[mask]) < 0.7 * 15
+    found = pdenet.eed(np.where(mask, noisy, np.nan), spacing=spacing, nan_policy="omit")
+    np.testing.assert_array_equal(found[mask], results[0][0])
+
+
+def test_images_whose_pixels_are_not_squares_have_masks_of_their_shape():
+    noisy, clean, mask = pair_with_a_hole()
+    colour = np.stack([noisy, 255 - noisy], -1)
+    found = pdenet.eed(np.where(mask[..., np.newaxis], colour, np.nan), contrast=20, time=2,
+                       channel_axis=-1, spacing=(1, 1.5), mask=mask)
+    assert np.isnan(found[~mask]).all() and np.isfinite(found[mask]).all()
+    network = pdenet.models.eed(20.0, steps=2, spacing=(1, 1.5))
+    loss, _ = network.loss_and_gradient(noisy, clean, mask=mask)
+    assert loss == pytest.approx(np.mean((network(noisy, mask=mask) - clean)[mask]**2))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_training_on_volumes_does_not_see_what_is_not_measured(workers):
+    network = pdenet.models.eed(20.0, steps=2, spacing=(2, 1, 1), tau=0.1)
+    noisy, clean, mask = volume_with_a_hole()
+    fitted, history = pdenet.fit(network, noisy, clean, mask=mask, epochs=3, workers=1)
+    spoiled = np.where(mask, noisy, np.inf), np.where(mask, clean, np.nan)
+    others, again = pdenet.fit(network, *spoiled, nan_policy="omit", epochs=3, workers=workers)
+    assert again == history and history[-1]["loss"] < history[0]["loss"]
+    loss = network.loss_and_gradient(noisy[np.newaxis], clean[np.newaxis],
+                                     mask=mask[np.newaxis])[0]
+    assert history[0]["loss"] == pytest.approx(loss, rel=1e-13)
+    _, blind = pdenet.fit_noisy(network, spoiled[0], 15.0, nan_policy="omit", epochs=3)
+    assert blind[-1]["loss"] < blind[0]["loss"]

@@ -120,28 +120,29 @@ def test_cosine_modes_are_eigenvectors_and_steps_are_stable(case):
 
 @pytest.mark.parametrize("name", [name for name in VOLUMES if "1994" not in name])
 @pytest.mark.parametrize("masked", [False, True])
-def test_tiles_workers_and_lazy_arrays_give_the_same_bits(name, masked, monkeypatch):
+@pytest.mark.parametrize("scheme, time", [("fed", 0.6), ("explicit", 0.2)])
+def test_tiles_workers_and_lazy_arrays_give_the_same_bits(name, masked, scheme, time, monkeypatch):
     case = VOLUMES[name]
     array = pytest.importorskip("dask.array")
     image = case.image(shape=(19, 21, 23)).astype(np.float32)
     network = case.network(20.0)
-    options = {"channel_axis": case.channel_axis}
+    options = {"channel_axis": case.channel_axis, "scheme": scheme}
     if masked:
         options["mask"] = np.random.default_rng(4).random(image.shape[:3]) < 0.9
         options["mask"][:, 5:, :6] = False
-    expected = network.evolve(image, 0.6, workers=1, **options)
+    expected = network.evolve(image, time, workers=1, **options)
     monkeypatch.setattr(tiles, "EDGE_OF_VOLUMES", 8)
     monkeypatch.setattr(tiles, "HALOS", 1)
     monkeypatch.setattr(tiles, "SHARE", 100)
     for workers in (1, 2):
-        np.testing.assert_array_equal(network.evolve(image, 0.6, workers=workers, **options),
+        np.testing.assert_array_equal(network.evolve(image, time, workers=workers, **options),
                                       expected)
     monkeypatch.setattr(chunks, "TILE_OF_VOLUMES", 12)
     monkeypatch.setattr(tiles, "HALOS", 2)
-    lazy = network.evolve(array.from_array(image, chunks=9), 0.6, **options)
+    lazy = network.evolve(array.from_array(image, chunks=9), time, **options)
     np.testing.assert_array_equal(lazy.compute(scheduler="synchronous"), expected)
     with chunks.one_by_one():
-        alone = network.evolve(array.from_array(image, chunks=9), 0.6, **options)
+        alone = network.evolve(array.from_array(image, chunks=9), time, **options)
     np.testing.assert_array_equal(alone.compute(scheduler="synchronous"), expected)
 
 

@@ -10,18 +10,20 @@ import json
 import os
 
 from ..checks import needs
+from ..files import images, volume_files
 from ..files.atomic import atomic_file
-from ..files.images import SUFFIXES, ImageFileError, UsageError
+from ..files.images import ImageFileError, UsageError
 from ..progress import Progress
 from .one_file import FAULTS, named, run_file
 from .report import row
 
 JOURNAL = ".pdenet.json"
 LARGEST = 2**26  # bytes of a journal
+SUFFIXES = (*images.SUFFIXES, *volume_files.SUFFIXES)
 
 
 def run_folder(options, process, settings, tell):
-    """Each image file of a folder; returns 1 if any failed."""
+    """Each file of an image or a volume in a folder; returns 1 if any failed."""
     names, others, folders = _listed(options.input)
     if not names:
         raise UsageError(f"{options.input}: holds no files that end in one of "
@@ -47,10 +49,11 @@ def run_files(options, process, settings, tell):
 
 
 def _listed(folder):
-    """The names of the image files of a folder, and how many other files and folders there are."""
+    """The names of the files of images and volumes in a folder, and how many other files and folders
+    there are."""
     names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     files = [name for name in names if not os.path.isdir(os.path.join(folder, name))]
-    found = [name for name in files if os.path.splitext(name)[1].lower() in SUFFIXES]
+    found = [name for name in files if name.lower().endswith(SUFFIXES)]
     return found, len(files) - len(found), len(names) - len(files)
 
 

@@ -6,8 +6,9 @@ import time
 import numpy as np
 
 from ..checks import check_count, check_number
-from ..files import excluded, images
+from ..files import excluded, images, volume_files, voxels
 from ..files.images import UsageError
+from . import volumes
 from .inputs import check_nodata
 from .one_file import named
 from .report import psnr
@@ -15,8 +16,10 @@ from .report import psnr
 METHODS = "eed", "homogeneous"
 
 HELP = """\
-INPUT is a PNG, JPEG or TIFF file, or example:NAME. MASK is a grey image of the
-same size, in which the pixels to be filled are not 0. Nodata and NaN of INPUT
+INPUT is a PNG, JPEG or TIFF file, or example:NAME; or a volume as a NIfTI or
+MRC file, whose voxels are of the size that the file says. MASK is a grey image,
+or such a file, of the same size, in which the pixels to be filled are not 0.
+Nodata and NaN of INPUT
 are filled, too, and so are the colours of transparent pixels; with these there
 may be no MASK. With --random there is none: of INPUT only so many of a hundred
 pixels are kept, at random, and the PSNR of what is made of them is printed.
@@ -26,6 +29,7 @@ examples:
   pdenet inpaint depth.tif holes.png filled.tif --guide photo.png
   pdenet inpaint scene.tif whole.tif --nodata -9999
   pdenet inpaint example:camera camera.png --random 10
+  pdenet inpaint scan.nii.gz lesions.nii.gz filled.nii.gz
 """
 
 
@@ -62,7 +66,7 @@ def add_command(commands):
 
 
 def run(options):
-    from ..inpainting import SIGMA, inpaint
+    from ..inpainting import inpaint
 
     most = (images.MAX_PIXELS if options.max_pixels is None
             else check_count("--max-pixels", options.max_pixels, least=1))
@@ -71,26 +75,48 @@ def run(options):
                          "INPUT has nodata or NaN")
     check_nodata(options.nodata)
     source, target = options.files[0], options.files[-1]
-    images.check_target(target, options.overwrite)
-    image = images.read(source, most).straight()
-    guide = None if options.guide is None else images.read(options.guide, most).pixels
+    volume = None
+    if volumes.is_file(source):
+        volume_files.check_target(target, source, options.overwrite)
+        volume, image = _volume(source, most)
+    else:
+        images.check_target(target, options.overwrite)
+        image = images.read(source, most).straight()
+    guide = None if options.guide is None else _pixels(options.guide, most).pixels
     mask = _mask(options, image, most)
     began = time.perf_counter()
     try:
         result = inpaint(image.pixels, mask=mask, method=options.method, contrast=options.contrast,
-                         sigma=SIGMA if options.sigma is None else options.sigma, guide=guide,
-                         channel_axis=image.channel_axis, workers=options.workers)
+                         sigma=options.sigma, guide=guide, channel_axis=image.channel_axis,
+                         spacing=volume and voxels.relative(volume.spacing or (1.0, 1.0, 1.0)),
+                         workers=options.workers)
     except (ValueError, TypeError) as error:
         raise type(error)(named(source, error)) from None
     took = time.perf_counter() - began
     new = image.with_result(result, image.pixels.dtype)
-    images.write(target, new.premultiplied() if image.alpha_kind == 1 and image.alpha is not None
-                 else new, options.overwrite)
+    if volume is not None:
+        volume_files.write(target, volume, new.pixels, options.overwrite)
+    else:
+        images.write(target, new.premultiplied() if image.alpha_kind == 1
+                     and image.alpha is not None else new, options.overwrite)
     if not options.quiet:
         found = "" if options.random is None else f", PSNR {psnr(image.pixels, result):.2f} dB"
         print(f"{target}: {np.count_nonzero(mask)} of {mask.size} pixels filled in {took:.1f} s"
               f"{found}")
     return 0
+
+
+def _volume(name, most):
+    """The volume of a NIfTI or MRC file, as `volume_files.VolumeFile` and as an `Image`."""
+    volume = volume_files.read(name, most)
+    if volume.array.ndim != 3:
+        raise UsageError(f"{name}: must hold one volume; it has {volume.array.shape}")
+    return volume, images.Image(volume.array)
+
+
+def _pixels(name, most):
+    """The `Image` of a mask or a guide, or the volume of such a file."""
+    return _volume(name, most)[1] if volumes.is_file(name) else images.read(name, most)
 
 
 def _mask(options, image, most):
@@ -109,8 +135,8 @@ def _mask(options, image, most):
             raise UsageError(f"{source}: has no nodata, NaN or transparent pixels that could be "
                              f"filled; give a MASK")
         return unknown
-    mask = images.read(options.files[1], most)
+    mask = _pixels(options.files[1], most)
     if mask.channel_axis is not None or mask.pixels.shape != shape:
-        raise UsageError(f"{options.files[1]}: a mask must be a grey image of {shape[0]} x "
-                         f"{shape[1]} pixels, as the image is")
+        raise UsageError(f"{options.files[1]}: a mask must be a grey image of "
+                         f"{' x '.join(map(str, shape))} pixels, as the image is")
     return unknown | (mask.pixels != 0)

@@ -6,10 +6,11 @@ each other.
 
 import argparse
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
-from ..files import images, tiff_stacks, volume_files, voxels
+from ..files import excluded, images, tiff_stacks, volume_files, voxels
 from ..files.images import UsageError
 from .report import row
 
@@ -20,6 +21,7 @@ stack, --slices with none. NIfTI and MRC files (.nii, .nii.gz, .mrc) are
 volumes; they need pip install 'pdenet[volumes]', and keep their header.
 --spacing DZ DY DX says the size of voxels, of which the smallest is the unit
 of contrast, time and sigma. Other axes, such as time, are processed one by one.
+The --mask of a volume has its shape: NIfTI, MRC or the slices of a TIFF stack.
 """
 
 
@@ -65,31 +67,43 @@ def with_spacing(options, found):
     return argparse.Namespace(**vars(options) | {"voxels": spacing})
 
 
-def check_for_volumes(options, name):
-    """Raise if an option was given that is for images."""
-    for option in ("nodata", "mask"):
-        if getattr(options, option) is not None:
-            raise UsageError(f"--{option} is for images, and {name} is a volume")
+def mask_of(options, shape):
+    """The voxels of a volume of this shape that are outside the mask of the options, or None if
+    there is none: a NIfTI or MRC file, or a TIFF stack of slices."""
+    if options.mask is None:
+        return None
+    stack = None if is_file(options.mask) else tiff_stacks.open_stack(options.mask,
+                                                                      options.max_pixels)
+    if stack is not None:
+        with stack:
+            mask = np.stack([stack.read(index).pixels for index in stack.indices()])
+    elif is_file(options.mask):
+        mask = volume_files.read(options.mask, options.max_pixels).array
+    else:
+        mask = images.read(options.mask, options.max_pixels).pixels
+    if mask.shape != shape:
+        raise UsageError(f"{options.mask}: a mask must have one value for each voxel, "
+                         f"{' x '.join(map(str, shape))}; it has "
+                         f"{' x '.join(map(str, mask.shape))}")
+    return mask == 0
 
 
 def run_file(source, target, options, process, tell, shown):
     """Process a NIfTI or MRC file; returns a line about it and how many volumes failed, none."""
-    check_for_volumes(options, source)
     volume = volume_files.read(source, options.max_pixels)
     volume_files.check_target(target, source, options.overwrite)
     own = with_spacing(options, volume.spacing)
-    dtype = np.dtype(options.dtype or volume.array.dtype)
-    result = np.empty(volume.array.shape, np.result_type(volume.array.dtype, np.float32))
+    result = np.empty(volume.array.shape, options.dtype or volume.array.dtype)
     lines = []
     others = list(np.ndindex(volume.array.shape[3:]))
+    outside = mask_of(options, volume.array.shape[:3])
     for k, index in enumerate(others):
         place = (slice(None),) * 3 + index
-        result[place], line, numbers = _processed(source, process, volume.array[place], None, own,
-                                                  shown if len(others) == 1 else None)
-        tell("row", row(source, k + 1 if len(others) > 1 else None, numbers))
+        result[place], line, found = _processed(source, process, images.Image(volume.array[place]),
+                                                own, outside, shown if len(others) == 1 else None)
+        tell("row", row(source, k + 1 if len(others) > 1 else None, *found))
         lines.append(line)
-    volume_files.write(target, volume, _rescaled(result, dtype, options, source), dtype,
-                       options.overwrite)
+    volume_files.write(target, volume, result, options.overwrite)
     return _line(lines, own), 0
 
 
@@ -108,7 +122,6 @@ def axis_of(stack, options):
 
 def run_stack(stack, axis, target, options, process, tell, shown):
     """Process a TIFF stack whose page axis of this number is that of slices."""
-    check_for_volumes(options, stack.name)
     if stack.alpha_kind:
         raise UsageError(f"{stack.name}: a volume with transparency is not filtered; --slices "
                          f"filters its pages one by one")
@@ -117,20 +130,21 @@ def run_stack(stack, axis, target, options, process, tell, shown):
     shape = list(stack.pages)
     slices = shape.pop(axis)
     images_of = np.empty(stack.pages, object)
-    lines = []
+    lines, outside = [], mask_of(options, (slices, *stack.shape[len(stack.outer):][:2]))
     for k, index in enumerate(itertools.product(*map(range, shape))):
         places = [(*index[:axis], z, *index[axis:]) for z in range(slices)]
         pages = [stack.read(place) for place in places]
         channels = pages[0].channel_axis
         if channels == 0:
             channels = 1
-        volume = np.stack([page.pixels for page in pages])
-        result, line, numbers = _processed(stack.name, process, volume, channels, own,
-                                           shown if not shape else None)
-        tell("row", row(stack.name, k + 1 if shape else None, numbers))
+        volume = images.Image(np.stack([page.pixels for page in pages]), channels,
+                              metadata=pages[0].metadata)
+        result, line, found = _processed(stack.name, process, volume, own, outside,
+                                         shown if not shape else None)
+        tell("row", row(stack.name, k + 1 if shape else None, *found))
         lines.append(line)
         for place, page, plane in zip(places, pages, result, strict=True):
-            images_of[place] = page.with_result(plane, options.dtype, options.rescale)
+            images_of[place] = replace(page, pixels=plane)
     lost = tiff_stacks.write_stack(target, stack, iter(images_of.ravel()), options.dtype,
                                    options.overwrite)
     lost = [*stack.about.metadata.lost, *lost]
@@ -139,22 +153,25 @@ def run_stack(stack, axis, target, options, process, tell, shown):
     return _line(lines, own), 0
 
 
-def _processed(name, process, volume, channel_axis, options, shown):
-    """What a command makes of a volume, with the file's name in errors."""
-    progress = shown.move if shown is not None and shown.shown else None
-    try:
-        return process(volume, channel_axis, options, progress)
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"{name}: {error}") from None
-
-
-def _rescaled(result, dtype, options, name):
-    from ..files import values
-
+def _processed(name, process, image, options, outside, shown):
+    """What a command makes of a volume, `images.Image`, in the type of the output, with the file's
+    name in errors; a line about it, and what a row tells of it."""
+    dtype = np.dtype(options.dtype or image.pixels.dtype)
     if options.rescale is not None and dtype.kind not in "ui":
         raise UsageError(f"{name}: --rescale is for integers, such as those of --dtype uint8; the "
                          f"output has {dtype} values")
-    return values.rescaled(result, dtype, options.rescale)
+    found = excluded.find(name, image, options.nodata, dtype, outside)
+    filled = found.filled()
+    result, line, numbers = filled.pixels, "no voxel is measured", {}
+    progress = shown.move if shown is not None and shown.shown else None
+    if not found.nothing_left:
+        try:
+            result, line, numbers = process(filled.pixels, filled.channel_axis, options, progress,
+                                            mask=found.mask)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{name}: {error}") from None
+    result = found.restored(image.with_result(result, dtype, options.rescale)).pixels
+    return (result, f"{line}; {found.report}" if found.report else line, (numbers, found.count))
 
 
 def _line(lines, options):

@@ -43,9 +43,9 @@ def _on_array(planes, f, cycles, workers, mask=None, progress=None):
     # Explicit steps in one pass keep only a few rows in the cache, so that tiles may be larger and
     # take more steps at once. Then halos cost less, and fewer pixels are worth a thread.
     most: float
-    most, edge, share = ((20, 2 * tiles.EDGE, tiles.SHARE) if one_pass else
-                         (10, tiles.EDGE, 2 * tiles.SHARE) if planes.ndim == 3 else
-                         (tiles.MOST_OF_VOLUMES, tiles.EDGE_OF_VOLUMES, tiles.SHARE))
+    most, edge, share = ((4 if one_pass else 2, tiles.EDGE_OF_VOLUMES, tiles.SHARE)
+                         if planes.ndim == 4 else (20, 2 * tiles.EDGE, tiles.SHARE) if one_pass
+                         else (10, tiles.EDGE, 2 * tiles.SHARE))
     reach = max(block.reach(len(taus)) for block, taus in cycles)
     boxes = list(tiles.tile_boxes(planes.shape[1:], reach, workers, edge, share))
     if len(boxes) == 1 and not one_pass and progress is None:
@@ -90,15 +90,17 @@ def _steps_at_once(cycles, f, mask, u, tile, inner, out, work):
 
 def _cycle_by_cycle(cycles, f, mask, u, tile, inner, out, work):
     """The cycles on a tile as on an image of its own; f is the image given at first."""
-    given, part = f[tiles.part(tile)], u[tiles.part(tile)]
-    values = work.array("tile", part.shape, part.dtype)
-    np.copyto(values, part)
+    given, values = f[tiles.part(tile)], u[tiles.part(tile)]
+    if not values.flags.c_contiguous:
+        part, values = values, work.array("tile", values.shape, values.dtype)
+        np.copyto(values, part)
     blocks = {id(block): block for block, _ in cycles}
     if mask is not None:
         own = mask.part(tile)
         blocks = {key: block.masked(own) for key, block in blocks.items()}
-    for block, taus in cycles:
-        values = blocks[id(block)].cycle(values, taus, given, work)
     within = [end - first for first, *ends in zip(tile[::2], inner[::2], inner[1::2], strict=True)
               for end in ends]
+    for n, (block, taus) in enumerate(cycles, 1):
+        values = blocks[id(block)].cycle(values, taus, given, work,
+                                         tuple(within) if n == len(cycles) else None)
     out[tiles.part(inner)] = values[tiles.part(within)]

@@ -12,8 +12,7 @@ import math
 EDGE = 512  # pixels: a halo costs little and the planes of a tile stay in the cache
 HALOS = 8  # the least edge of a tile, or of a chunk, in halos
 SHARE = 2**15  # pixels for which another thread is worth its waking
-EDGE_OF_VOLUMES = 128  # voxels
-MOST_OF_VOLUMES = 2  # voxels of a halo in which several cycles share a pass
+EDGE_OF_VOLUMES = 256  # voxels
 
 
 def map_tiles(team, function, u, out, halo, edge, share):

@@ -25,13 +25,13 @@ class Excluded:
 
     @property
     def mask(self):
-        """Where all channels are measured (H, W), but for those that nowhere are; None: everywhere.
-        """
+        """Where all channels are measured (H, W), or (D, H, W), but for those that nowhere are;
+        None: everywhere."""
         axis = self.image.channel_axis
         if self.places is None or axis is None:
             return None if self.places is None else ~self.places
         planes = np.moveaxis(self.places, axis, 0)
-        return ~planes[~planes.all(axis=(1, 2))].any(axis=0)
+        return ~planes[~planes.reshape(len(planes), -1).all(axis=1)].any(axis=0)
 
     @property
     def nothing_left(self):
@@ -71,7 +71,7 @@ def find(name, image, nodata=None, dtype=None, outside=None):
     """What is excluded of an image that is to become one of this type.
 
     nodata: a text, such as "-9999" or "nan"; None: that of the file, if any. outside: the pixels
-    (H, W) outside a mask, or None. Raises if the type cannot hold what stays.
+    (H, W), or voxels, outside a mask, or None. Raises if the type cannot hold what stays.
     """
     pixels, dtype = image.pixels, np.dtype(dtype or image.pixels.dtype)
     value = number(image.metadata.nodata if nodata is None else nodata, pixels.dtype)
@@ -96,7 +96,8 @@ def find(name, image, nodata=None, dtype=None, outside=None):
         parts.append(f"{number_of} {'is' if number_of == 1 else 'are'} {what}")
         places |= where
     count = int(np.count_nonzero(_any_channel(image, places)))
-    return Excluded(image, places, value, f"of {places.size // _channels(image)} pixels "
+    kind = "voxels" if pixels.ndim - (image.channel_axis is not None) == 3 else "pixels"
+    return Excluded(image, places, value, f"of {places.size // _channels(image)} {kind} "
                     f"{' and '.join(parts)}: they take no part and stay as they are", count)
 
 

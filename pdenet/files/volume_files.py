@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..checks import needs
-from . import values, voxels
+from . import voxels
 from .contents import ImageFileError, UsageError, check_size, one_line
 from .images import check_new, written
 
@@ -62,11 +62,11 @@ def read(name, max_pixels):
     return found
 
 
-def write(name, volume, result, dtype, overwrite):
-    """Write a result with the header of a volume, whole or not at all, as this type."""
+def write(name, volume, result, overwrite):
+    """Write a result with the header of a volume, whole or not at all, in the result's type."""
     with written(name, overwrite) as file:
         write_one = _write_nifti if format_of(name) == "NIfTI" else _write_mrc
-        write_one(file, name, volume, values.cast(result, dtype))
+        write_one(file, name, volume, result)
 
 
 def _read_nifti(name, max_pixels):

@@ -13,8 +13,8 @@ from numba.core.cgutils import get_item_pointer, get_or_insert_function
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, overload, register_model
 
-from .vectors import (BYTES, above, all_above, cosine_of_third, exp2, fma, load, preceding, quotient, splat, store,
-                      transpose, two_to)
+from .vectors import (BYTES, above, all_above, cosine_of_third, exp2, fma, load, preceding,
+                      quotient, splat, store, transpose, two_to)
 
 
 class Lanes(types.Type):
@@ -235,12 +235,12 @@ def _compile_cosine_of_third(h):
     """The polynomial, and in float64 one step of Newton's method for 4 c^3 - 3 c = h."""
     single = h.dtype == types.float32
     number = np.float32 if single else np.float64
-    first, *series = map(number, COSINE[::-1])
-    series, three, four, one = tuple(series), number(3), number(4), number(1)
+    series = tuple(number(coefficient) for coefficient in COSINE[::-1])
+    three, four, one = number(3), number(4), number(1)
 
     def compiled(h):
-        c = fma(first, h, series[0])
-        for coefficient in series[1:]:
+        c = fma(series[0], h, series[1])
+        for coefficient in series[2:]:
             c = fma(c, h, coefficient)
         if single:
             return c

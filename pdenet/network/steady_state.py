@@ -22,6 +22,7 @@ from ..execution.workers import Workers
 from ..scheme.block import DiffusionBlock
 
 EDGE = 256           # pixels, of a tile
+EDGE_OF_VOLUMES = 64  # voxels
 RESIDUAL = 1e-3      # of that of a constant image between the known pixels
 FIRST, SHORTEST, LONGEST = 40, 4, 160  # steps of a cycle
 
@@ -29,11 +30,11 @@ FIRST, SHORTEST, LONGEST = 40, 4, 160  # steps of a cycle
 def steady_state(block: DiffusionBlock, u: np.ndarray, f: np.ndarray, known: np.ndarray,
                  guide: np.ndarray | None, steps: int, workers: int) -> np.ndarray:
     """The image with the least residual that adaptive cycles from u on find, for planes f (M, H, W)
-    with 0 where they are not `known`, (H, W); `guide` are the planes that steer, or None for u
-    itself. It ends at RESIDUAL, or after so many steps."""
+    with 0 where they are not `known`, (H, W), or volumes with one axis more; `guide` are the planes
+    that steer, or None for u itself. It ends at RESIDUAL, or after so many steps."""
     with Workers(workers) as team:
         passes = _Passes(block, f, known, guide, team)
-        mean = f[:, known].mean(axis=1)[:, np.newaxis, np.newaxis]
+        mean = f[:, known].mean(axis=1).reshape(-1, *[1] * known.ndim)
         flat, count = np.where(known, f, mean), len(u)
         state = np.concatenate([flat, flat])
         spare = np.empty_like(state)
@@ -65,14 +66,15 @@ class _Passes:
     def __init__(self, block, f, known, guide, team):
         self._f, self._team, self._tau, self._tasks = f, team, 0.999 * block.tau_max, []
         halo = block.reach(2)
-        for top, bottom, left, right in tiles.tile_boxes(known.shape, halo, 1, EDGE, 1):
-            tile = (slice(max(top - halo, 0), bottom + halo),
-                    slice(max(left - halo, 0), right + halo))
-            inner = (slice(top - tile[0].start, bottom - tile[0].start),
-                     slice(left - tile[1].start, right - tile[1].start))
+        edge = EDGE if known.ndim == 2 else EDGE_OF_VOLUMES
+        for box in tiles.tile_boxes(known.shape, halo, 1, edge, 1):
+            place = tiles.part(box)[1:]
+            tile = tuple(slice(max(own.start - halo, 0), own.stop + halo) for own in place)
+            inner = tuple(slice(own.start - wide.start, own.stop - wide.start)
+                          for own, wide in zip(place, tile, strict=True))
             own = dataclasses.replace(block, known=np.ascontiguousarray(known[tile]))
             steers = None if guide is None else np.ascontiguousarray(guide[:, *tile])
-            self._tasks.append((own, tile, inner, (slice(top, bottom), slice(left, right)), steers))
+            self._tasks.append((own, tile, inner, place, steers))
 
     def advance(self, state, first, count, out):
         """out = the state (u, u_before), planes (2 M, H, W), after the steps from the `first` of a

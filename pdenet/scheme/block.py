@@ -61,7 +61,6 @@ import numpy.typing as npt
 from . import integration, masks, tensors
 from ..checks import check_members
 from ..kernels.planes import Source
-from ..kernels.several_steps import explicit_steps
 from ..kernels.workspace import Workspace
 from .channels import ALIKE, Channels
 from .data_terms import DataTerm, build_data_term
@@ -69,12 +68,10 @@ from .dictionary import Dictionary
 from .diffusivities import CompiledDiffusivity
 from .fluxes import FLUX_MEMBERS, Flux, with_diffusivity
 from .limits import Limits
-from .operators import OPERATOR_MEMBERS, DeferredTensor, FusedOperator, Operator
+from .operators import OPERATOR_MEMBERS, Box, DeferredTensor, FusedOperator, Operator
 from .scales import ScaleSpace
 
 __all__ = ["DiffusionBlock"]
-
-Box = tuple[int, int, int, int]  # part of an image: top, bottom, left, right
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,17 +235,23 @@ class DiffusionBlock(Limits):
             gradient["guiding"] = -2 * tau * self.channels.guiding * by_channel
         return gradient
 
-    def cycle(self, u: np.ndarray, taus: tuple[float, ...], f: np.ndarray,
-              work: Workspace) -> np.ndarray:
+    def cycle(self, u: np.ndarray, taus: tuple[float, ...], f: np.ndarray, work: Workspace,
+              inner: Box | None = None) -> np.ndarray:
         """u after steps of the sizes `taus`, with the tensor D held as it is at their beginning.
 
         With one size it is the explicit step, with several a cycle of fast explicit diffusion; f is
-        the image given at first. The result lies in `work`, as u may.
+        the image given at first. The result lies in `work`, as u may; beyond the `inner` part of
+        the image it may be undefined.
         """
         if len(taus) == 1 and self.compiled:
             v = u[:0] if self.steering is None else self.steering.smooth(u, work)
-            out, whole = work.other(u), (0, u.shape[1], 0, u.shape[2])
-            self.explicit_steps(taus, u, v, whole, whole, out)
+            tile = whole = tuple(end for size in u.shape[1:] for end in (0, size))
+            if inner is not None and cast(FusedOperator, self.operator).mask is None:
+                tile = tuple(end for first, last, size in zip(inner[::2], inner[1::2], u.shape[1:],
+                                                              strict=True)
+                             for end in (max(first - 1, 0), min(last + 1, size)))
+            out = work.other(u)
+            self.explicit_steps(taus, u, v, tile, inner or whole, out)
             return out
         tensor = held = None
         if self.dictionary is not None and len(taus) > 1:
@@ -268,14 +271,11 @@ class DiffusionBlock(Limits):
         `steers` are the layers that steer, none if they are u itself. `tile` and `inner` are parts
         of the image, see `pdenet.kernels.several_steps`.
         """
-        number = u.dtype.type
         source = Source(steers, ALIKE.strength(steers if len(steers) else u, self._steering),
                         self._law(u.dtype))
-        mixed = None if self.flux.mixed is None else number(self.flux.mixed)
         scales = (-self.scales.strength[0] * np.array(taus)).astype(u.dtype)
-        operator = cast(FusedOperator, self.operator)
-        explicit_steps(u, operator.mask, source, mixed, operator.stencil(u.dtype), scales, tile,
-                       inner, out)
+        cast(FusedOperator, self.operator).explicit_steps(u, source, self.flux.mixed, scales, tile,
+                                                          inner, out)
 
     # What it is made of ---------------------------------------------------------------------------
 
@@ -334,7 +334,7 @@ class DiffusionBlock(Limits):
     @property
     def compiled(self) -> bool:
         """Whether one kernel can make several explicit steps in one pass."""
-        return (self._fused and self.of_images and self.scales.sigmas.size == 1
+        return (self._fused and self.scales.sigmas.size == 1
                 and self.scales.reach == 0 and not self.data_term.active
                 and self.dictionary is None and self.channels is None)
 

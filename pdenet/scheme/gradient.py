@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..checks import check_number
-from ..kernels import laws, planes
+from ..kernels import laws, planes, several_steps
 from ..kernels.cell_formulas import Stencil
 from ..kernels.gaussian import EVEN, ODD
 from ..kernels.planes import Source
 from ..kernels.volumes import cells, slices
+from ..kernels.volumes import several_steps as of_volumes
 from .spacing import check_spacing, inverse_squares, of_voxels
 
 __all__ = ["Gradient", "DeferredTensor"]
@@ -129,6 +130,11 @@ class Gradient:
         self._kernels.tensor(v, self.mask, strength, law, _number(mixed, v.dtype),
                              stencil.structure_twist if self.of_images else stencil, out)
         return out
+
+    def explicit_steps(self, u, source, mixed, scales, tile, inner, out):
+        kernels = several_steps if self.of_images else of_volumes
+        kernels.explicit_steps(u, self.mask, source, _number(mixed, u.dtype), self.stencil(u.dtype),
+                               scales, tile, inner, out)
 
     def diffuse(self, v, tensor, scale, add, out, work):
         self._kernels.diffuse(v, self.mask, *_by_kernel(v, tensor), self.stencil(v.dtype),

@@ -5,11 +5,11 @@ ones they replace: K' M(D) K is symmetric, G_l is symmetric, constants stay and 
 measured pixels stays. So energies, adjoints and the bound of the step size hold as they are. Pixels
 that are not measured hold 0, and neither give nor take anything.
 
-The samples of K in cells with such pixels are those of `pdenet.kernels.masked_cells`, and in volumes
-those of `corner_patterns`. A Gaussian G
-of an image that is 0 there would neither keep constants nor the mean, and divided by that of the
-mask it would not be symmetric. The symmetric normalisation S = d G d keeps all three, with the
-factors d > 0 for which S 1 = 1 on the measured pixels (Sinkhorn, 1967); far from the others d = 1.
+The samples of K in cells with such pixels are those of `pdenet.kernels.masked_cells`, in volumes of
+`corner_patterns`. A Gaussian G of an image that is 0 there would neither keep constants nor the
+mean, and divided by that of the mask it would not be symmetric. The symmetric normalisation S = d G
+d keeps all three, with the factors d > 0 for which S 1 = 1 on the measured pixels (Sinkhorn, 1967);
+far from the others d = 1.
 
 The structure tensor, which lives on cells, is averaged by d G w d likewise: a cell counts by its
 weight w in sums over cells, with which this is its own adjoint. Planes (H, W) may be volumes
@@ -123,8 +123,8 @@ def parity_of(operator):
 
 
 def cell_weights(plane, operator):
-    """What each cell of a `Gradient` counts in sums over cells, for a plane of ones and zeros; those
-    of the rim are not halved."""
+    """What each cell of a `Gradient` counts in sums over cells, for a plane of ones and zeros;
+    those of the rim are not halved."""
     if plane.ndim == 3 and len(plane) > 1:
         return corner_patterns.weights(operator.alpha, plane)
     if plane.ndim == 3:  # one slice is an image: no derivative is across it

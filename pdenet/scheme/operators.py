@@ -10,6 +10,7 @@ from ..checks import check_number
 from ..kernels import laws, second_order
 from ..kernels.cell_formulas import Stencil
 from ..kernels.gaussian import PIXELS
+from ..kernels.planes import Source
 from ..kernels.workspace import Workspace
 from .gradient import DeferredTensor, Gradient
 
@@ -81,6 +82,9 @@ OPERATOR_MEMBERS = ("directional", "reach", "symbol", "structure", "diffuse", "c
                     "diffuse_adjoint", "integrate")
 
 
+Box = tuple[int, ...]  # part of an image: top, bottom, left, right; of a volume front, back first
+
+
 class FusedOperator(Operator, Protocol):
     """An operator whose kernels compute D = g(J) on the way: `diffuse` and `diffuse_adjoint` take a
     `DeferredTensor`, too, with `change` None.
@@ -105,6 +109,11 @@ class FusedOperator(Operator, Protocol):
     def tensor(self, v: np.ndarray, strength: np.ndarray, law: laws.Law, mixed: float | None,
                work: Workspace) -> np.ndarray:
         """D = g(J), or with mixed None g of the trace of J, as planes, in one pass."""
+
+    def explicit_steps(self, u: np.ndarray, source: Source, mixed: float | None, scales: np.ndarray,
+                       tile: Box, inner: Box, out: np.ndarray) -> None:
+        """out = u after the steps u_m += scales[s] K' M(D) K u_m, on a `tile` of the image, where
+        its `inner` part is; see `pdenet.kernels.several_steps`."""
 
 
 class SampledOperator:

@@ -46,6 +46,20 @@ def test_nifti_keeps_its_header(tmp_path, ending, dtype, capsys):
     assert "--overwrite" in capsys.readouterr().err
 
 
+def test_a_folder_of_scans(tmp_path, capsys):
+    nibabel = pytest.importorskip("nibabel")
+    (tmp_path / "scans").mkdir()
+    for name in ("a.nii", "b.NII.gz"):
+        nibabel.Nifti1Image(U.astype(np.float32), np.eye(4)).to_filename(tmp_path / "scans" / name)
+    (tmp_path / "scans" / "notes.txt").write_text("of no kind")
+    assert run(tmp_path / "scans", tmp_path / "out") == 0
+    assert "2 written, 0 there already, 0 failed; 1 of other formats" in capsys.readouterr().out
+    for name in ("a.nii", "b.NII.gz"):
+        result = nibabel.load(tmp_path / "out" / name)
+        np.testing.assert_array_equal(np.asanyarray(result.dataobj),
+                                      expected(U.astype(np.float32), (1, 1, 1)))
+
+
 def test_nifti_of_several_times_with_scaled_values(tmp_path):
     nibabel = pytest.importorskip("nibabel")
     image = nibabel.Nifti1Image(np.stack([U, U + 7], -1), np.eye(4))
@@ -151,7 +165,8 @@ def test_zarr_arrays_tile_by_tile(tmp_path, monkeypatch, capsys):
     (("scan.dcm", "out.nii"), "DICOM is not read, .* convert it to NIfTI first"),
     (("scan.nii", "out.tif"), "must end in .nii or .nii.gz, as"),
     (("missing.nii", "out.nii"), "no such file"),
-    (("scan.nii", "out.nii", "--mask", "m.png"), "--mask is for images"),
+    (("scan.nii", "out.nii", "--mask", "small.nii"), "one value for each voxel, 6 x 10 x 12; it"),
+    (("scan.nii", "out.nii", "--mask", "m.png"), "m.png: no such file"),
     (("scan.nii", "out.nii", "--spacing", 2, 1), "--spacing must be DZ DY DX for a volume"),
     (("scan.nii", "out.nii", "--spacing", 2), "--spacing must be DZ DY DX for volumes"),
     (("scan.nii", "out.nii", "--spacing", 2, 0, 1), r"spacing\[1\] must be a finite number"),
@@ -163,12 +178,79 @@ def test_what_cannot_be_meant(tmp_path, monkeypatch, capsys, words, message):
     pytest.importorskip("mrcfile")
     monkeypatch.chdir(tmp_path)
     nibabel.Nifti1Image(U.astype(np.float32), np.eye(4)).to_filename("scan.nii")
+    nibabel.Nifti1Image(U[:3].astype(np.float32), np.eye(4)).to_filename("small.nii")
     for name in ("nothing.nii", "nothing.mrc"):
         (tmp_path / name).write_bytes(b"nothing" * 300)
     assert run(*words) == 2 or run(*words) == 1
     error = capsys.readouterr().err
     assert re.search(message, error), error
     assert not (tmp_path / "out.nii").exists()
+
+
+def volume_with_holes(dtype):
+    """Voxels, some of which are -9999 or NaN, those outside a mask, and what is measured."""
+    volume, outside = U.astype(dtype), np.zeros(U.shape, np.uint8)
+    volume[1, 2:4, 5] = -9999
+    if dtype != np.int16:
+        volume[4, 6, 7:9] = np.nan
+    outside[:, 8:, :3] = 1
+    return volume, outside, (volume > -9999) & (outside == 0)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_voxels_that_are_no_measurement_stay_and_take_no_part(tmp_path, dtype, capsys):
+    nibabel = pytest.importorskip("nibabel")
+    volume, outside, measured = volume_with_holes(dtype)
+    for name, array in (("a.nii.gz", volume), ("mask.nii", 1 - outside)):
+        nibabel.Nifti1Image(array, np.diag([2.0, 2, 5, 1])).to_filename(tmp_path / name)
+    assert run(tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", "--nodata", -9999, "--mask",
+               tmp_path / "mask.nii") == 0
+    line = capsys.readouterr().out
+    assert "of 720 voxels 2 are nodata (-9999)" in line and "36 are outside the mask" in line
+    result = np.asanyarray(nibabel.load(tmp_path / "b.nii.gz").dataobj)
+    filtered = expected(volume, (1, 1, 2.5), mask=measured)
+    assert result.dtype == dtype
+    np.testing.assert_array_equal(result[~measured], volume[~measured])
+    np.testing.assert_array_equal(result[measured], (np.rint(filtered) if dtype == np.int16
+                                                     else filtered)[measured])
+
+
+@pytest.mark.parametrize("channels", [False, True])
+def test_voxels_of_tiff_stacks_that_are_no_measurement(tmp_path, channels, capsys):
+    volume, outside, measured = volume_with_holes(np.float32)
+    volume[1, 2:4, 5] = np.inf
+    both = np.stack([volume, U.astype(np.float32)], 1) if channels else volume
+    tifffile.imwrite(tmp_path / "a.tif", both, imagej=True,
+                     metadata={"axes": "ZCYX" if channels else "ZYX", "spacing": 2})
+    tifffile.imwrite(tmp_path / "mask.tif", 1 - outside, photometric="minisblack")
+    assert run(tmp_path / "a.tif", tmp_path / "b.tif", "--mask", tmp_path / "mask.tif") == 0
+    assert "NaN or infinite" in capsys.readouterr().out
+    axis = 1 if channels else None
+    filtered = expected(both, (2, 1, 1), mask=measured, channel_axis=axis)
+    result, bad = tifffile.imread(tmp_path / "b.tif"), ~measured
+    if channels:
+        bad = np.stack([bad, outside > 0], 1)  # what of a channel is measured has a value
+    np.testing.assert_array_equal(result[bad], both[bad])
+    np.testing.assert_array_equal(result[~bad], filtered[~bad])
+
+
+def test_inpaint(tmp_path, capsys):
+    nibabel = pytest.importorskip("nibabel")
+    hole = np.zeros(U.shape, np.uint8)
+    hole[2:5, 3:7, 4:8] = 1
+    for name, array in (("a.nii", U.astype(np.float32)), ("mask.nii", hole),
+                        ("many.nii", np.stack([U, U], -1))):
+        nibabel.Nifti1Image(array, np.diag([2.0, 2, 5, 1])).to_filename(tmp_path / name)
+    source, mask, target = (str(tmp_path / name) for name in ("a.nii", "mask.nii", "b.nii"))
+    assert main(["inpaint", source, mask, target]) == 0
+    assert "48 of 720 pixels filled" in capsys.readouterr().out
+    result = np.asanyarray(nibabel.load(target).dataobj)
+    np.testing.assert_array_equal(result, pdenet.inpaint(U.astype(np.float32), mask=hole > 0,
+                                                         spacing=(1, 1, 2.5)))
+    assert main(["inpaint", source, str(tmp_path / "c.nii"), "--random", "30"]) == 0
+    assert "PSNR" in capsys.readouterr().out
+    assert main(["inpaint", str(tmp_path / "many.nii"), mask, str(tmp_path / "d.nii")]) == 2
+    assert "must hold one volume" in capsys.readouterr().err
 
 
 def test_images_whose_pixels_are_not_squares(tmp_path):

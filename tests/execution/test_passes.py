@@ -19,13 +19,18 @@ class Spread:
     def reach(self, steps):
         return self.distance * steps
 
-    def cycle(self, u, taus, f, work):
+    def cycle(self, u, taus, f, work, inner=None):
         assert u.flags.c_contiguous  # as kernels need it
         for tau in taus:
             padded = np.pad(u, [(0, 0), *[(self.distance,) * 2] * 2])
             rows, columns = u.shape[1:]
             far = 2 * self.distance
             u = u + tau * (padded[:, :rows, :columns] - 2 * padded[:, far:, far:] + f)
+        if inner is not None:  # what lies beyond is not used
+            top, bottom, left, right = inner
+            part = u[:, top:bottom, left:right].copy()
+            u[:] = np.nan
+            u[:, top:bottom, left:right] = part
         return u
 
 
@@ -34,7 +39,7 @@ class Streaming(Spread):
 
     compiled = True
 
-    def cycle(self, u, taus, f, work):
+    def cycle(self, u, taus, f, work, inner=None):
         raise AssertionError("steps of one block are made at once")
 
     def explicit_steps(self, taus, u, steers, tile, inner, out):

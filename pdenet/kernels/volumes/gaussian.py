@@ -2,7 +2,8 @@
 columns at a time.
 
 Each slice is smoothed along its columns and rows, and put where it waits for those around it; as
-soon as these are there, too, four slices are smoothed at once along the slices.
+soon as these are there, too, four slices are smoothed at once along the slices. So a few slices
+wait at a time, those around the four.
 """
 
 from typing import NamedTuple
@@ -28,8 +29,15 @@ def scratch_for(v, reach, work):
     """The work arrays of `smooth`: some rows, and slices, with their mirror images."""
     slices, rows, columns = v.shape
     count = (rows + 2 * reach + 3) * row_pitch(columns, v) + columns + 2 * (reach + BYTES)
+    waiting = min(slices + 2 * reach + 3, 4 * window(reach)) * slice_pitch(v)
     return (work.scratch("rows", (count,), v.dtype),
-            work.scratch("slices", ((slices + 2 * reach + 3) * slice_pitch(v),), v.dtype))
+            work.scratch("slices", (waiting,), v.dtype))
+
+
+@formula
+def window(reach):
+    """How many slices are needed at once to smooth four of them as far as `reach`."""
+    return 2 * reach + 4
 
 
 @formula
@@ -140,17 +148,21 @@ def smooth(v, taps, radii, factor, add, parities, memory, waiting, out):
     """
     along, across, through = (taps[0, :radii[0] + 1].copy(), taps[1, :radii[1] + 1].copy(),
                               factor * taps[2, :radii[2] + 1])
-    size, radius = len(v), radii[2]
-    slots = Slots(radius * slice_pitch(v), slice_pitch(v), size, radius)
-    count, done = v.shape[1] * row_pitch(v.shape[2], v), 0
+    size, radius, pitch = len(v), radii[2], slice_pitch(v)
+    place, done = radius * pitch, 0
     for k in range(size):
-        _smooth_slice(v[k], along, across, parities, memory, waiting,
-                      slots.first + k * slots.pitch)
+        ahead = radius + 4 if k == size - 1 else 1  # how many slices come now
+        if place + (k + ahead) * pitch > waiting.size:  # back to the start, with those still needed
+            first, last = place + (done - radius) * pitch, place + k * pitch
+            copy(waiting[first:last], waiting[:last - first])
+            place -= first
+        _smooth_slice(v[k], along, across, parities, memory, waiting, place + k * pitch)
+        slots, count = Slots(place, pitch, size, radius), v.shape[1] * row_pitch(v.shape[2], v)
         if k == min(radius + 3, size - 1):
             _continue_slots(waiting, slots, False, count, parities[2])
         if k == size - 1:
             _continue_slots(waiting, slots, True, count, parities[2])
         while done < size and min(done + 3 + radius, size - 1) <= k:
-            _smooth_along_slices(waiting, slots.first + done * slots.pitch, slots.pitch, through,
-                                 add, memory, out[done:done + 4])
+            _smooth_along_slices(waiting, place + done * pitch, pitch, through, add, memory,
+                                 out[done:done + 4])
             done += 4

@@ -7,8 +7,8 @@ of the four is the first of N rows. `tensor` is the first row of D and `out` the
 written. With `mixed` None, D = g I needs the trace of J only, and D is one row g; otherwise D is
 the six rows of a tensor, and `mixed` is the factor of the entries of J beside its diagonal, 1, or 0
 for g of the diagonal alone. The formulas and `stencil` are those of `cells`; `law` is the
-diffusivity g, see `laws`. `measured` says which voxels take part, see `masked_cells`, or is None for
-a volume all of whose voxels do, for which no other code is compiled.
+diffusivity g, see `laws`. `measured` says which voxels take part, see `masked_cells`, or is None
+for a volume all of whose voxels do, for which no other code is compiled.
 """
 
 from ..cell_formulas import NEAR, divided_difference, gauss_points

@@ -4,8 +4,8 @@ Every kernel works on layers v (N, D, H, W) of float32 or float64, C-contiguous,
 throughout; numbers have it, too. D, given or written, has one volume g of cells, for D = g I, where
 `mixed` is None, else the six of a tensor, see `cells`. `strength` holds the w_n of the layers,
 shape (N,); `law` is the diffusivity g, see `laws`; `stencil` is that of `cells`. A `source`, of
-which D is computed, is that of `planes`, with layers (N, D, H, W). `mask` is None, or the cells of a
-mask, see `masked_cells`, where voxels that are not measured hold 0.
+which D is computed, is that of `planes`, with layers (N, D, H, W). `mask` is None, or the `Cells`
+of a mask, see `masked_cells`, where voxels that are not measured hold 0.
 
 The slices of cells are gone through from the first to the last, each between two slices of voxels,
 which are copied into rows of a block of memory as they are needed. What a slice of cells gives to

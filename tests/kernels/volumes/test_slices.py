@@ -12,7 +12,8 @@ from pdenet.scheme.operators import DeferredTensor
 from ... import naive_volumes as naive
 from .test_tensors import matrices
 
-SHAPES = [(1, 1, 1), (1, 2, 3), (2, 1, 1), (1, 1, 5), (3, 4, 40), (9, 2, 2), (4, 5, 17)]
+SHAPES = [(1, 1, 1), (1, 2, 3), (2, 1, 1), (1, 1, 5), (3, 4, 40), (9, 2, 2), (4, 5, 17),
+          (150, 2, 3)]
 SPACING = (1.7, 1.0, 0.8)
 dtypes = pytest.mark.parametrize("dtype, tolerance", [(np.float32, 2e-6), (np.float64, 2e-14)])
 every_shape = pytest.mark.parametrize("shape", SHAPES)

@@ -163,8 +163,8 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
         Whether the parameters learn from the image itself first, by 20 evaluations of Stein's
         estimate of the error on up to nine tiles of 128 x 128 pixels, see `fit_noisy`, of a volume
         on up to eight of 26 x 26 x 26 voxels; of an image with channels those for the axis with
-        most structure. It takes seconds and gained 0.3 dB on average, and 1.7 dB at most (benchmarks/adapting.py, images).
-        What chance alone may give is not taken, so that hardly any image is worse for it. Speckle
+        most structure. It takes seconds and gained 0.3 dB on average on images, and 1.7 dB at most
+        (benchmarks/adapting.py). What chance alone may give is not taken, so that hardly any image is worse for it. Speckle
         of fewer than 16 looks is too skewed for the estimate, and left without.
     progress : bool, optional
         Show the progress of adapt with tqdm.

@@ -223,7 +223,7 @@ _PARTS = {
             An image or a volume: grey levels of any real type.
         channel_axis : int, optional
             The axis of the channels; None for a grey image of shape (H, W).
-        mask : array_like of bool, of shape (H, W), optional
+        mask : array_like of bool, of shape (H, W) or (D, H, W), optional
             True where a pixel is measured, in all channels. The others do not count.
         nan_policy : {"raise", "omit"}, optional
             What happens to values that are not finite: an error, or their pixels do not count,

@@ -283,7 +283,7 @@ def volumes_main():
         rows.append(row)
         print(f"{row[0]:24} {row[1]:20} {row[2]:7.2f} dB {row[3]:7.2f} s", flush=True)
     script.write_table("inpainting_volumes", [("case", "method", "psnr", "seconds"), *rows],
-                       machine, ".4f")
+                       machine, ".4f", "inpainting --volumes")
 
 
 def _seconds(method, image, mask, clock=time.perf_counter):

@@ -68,15 +68,15 @@ def path_of(name):
     return DATA / f"{name}.csv"
 
 
-def write_table(name, rows, machine=None, decimals=""):
+def write_table(name, rows, machine=None, decimals="", command=None):
     """Write data/NAME.csv, the first of the rows the header.
 
     machine: of a script of this name, which a comment before the header then tells, too; decimals:
-    the format of floating-point numbers.
+    the format of floating-point numbers; command: what wrote it, if not the script of this name.
     """
     with path_of(name).open("w", newline="") as file:
         if machine is not None:
-            file.write(f"# python -m benchmarks.{name}; {machine}\n")
+            file.write(f"# python -m benchmarks.{command or name}; {machine}\n")
         csv.writer(file, lineterminator="\n").writerows(
             [[format(cell, decimals) if isinstance(cell, float) else cell for cell in row]
              for row in rows])

@@ -243,3 +243,15 @@ def test_training_on_volumes_does_not_see_what_is_not_measured(workers):
     assert history[0]["loss"] == pytest.approx(loss, rel=1e-13)
     _, blind = pdenet.fit_noisy(network, spoiled[0], 15.0, nan_policy="omit", epochs=3)
     assert blind[-1]["loss"] < blind[0]["loss"]
+
+
+@pytest.mark.parametrize("name", ["perona_malik", "weickert_brox", "eed"])
+@pytest.mark.parametrize("scheme", ["fed", "explicit"])
+@pytest.mark.parametrize("dtype", [np.float32, float])
+def test_voxels_that_are_not_measured_are_given_nothing(name, scheme, dtype):
+    noisy, _, mask = volume_with_a_hole()
+    mask &= np.random.default_rng(0).random(mask.shape) < 0.9
+    network = getattr(pdenet.models, name)(20.0, spacing=(1.2, 1, 1))
+    planes = (noisy * mask)[np.newaxis].astype(dtype)
+    found = network.evolve_planes(planes, 2.0, scheme, mask=network.mask_of(mask, dtype))
+    assert (found[:, ~mask] == 0).all() and np.abs(found - planes).max() > 5

@@ -49,8 +49,8 @@ def run_files(options, process, settings, tell):
 
 
 def _listed(folder):
-    """The names of the files of images and volumes in a folder, and how many other files and folders
-    there are."""
+    """The names of the files of images and volumes in a folder, and how many other files and
+    folders there are."""
     names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     files = [name for name in names if not os.path.isdir(os.path.join(folder, name))]
     found = [name for name in files if name.lower().endswith(SUFFIXES)]

@@ -71,9 +71,10 @@ class CoherenceEnhancing(FluxOfDiffusivity):
     def derivative_adjoint(self, structure, direction):
         """The adjoint of `derivative`, which is not symmetric: the larger eigenvalue of D depends
         on both of J, the smaller one on neither."""
-        if len(structure) == 6:
+        compiled = is_compiled(self.diffusivity)
+        if len(structure) == 6 and (tensors.is_image(structure) or not compiled):
             return tensors.frechet_derivative(structure, direction, self._map, self._slopes, True)
-        if is_compiled(self.diffusivity):
+        if compiled:
             return tensors.respond_adjoint(self.law(structure.dtype), self.least, structure,
                                            direction.copy())
         n, share, slope = self._along(structure)

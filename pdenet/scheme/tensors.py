@@ -78,11 +78,9 @@ def respond_adjoint(law, least, tensor, direction):
     from ..kernels import planes
     from ..kernels.volumes import slices
 
-    if len(tensor) == 6:
-        slices.slope_tensor(law, tensor.reshape(6, -1), direction.reshape(6, -1))
-        return direction
-    planes.slope_tensor(law, None if least is None else tensor.dtype.type(least),
-                        tensor.reshape(3, -1), direction.reshape(3, -1))
+    kernels = slices if len(tensor) == 6 else planes
+    kernels.slope_tensor(law, None if least is None else tensor.dtype.type(least),
+                         tensor.reshape(len(tensor), -1), direction.reshape(len(tensor), -1))
     return direction
 
 

@@ -76,6 +76,17 @@ def copy_cells(mask, k, i, rows, first):
 
 
 @formula
+def leave_out(mask, k, i, memory, row):
+    """0 in a `row` of voxels where they are not measured, as what they are given cancels but for
+    rounding; it is the last row that the row i of the slice k of cells completes."""
+    if mask is not None:
+        patterns = mask.patterns[k, i]
+        for j in range(1, patterns.size):
+            if patterns[j] & 1 == 0:
+                memory[row + j] = 0
+
+
+@formula
 def are_whole(memory, measured, j):
     """Whether all cells of a vector are whole."""
     return all_above(load(memory, measured.patterns + j), memory.dtype.type(WHOLE - 0.5))

@@ -16,11 +16,12 @@ from ..cell_rows import store_tensor
 from ..compiler import kernel
 from ..formulas import formula
 from ..laws import NONE, response, slope
-from ..vectors import BYTES, fma, load, splat, store
+from ..vectors import BYTES, above, fma, load, quotient, splat, store
 from .cells import (add_outer_product, add_square, plus, product, spread, structure_of, tensor_flux,
                     times, unit_flux)
 from .masked_cells import flux_of, gradient_of, weighted
-from .tensors import changed, coherence_response, directional, parts_of, tensor_response
+from .tensors import (changed, coherence_response, directional, in_order, parts_of,
+                      tensor_response)
 
 
 @formula
@@ -88,6 +89,28 @@ def slope_of(law, J, B, one, near):
                  factor * quotient_of(rule, x1, x3, g1, g3, s1, s3, one, near),
                  factor * quotient_of(rule, x2, x3, g2, g3, s2, s3, one, near))
     values = factor * s1 * entries[0], factor * s2 * entries[1], factor * s3 * entries[2]
+    return changed(values, quotients, parts, N, y, rest, one)
+
+
+@kernel
+def coherence_slope_of(law, least, J, B, one, near):
+    """The adjoint of the derivative of `coherence_of` at lanes of tensors J, applied to B. Only the
+    eigenvalue along lines changes, by h'(nu2 - nu3) times the change of nu2 - nu3, with h(x) =
+    (1 - least) (1 - g(x)); so the entry of B there goes to nu2 and nu3."""
+    rule, zero = law.rule, one - one
+    parts = parts_of(J, one)
+    entries, N, y, rest = directional(parts, B, one)
+    largest, middle, smallest = in_order(parts, one)
+    x, share = law.factor * (middle - smallest), (one - least) * law.factor
+    g, s = value_and_slope(rule, x, one)
+    g0, s0 = value_and_slope(rule, x - x, one)
+    last = share * quotient_of(rule, x, x - x, g, g0, s, s0, one, near)  # -h(nu2 - nu3) / that
+    first = last * quotient(middle - smallest, largest - smallest)
+    change = -(share * s * above(parts.x, zero, entries[2], entries[0]))
+    values = (above(parts.x, zero, zero, -change), above(parts.x, zero, change, zero),
+              above(parts.x, zero, -change, change))
+    quotients = (above(parts.x, zero, zero, first), above(parts.x, zero, first, last),
+                 above(parts.x, zero, last, zero))
     return changed(values, quotients, parts, N, y, rest, one)
 
 

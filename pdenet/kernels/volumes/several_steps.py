@@ -7,7 +7,7 @@ numbers are equal to those of steps one after the other, bit for bit.
 from ..compiler import kernel
 from ..row_memory import copy, copy_pixels, make_rows, mirror_ends, pitch_of
 from .cells import Target
-from .masked_cells import copy_cells, copy_table, rows_of_mask
+from .masked_cells import copy_cells, copy_table, leave_out, rows_of_mask
 from .rows import flux_row, scalar_step_row, tensor_row
 from .slices import around, moved, scaled_for_tensor
 
@@ -78,6 +78,8 @@ def explicit_steps(u, mask, source, mixed, stencil, scales, tile, inner, out):
                     else:
                         flux_row(block, own, measured, mixed, tensor, stencil, share * scales[s],
                                  target)
+                    if whole:
+                        leave_out(mask, k, i, memory, result)
                     if not final:
                         mirror_ends(memory, result, columns)
                     elif whole and inner[0] <= at < inner[1] and inner[2] <= row < inner[3]:

@@ -23,8 +23,8 @@ from ..row_memory import copy, copy_layers, copy_pixels, copy_tensor, make_rows,
 from ..vectors import BYTES, load, store
 from .cells import Target, Voxels
 from .masked_cells import copy_cells, copy_table, rows_of_mask
-from .rows import (adjoint_row, coherence_of, correlation_row, flux_row, response_of,
-                   scalar_step_row, slope_of, tensor_row)
+from .rows import (adjoint_row, coherence_of, coherence_slope_of, correlation_row, flux_row,
+                   response_of, scalar_step_row, slope_of, tensor_row)
 
 
 @formula
@@ -287,18 +287,23 @@ def respond_tensor(law, least, tensor):
 
 
 @kernel
-def slope_tensor(law, structure, direction):
-    """B <- g'(J)[B] for flat planes (6, n) of tensors J, the `structure`, and of a `direction` B;
-    g is given by its law."""
+def slope_tensor(law, least, structure, direction):
+    """B <- g'(J)[B] for flat planes (6, n) of tensors J, the `structure`, and of a `direction` B,
+    where `least` is None, otherwise the adjoint of the derivative of `tensors.coherence_response`
+    for that number; g is given by its law."""
     lanes, number = BYTES // structure.itemsize, structure.dtype.type
     whole = structure.shape[1] // lanes * lanes
     rest = np.zeros((2, 6, lanes), structure.dtype)
     rest[0, :, :structure.shape[1] - whole] = structure[:, whole:]
     rest[1, :, :structure.shape[1] - whole] = direction[:, whole:]
+    one, near = number(1), number(NEAR[structure.itemsize // 8])
     for j in range(0, whole + 1, lanes):
         J, B, at = (structure, direction, j) if j < whole else (rest[0], rest[1], 0)
-        changed = slope_of(law, tensors_at(J, at), tensors_at(B, at), number(1),
-                           number(NEAR[structure.itemsize // 8]))
+        if least is None:
+            changed = slope_of(law, tensors_at(J, at), tensors_at(B, at), one, near)
+        else:
+            changed = coherence_slope_of(law, least, tensors_at(J, at), tensors_at(B, at), one,
+                                         near)
         for k in range(6):
             store(B[k], at, changed[k])
     direction[:, whole:] = rest[1, :, :structure.shape[1] - whole]

@@ -185,14 +185,22 @@ def tensor_response(law, tensor, one):
 
 
 @formula
+def in_order(parts, one):
+    """The eigenvalues of the `parts`, the largest, the middle and the smallest one."""
+    zero = one - one
+    return (above(parts.x, zero, parts.first, parts.second),
+            above(parts.x, zero, parts.second, parts.third),
+            above(parts.x, zero, parts.third, parts.first))
+
+
+@formula
 def coherence_response(law, least, tensor, one):
     """The tensor with the eigenvectors of J and the eigenvalues `least` but for the last, along
     lines: least + (1 - least) (1 - g(nu2 - nu3)) for the two smallest eigenvalues nu2 and nu3 of
     J."""
     parts = parts_of(tensor, one)
     zero = one - one
-    middle = above(parts.x, zero, parts.second, parts.third)
-    smallest = above(parts.x, zero, parts.third, parts.first)
+    _, middle, smallest = in_order(parts, one)
     g = response(law.rule, law.factor * (middle - smallest), one)
     along = least + (one - least) * (one - g)
     return with_values(above(parts.x, zero, least, along), least + zero * along,

@@ -164,8 +164,9 @@ def denoise(image: npt.ArrayLike, sigma: float | Sequence[float] | np.ndarray | 
         estimate of the error on up to nine tiles of 128 x 128 pixels, see `fit_noisy`, of a volume
         on up to eight of 26 x 26 x 26 voxels; of an image with channels those for the axis with
         most structure. It takes seconds and gained 0.3 dB on average on images, and 1.7 dB at most
-        (benchmarks/adapting.py). What chance alone may give is not taken, so that hardly any image is worse for it. Speckle
-        of fewer than 16 looks is too skewed for the estimate, and left without.
+        (benchmarks/adapting.py). What chance alone may give is not taken, so that hardly any image
+        is worse for it. Speckle of fewer than 16 looks is too skewed for the estimate, and left
+        without.
     progress : bool, optional
         Show the progress of adapt with tqdm.
     workers : int, optional

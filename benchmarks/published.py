@@ -43,7 +43,7 @@ def methods():
     """{name: (function of an image and a level, how many numbers)}."""
     found = {}
     for shared in (True, False):
-        learned = np.count_nonzero(noise_levels.shipped(True, shared).coefficients)
+        learned = np.count_nonzero(noise_levels.shipped("grey", shared).coefficients)
         kind = "one set for all steps" if shared else "own in each step"
         for told in (True, False):
             name = f"pdenet, {kind}" + ("" if told else ", blind")

@@ -57,6 +57,10 @@ _PARTS = {
             The distances of voxels, (dz, dy, dx), or of pixels, (dy, dx), in whose unit time,
             contrast and sigmas are then; 1 each by default. An array of three axes, one of which
             may be that of channels, is a volume only with a spacing.""",
+    "spacing of what may be a volume": """
+        spacing : sequence of float, optional
+            The distances of voxels, (dz, dy, dx); only whether it is given counts: an array of
+            three axes, one of which may be that of channels, is a volume only with a spacing.""",
     "contrast": """
         contrast : float, optional
             Contrast parameter in grey levels per pixel, > 0: edges with a steeper gradient are
@@ -215,11 +219,11 @@ _PARTS = {
         parameters for general denoising algorithms", IEEE Transactions on Image Processing 17,
         1540-1554 (2008).""",
     "image to estimate from": """
-        image : array_like of shape (H, W), or with channels
-            Grey levels of any real type.
+        image : array_like of shape (H, W) or (D, H, W), or with channels
+            An image or a volume: grey levels of any real type.
         channel_axis : int, optional
             The axis of the channels; None for a grey image of shape (H, W).
-        mask : array_like of bool, of shape (H, W), optional
+        mask : array_like of bool, of shape (H, W) or (D, H, W), optional
             True where a pixel is measured, in all channels. The others do not count.
         nan_policy : {"raise", "omit"}, optional
             What happens to values that are not finite: an error, or their pixels do not count,

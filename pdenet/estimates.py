@@ -312,7 +312,7 @@ def range_of(planes: np.ndarray, measured: np.ndarray | None = None) -> float:
     smooth = []
     for part, known in slices_of(sample_with(planes, measured)):
         if known is None:
-            smooth.append(scales.smooth(part, work).ravel())
+            smooth.append(scales.smooth(part, work).flatten())  # a copy, as the next overwrites it
         else:
             offset = part[:, known][:, :1, np.newaxis]  # so that constants stay, bit for bit
             near = scales.smooth(known[np.newaxis].astype(part.dtype), work)[:, known].copy()

@@ -319,7 +319,10 @@ def _boxes(shape, size, across):
         return
     if len(shape) == 3 and shape[0] > 1:
         edges = [min(length, round((size**2 / 8)**(1 / 3))) for length in shape]
-        starts = (_evenly(length - edge, 2) for length, edge in zip(shape, edges, strict=True))
+        # In the middle of each octant, as the corners of a scan show nothing but air.
+        starts = ([(length - 2 * edge) // 4, (3 * length - 2 * edge) // 4]
+                  if length > 2 * edge else _evenly(length - edge, 2)
+                  for length, edge in zip(shape, edges, strict=True))
         for corner in itertools.product(*starts):
             yield tuple(slice(first, first + edge)
                         for first, edge in zip(corner, edges, strict=True))

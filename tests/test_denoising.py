@@ -183,7 +183,7 @@ def test_workers_do_not_change_a_bit(workers):
     (CLEAN, {"sigma": -1}, ValueError, "sigma must be a finite number >= 0; got -1"),
     (CLEAN, {"sigma": "a"}, ValueError, "sigma must be a finite number >= 0; got 'a'"),
     (CLEAN, {"sigma": 1, "data_range": 0}, ValueError, "data_range must be a finite number > 0"),
-    (COLOUR, {"sigma": 1}, ValueError, "did you mean channel_axis=-1"),
+    (COLOUR, {"sigma": 1}, ValueError, "give channel_axis=-1, or spacing"),
     (CLEAN * np.nan, {"sigma": 1}, ValueError, "image must be finite"),
     (None, {}, TypeError, "image must hold real numbers")])
 def test_bad_arguments(image, options, error, message):

@@ -1,4 +1,4 @@
-"""The command pdenet denoise: an image, a stack of pages, or a folder of them."""
+"""The command pdenet denoise: an image, a volume, a stack of pages, or a folder of them."""
 
 import argparse
 import dataclasses
@@ -9,14 +9,15 @@ import numpy as np
 from ..checks import check_count, check_number
 from ..experiments.rectangles import add_noise
 from ..files.images import UsageError
-from ..images import to_units
-from . import inputs
+from ..images import Axes, to_units
+from . import inputs, volumes
 from .report import psnr
 
 MODELS = ("poisson", "speckle", "rician")
 
 HELP = f"""\
 {inputs.FILES_HELP}
+{volumes.HELP}
 The noise is taken to be white, with one standard deviation sigma in all of an
 image, unless --noise-model says how it depends on the grey level:
   poisson  photon counts and camera noise: --gain grey levels for each count,
@@ -32,6 +33,7 @@ examples:
   pdenet denoise photo.jpg clean.jpg
   pdenet denoise scans/ denoised/ --sigma 12
   pdenet denoise cells.tif clean.tif --noise-model poisson
+  pdenet denoise scan.nii.gz clean.nii.gz --noise-model rician
   pdenet denoise radar.tif clean.tif --noise-model speckle --looks 4
   pdenet denoise stack.tif clean.tif --parameters mine.json
 """
@@ -40,9 +42,10 @@ examples:
 def add_command(commands):
     """Add the parser to those of the other commands."""
     command = commands.add_parser(
-        "denoise", help="remove noise from images",
+        "denoise", help="remove noise from images and volumes",
         usage="pdenet denoise INPUT [INPUT ...] OUTPUT [options]",
-        description="Remove noise from images by learned diffusion networks.", epilog=HELP,
+        description="Remove noise from images and volumes by learned diffusion networks.",
+        epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     inputs.add_files(command)
     command.add_argument("--sigma", type=float,
@@ -64,11 +67,12 @@ def add_command(commands):
     command.add_argument("--seed", type=int, default=0,
                          help="seed of the noise that is added (default: %(default)s)")
     command.add_argument("--shared", action="store_true",
-                         help="the network with the same 38 parameters in all steps")
+                         help="the network with the same parameters in all steps")
     command.add_argument("--adapt", action="store_true",
                          help="learn from each image first, which takes seconds")
     command.add_argument("--parameters", metavar="FILE",
                          help="a network of your own, as written by pdenet train")
+    volumes.add_options(command)
     inputs.add_options(command)
     command.set_defaults(run=run)
 
@@ -89,7 +93,7 @@ def run(options):
 
         options.network = load(options.parameters)
     settings = ("sigma", "noise_model", "gain", "offset", "looks", "amplitude", "shared", "adapt",
-                "parameters")
+                "parameters", "volumes", "spacing")
     return inputs.run(options, denoise_pixels, settings,
                       alone=options.noise is not None and "--noise")
 
@@ -128,18 +132,19 @@ def denoise_pixels(pixels, channel_axis, options, progress, mask=None):
 
 
 def _denoise(pixels, channel_axis, options, mask=None):
-    from ..denoising import denoise_planes
+    from ..denoising import Options, denoise_planes, of_volumes
 
     if options.network is not None:
-        result = options.network(pixels, channel_axis=channel_axis, mask=mask,
-                                 workers=options.workers)
+        network = options.network if options.voxels is None else dataclasses.replace(
+            options.network, spacing=options.voxels)
+        result = network(pixels, channel_axis=channel_axis, mask=mask, workers=options.workers)
         return result, f"by {options.parameters}", {}
-    given = to_units(pixels, channel_axis, mask)
+    given = to_units(pixels, channel_axis, mask, axes=Axes(True, of_volumes(options.voxels)))
     model = _model(options)
     sigma = None if model else options.sigma or options.noise
-    planes, levels = denoise_planes(
-        given.planes, given.unit, sigma, None, options.shared, options.workers, options.adapt,
-        not options.quiet and sys.stderr.isatty(), given.mask, model)
+    planes, levels = denoise_planes(given, sigma, model, Options(
+        None, options.shared, options.adapt, not options.quiet and sys.stderr.isatty(),
+        options.workers))
     if model:
         return given.finish(planes), *_told(model, levels, options.noise_model)
     told, how = (levels, "estimated noise") if sigma is None else (levels[:1], "noise")

@@ -15,7 +15,7 @@ from ..files.images import UsageError
 from .report import row
 
 HELP = """\
-A TIFF stack whose axes say Z, as those of OME and ImageJ do, is filtered as a
+A TIFF stack whose axes say Z, as those of OME and ImageJ do, is taken as a
 volume, by voxels of the size that the file says; --volume does so with any
 stack, --slices with none. NIfTI and MRC files (.nii, .nii.gz, .mrc) are
 volumes; they need pip install 'pdenet[volumes]', and keep their header.
@@ -31,7 +31,7 @@ def add_options(command):
     kind.add_argument("--volume", dest="volumes", action="store_const", const="all",
                       default="named", help="the pages of a TIFF file are the slices of a volume")
     kind.add_argument("--slices", dest="volumes", action="store_const", const="none",
-                      help="pages and slices are filtered one by one")
+                      help="pages and slices are processed one by one")
     command.add_argument("--spacing", type=float, nargs="+", metavar="D",
                          help="distances of voxels, DZ DY DX, or of pixels, DY DX (default: as "
                               "the file says, else 1)")
@@ -90,8 +90,6 @@ def mask_of(options, shape):
 
 def run_file(source, target, options, process, tell, shown):
     """Process a NIfTI or MRC file; returns a line about it and how many volumes failed, none."""
-    if not hasattr(options, "volumes"):
-        raise UsageError(f"{source}: volumes are filtered by pdenet filter")
     volume = volume_files.read(source, options.max_pixels)
     volume_files.check_target(target, source, options.overwrite)
     own = with_spacing(options, volume.spacing)

@@ -24,11 +24,13 @@ def principal_axes(planes, sigma, mask=None):
         steps = _gradients(part, measured)
         covariance += np.einsum("mk,nk->mn", steps, steps)
         count += steps.shape[1]
-    impulse = np.zeros((1, 33, 33))
-    impulse[0, 16, 16] = 1
-    noise = sigma**2 / 2 * np.sum(_gradients(impulse)**2)  # of one difference in each direction
+    dimensions = planes.ndim - 1
+    impulse = np.zeros((1, *[33] * dimensions))
+    impulse[(0, *[16] * dimensions)] = 1
+    # Of one difference, the mean over the directions.
+    noise = sigma**2 / dimensions * np.sum(_gradients(impulse)**2)
     covariance /= max(count, 1)
-    independent = count / (4 * np.pi * SMOOTHED**2)
+    independent = count / (4 * np.pi * SMOOTHED**2)**(dimensions / 2)
     variances = np.diag(covariance)
     chance = np.sqrt(np.outer(variances, variances) / max(independent, 1))
     covariance = covariance - noise * np.eye(len(planes))
@@ -48,16 +50,21 @@ def guide_of(axes, k):
 
 
 def _gradients(planes, mask=None):
-    """All differences of smoothed planes (M, H, W) along their rows and columns, (M, number); with
-    a mask (H, W), outside which the planes are 0, those between measured pixels."""
+    """All differences of neighbours in smoothed planes (M, H, W) or volumes, (M, number); with a
+    mask (H, W), outside which the planes are 0, those between measured pixels."""
     scales, work = ScaleSpace([SMOOTHED]), Workspace()
     smooth = scales.smooth(planes, work).astype(np.float64)
+    axes = range(1, planes.ndim)
     if mask is None:
-        return np.hstack([np.diff(smooth, axis=axis).reshape(len(planes), -1) for axis in (1, 2)])
+        return np.hstack([np.diff(smooth, axis=axis).reshape(len(planes), -1) for axis in axes])
     near = scales.smooth(mask[np.newaxis].astype(planes.dtype), work)
     smooth = np.divide(smooth, near, where=mask, out=np.zeros_like(smooth))
-    down, right = mask[1:] & mask[:-1], mask[:, 1:] & mask[:, :-1]
-    return np.hstack([np.diff(smooth, axis=1)[:, down], np.diff(smooth, axis=2)[:, right]])
+    found = []
+    for axis in axes:
+        known = np.moveaxis(mask, axis - 1, 0)
+        both = np.moveaxis(known[1:] & known[:-1], 0, axis - 1)
+        found.append(np.diff(smooth, axis=axis)[:, both])
+    return np.hstack(found)
 
 
 def mixed(planes, weights):

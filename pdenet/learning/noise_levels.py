@@ -105,10 +105,9 @@ def build(document):
 
 
 @functools.cache
-def shipped(grey, shared):
-    """A denoiser that comes with the package."""
-    name = f"denoiser-{'grey' if grey else 'colour'}{'-shared' if shared else ''}"
-    return build(saved.shipped(name))
+def shipped(kind, shared):
+    """A denoiser that comes with the package, for "grey" or "colour" images or a "volume"."""
+    return build(saved.shipped(f"denoiser-{kind}{'-shared' if shared else ''}"))
 
 
 class Polynomials:

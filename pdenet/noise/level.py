@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..docstrings import fill
-from ..images import sample_with, slices_of, to_units
+from ..images import Axes, sample_with, slices_of, to_units
 from ..kernels.patches import add_moments
+from ..scheme.spacing import check_spacing
 
 __all__ = ["estimate_noise"]
 
@@ -23,6 +25,7 @@ ROUNDS = 3
 
 @fill
 def estimate_noise(image: npt.ArrayLike, *, channel_axis: int | None = None,
+                   spacing: Sequence[float] | None = None,
                    mask: npt.ArrayLike | None = None, nan_policy: str = "raise",
                    per_channel: bool = False) -> Any:
     """The standard deviation of white noise, from the patches with the least texture.
@@ -40,11 +43,13 @@ def estimate_noise(image: npt.ArrayLike, *, channel_axis: int | None = None,
     those of a drawing, which has no noise.
     On photographs with noise of 5 to 40 grey levels the estimate is 3 % off on average
     (benchmarks/noise.py). A factor on the image is one on the result, and an offset changes
-    nothing. Noise that is correlated between pixels is underestimated.
+    nothing. Noise that is correlated between pixels is underestimated. The patches of a volume are
+    those of all its slices.
 
     Parameters
     ----------
     {image to estimate from}
+    {spacing of what may be a volume}
     per_channel : bool, optional
         One number for each channel instead of their mean.
 
@@ -77,7 +82,7 @@ def estimate_noise(image: npt.ArrayLike, *, channel_axis: int | None = None,
     >>> bool(abs(pdenet.estimate_noise(noisy) - 20) < 1)
     True
     """
-    given = to_units(image, channel_axis, mask, nan_policy)
+    given = to_units(image, channel_axis, mask, nan_policy, Axes(True, check_spacing(spacing)))
     sigmas = levels_of(given.planes, given.mask) * given.unit
     return sigmas if per_channel else float(sigmas.mean())
 

@@ -9,6 +9,7 @@ image x without noise. That is not f^-1, as E f(z) is not f(x).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +18,9 @@ import numpy.typing as npt
 from ..checks import check_members
 from ..docstrings import fill
 from ..execution import chunks
-from ..images import from_units, sample_with, to_array, to_units, zero_outside
+from ..images import (Axes, from_units, sample_with, slices_of, to_array, to_units,
+                      zero_outside)
+from ..scheme.spacing import check_spacing
 
 MEMBERS = ("complete", "estimated", "gaussian", "in_units", "silent", "stabilise_plane",
            "restore_plane")
@@ -69,12 +72,14 @@ class NoiseModel:
 
     @fill
     def estimate(self, image: npt.ArrayLike, *, channel_axis: int | None = None,
+                 spacing: Sequence[float] | None = None,
                  mask: npt.ArrayLike | None = None, nan_policy: str = "raise") -> Any:
         """The model with the numbers that were omitted, estimated from an image.
 
         Parameters
         ----------
         {image to estimate from}
+        {spacing of what may be a volume}
 
         Returns
         -------
@@ -87,7 +92,8 @@ class NoiseModel:
             If the image is not a finite real array of that shape, or has values that the model
             excludes.
         """
-        given = to_units(image, channel_axis, mask, nan_policy)
+        given = to_units(image, channel_axis, mask, nan_policy,
+                         Axes(True, check_spacing(spacing)))
         found = [model.in_units(1 / given.unit) for model in
                  complete_models(self, given.planes, given.unit, given.mask)]
         return found[0] if channel_axis is None else found
@@ -207,7 +213,7 @@ def complete_models(noise, planes, unit, measured=None):
     models = [model.in_units(unit) for model in check_models(noise, len(planes))]
     tiles: list = []
     if not all(model.complete for model in models):
-        tiles = list(sample_with(planes, measured))
+        tiles = list(slices_of(sample_with(planes, measured)))
     return [model if model.complete else
             model.estimated([(tile[m], measured) for tile, measured in tiles])
             for m, model in enumerate(models)]

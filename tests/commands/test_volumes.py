@@ -253,13 +253,6 @@ def test_inpaint(tmp_path, capsys):
     assert "must hold one volume" in capsys.readouterr().err
 
 
-def test_denoise_refuses_volumes(tmp_path, capsys):
-    nibabel = pytest.importorskip("nibabel")
-    nibabel.Nifti1Image(U.astype(np.float32), np.eye(4)).to_filename(tmp_path / "a.nii")
-    assert main(["denoise", str(tmp_path / "a.nii"), str(tmp_path / "b.nii")]) != 0
-    assert "volumes are filtered by pdenet filter" in capsys.readouterr().err
-
-
 def test_images_whose_pixels_are_not_squares(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", U[0].astype(np.float32))
     assert run(tmp_path / "a.tif", tmp_path / "b.tif", "--spacing", 3, 1) == 0

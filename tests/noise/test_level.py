@@ -167,5 +167,5 @@ def test_errors():
         pdenet.estimate_noise([[1.0, np.nan]])
     with pytest.raises(TypeError, match="masked array"):
         pdenet.estimate_noise(np.ma.ones((4, 4)))
-    with pytest.raises(ValueError, match="did you mean channel_axis=-1"):
+    with pytest.raises(ValueError, match="give channel_axis=-1, or spacing"):
         pdenet.estimate_noise(np.ones((8, 8, 3)))

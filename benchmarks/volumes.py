@@ -122,7 +122,7 @@ def linear(sizes):
     for size in sizes:
         volume = random_image(size, size, size)
         run = functools.partial(network("EED", 1), volume, workers=2)
-        each = timing.interleave({"EED": run}, 1 if size > 256 else 3)["EED"] * 1e9 / size**3
+        each = timing.interleave({"EED": run}, 1 if size > 256 else 5)["EED"] * 1e9 / size**3
         rows.append(("growth", size, "EED", each, "", ""))
         print(f"  {size:4}^3{each:10.2f} ns", flush=True)
     return rows
@@ -167,10 +167,10 @@ def main():
     machine = script.machine("diplib", "medpy", "SimpleITK")
     print(machine)
     rows = []
-    for size, rounds, steps in [(64, 5, STEPS)] if quick else [(128, 3, STEPS), (256, 1, 2)]:
+    for size, rounds, steps in [(64, 5, STEPS)] if quick else [(128, 5, STEPS), (256, 3, 2)]:
         for threads in [2] if quick or size > 128 else [1, 2]:
             rows += against_peers(size, threads, rounds, steps)
-    rows += coherence(24 if quick else 48, 2, 1)
+    rows += coherence(24 if quick else 96, 2, 1)
     rows += memory(96 if quick else 256)
     rows += linear([64, 128] if quick else [64, 128, 256, 512])
     if not quick:

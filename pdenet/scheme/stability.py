@@ -6,8 +6,7 @@ Gaussians and, for g = 1, of K' K, so that the step's eigenvalues are 1 - tau ti
     sum_l w_l G_l(xi, eta)^2 K'K(xi, eta).
 
 rho bounds the step for every tensor D <= I, because M(D) <= M(I). Volumes have a third frequency,
-zeta, along the slices; for each of its values the symbol is one of two frequencies, with other
-strengths and coefficients.
+zeta, along the slices.
 """
 
 import functools
@@ -19,37 +18,32 @@ from . import derivatives
 from .scales import ScaleSpace
 
 
-def symbol(operator, scales, xi, eta, *zeta):
-    """sum_l w_l G_l^2 K' K at all pairs of frequencies, rad per pixel: shape (eta, xi), of volumes
-    (zeta, eta, xi).
+def symbol(operator, scales, *frequencies):
+    """sum_l w_l G_l^2 K' K at all combinations of frequencies xi, eta and of volumes zeta, rad per
+    pixel: shape (eta, xi), or (zeta, eta, xi).
 
     As sum_lij w_l c_ji (G_l^2 X^i) (G_l^2 Y^j) with the operator's coefficients c_ji it is the
-    product of two matrices.
+    product of two matrices; that of volumes has another factor, G_l^2 Z^k.
     """
-    if not zeta:
-        return _symbol(operator.symbol, scales, scales.strength, xi, eta)
-    powers = np.sin(zeta[0] / 2)**(2 * np.arange(len(operator.symbol))[:, np.newaxis])
-    strengths = scales.strength[:, np.newaxis] * scales.symbol(zeta[0], 2)**2
-    return np.stack([_symbol(np.tensordot(power, operator.symbol, 1), scales, strength, xi, eta)
-                     for power, strength in zip(powers.T, strengths.T, strict=True)])
-
-
-def _symbol(coefficients, scales, strength, xi, eta):
-    """The symbol of images for coefficients c_ji and strengths w_l."""
-    factors_xi = scales.symbol(xi)**2
-    same = np.array_equal(xi, eta) and scales.isotropic
-    factors_eta = factors_xi if same else scales.symbol(eta, 1)**2
+    coefficients = operator.symbol
     degrees = np.arange(len(coefficients))[:, np.newaxis]
-    X, Y = np.sin(xi / 2)**(2 * degrees), np.sin(eta / 2)**(2 * degrees)
-    left = (strength[:, np.newaxis] * factors_eta) * (coefficients.T @ Y)[:, np.newaxis]
-    right = factors_xi * X[:, np.newaxis]
-    left, right = left.reshape(-1, eta.size).T, right.reshape(-1, xi.size)
+    smoothing = [scales.symbol(values, axis)**2 for axis, values in enumerate(frequencies)]
+    powers = [np.sin(values / 2)**(2 * degrees) for values in frequencies]
+    right = (smoothing[0] * powers[0][:, np.newaxis]).reshape(-1, frequencies[0].size)
+    weights = scales.strength[:, np.newaxis] * smoothing[-1]
+    if len(frequencies) == 2:
+        left = weights * (coefficients.T @ powers[1])[:, np.newaxis]
+        left = left.reshape(len(right), -1).T
+    else:
+        across = np.einsum("kji,kz,jy->zyi", coefficients, powers[2], powers[1])
+        left = np.einsum("lz,ly,zyi->zyil", weights, smoothing[1], across)
+        left = left.reshape(-1, len(right))
     # In products so small that BLAS computes them in one thread: its other threads would stay awake
     # afterwards and take the processors from the workers, as training asks between its batches.
-    out, rows = np.empty((eta.size, xi.size)), max(1, 2**18 // right.size)
-    for first in range(0, eta.size, rows):
+    out, rows = np.empty((len(left), right.shape[1])), max(1, 2**18 // right.size)
+    for first in range(0, len(left), rows):
         np.matmul(left[first:first + rows], right, out=out[first:first + rows])
-    return out
+    return out.reshape([values.size for values in frequencies[::-1]])
 
 
 def spectral_radius(operator, scales, dictionary=None):

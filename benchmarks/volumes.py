@@ -101,13 +101,13 @@ def report(what, size, threads, steps, candidates, peers, rounds):
     return rows
 
 
-def memory(size):
+def memory(size, names=tuple(NETWORKS), schemes=("explicit", "fed")):
     """Peaks beyond input and output, of two threads."""
     volume = random_image(size, size, size)
     print(f"\nPeak memory beyond input and output, volumes of {size}^3, float32, two threads")
     rows = []
-    for name in NETWORKS:
-        for scheme in ("explicit", "fed"):
+    for name in names:
+        for scheme in schemes:
             run = functools.partial(network(name, 1).evolve, volume, 2.5, scheme=scheme, workers=2)
             peak = timing.peak_bytes(run) / volume.nbytes - 1
             rows.append(("memory", size, f"{name}, {scheme}", "", "", peak))
@@ -172,6 +172,8 @@ def main():
             rows += against_peers(size, threads, rounds, steps)
     rows += coherence(24 if quick else 96, 2, 1)
     rows += memory(96 if quick else 256)
+    if not quick:
+        rows += memory(512, ["EED"], ["explicit"])
     rows += linear([64, 128] if quick else [64, 128, 256, 512])
     if not quick:
         header = ["table", "size", "candidate", "ns", "ratio", "volumes"]

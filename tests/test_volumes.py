@@ -131,9 +131,10 @@ def test_tiles_workers_and_lazy_arrays_give_the_same_bits(name, masked, scheme, 
         options["mask"] = np.random.default_rng(4).random(image.shape[:3]) < 0.9
         options["mask"][:, 5:, :6] = False
     expected = network.evolve(image, time, workers=1, **options)
+    monkeypatch.setattr(tiles, "SHARE", 100)  # a single tile, whose layers are shared
+    np.testing.assert_array_equal(network.evolve(image, time, workers=3, **options), expected)
     monkeypatch.setattr(tiles, "EDGE_OF_VOLUMES", 8)
     monkeypatch.setattr(tiles, "HALOS", 1)
-    monkeypatch.setattr(tiles, "SHARE", 100)
     for workers in (1, 2):
         np.testing.assert_array_equal(network.evolve(image, time, workers=workers, **options),
                                       expected)

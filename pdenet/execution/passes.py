@@ -51,12 +51,14 @@ def _on_array(planes, f, cycles, workers, mask=None, progress=None):
     if len(boxes) == 1 and not one_pass and progress is None:
         most = math.inf  # a single tile has no halo
     source, target = planes, None
+    # A volume too small for tiles: the team smooths its layers beside each other.
+    helps = len(boxes) == 1 and planes.ndim == 4 and planes[0].size >= 2 * share
     with Workers(workers) as team:
         for done, halo, group in passes(cycles, most):
             # Two arrays in turn, and never the caller's.
             target = np.empty_like(planes) if target is None else target
             function = functools.partial(_steps_at_once if one_pass else _cycle_by_cycle, group, f,
-                                         mask)
+                                         mask, team if helps and workers > 1 else None)
             tiles.map_tiles(team, function, source, target, halo, edge, share)
             source, target = target, (None if source is planes else source)
             if progress is not None:
@@ -80,7 +82,7 @@ def passes(cycles, most):
         yield len(cycles), total, group
 
 
-def _steps_at_once(cycles, f, mask, u, tile, inner, out, work):
+def _steps_at_once(cycles, f, mask, team, u, tile, inner, out, work):
     """Explicit steps of one block without a data term on a tile, in one pass."""
     block = cycles[0][0]
     if mask is not None:
@@ -88,8 +90,10 @@ def _steps_at_once(cycles, f, mask, u, tile, inner, out, work):
     block.explicit_steps(np.concatenate([taus for _, taus in cycles]), u, u[:0], tile, inner, out)
 
 
-def _cycle_by_cycle(cycles, f, mask, u, tile, inner, out, work):
-    """The cycles on a tile as on an image of its own; f is the image given at first."""
+def _cycle_by_cycle(cycles, f, mask, team, u, tile, inner, out, work):
+    """The cycles on a tile as on an image of its own; f is the image given at first, and `team`
+    helps, or is None."""
+    work.lend(team)
     given, values = f[tiles.part(tile)], u[tiles.part(tile)]
     if not values.flags.c_contiguous:
         part, values = values, work.array("tile", values.shape, values.dtype)

@@ -11,15 +11,35 @@ from .row_memory import from_line
 class Workspace:
     """Work arrays by name, allocated once: fresh memory costs more than a step in it."""
 
-    def __init__(self, common: dict | None = None):
+    def __init__(self, whole: "Workspace | None" = None):
         self._buffers: dict[Any, np.ndarray] = {}
         self._parts: dict[Any, Workspace] = {}
-        self._common: dict[Any, np.ndarray] = {} if common is None else common  # with the parts
+        self._common: dict[Any, np.ndarray] = {} if whole is None else whole._common
+        self._whole = self if whole is None else whole._whole
+        self._team: Any = None
 
     def part(self, name):
         """A workspace within this one, whose arrays never overlap those of others, but for
         `scratch`."""
-        return self._parts.setdefault(name, Workspace(self._common))
+        return self._parts.setdefault(name, Workspace(self))
+
+    def lend(self, team):
+        """Let a team do the tasks of `each`; None takes it back."""
+        self._whole._team = team
+
+    def each(self, function, tasks):
+        """function(task, workspace) for all tasks, which share nothing that one of them writes; at
+        once, where a team is lent, otherwise one after the other."""
+        if self._whole._team is not None:
+            self._whole._team.map(function, tasks)
+            return
+        for task in tasks:
+            function(task, self)
+
+    @property
+    def alone(self):
+        """Whether the tasks of `each` are done one after the other."""
+        return self._whole._team is None
 
     def array(self, name, shape, dtype):
         """An array of this shape with undefined contents; an array that was taken under this name

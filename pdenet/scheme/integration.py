@@ -22,8 +22,12 @@ def average(scales, structure, parities, work):
     """sum_k w_k G_k J, in an array of the workspace, for planes J."""
     out = work.array("average", structure.shape, structure.dtype)
     out[:] = 0
-    for plane, parity, target in zip(structure, parities, out, strict=False):
-        scales.apply(plane[np.newaxis], scales.strength, True, target[np.newaxis], work, parity)
+
+    def one(task, own):
+        plane, parity, target = task
+        scales.apply(plane[np.newaxis], scales.strength, True, target[np.newaxis], own, parity)
+
+    work.each(one, zip(structure, parities, out, strict=False))
     return out
 
 

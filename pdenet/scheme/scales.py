@@ -166,19 +166,44 @@ class ScaleSpace:
 
     def _apply_to_volumes(self, v, factors, add, out, work, parity):
         parities = (parity,) * 3 if parity == gaussian.PIXELS else parity
-        scratch = of_volumes.scratch_for(v[0], self.reach, work)
-        before, after = self._balance
-        for n, (taps, radii) in enumerate(zip(*self._voxels, strict=True)):
-            source, target = v[n if len(v) > 1 else 0], out[n if len(out) > 1 else 0]
-            adds, result = add or (n > 0 and len(out) == 1), target
-            if before is not None:
-                source = result = np.multiply(source, before[n], out=work.scratch(
-                    "balanced", source.shape, v.dtype))
-            of_volumes.smooth(source, taps.astype(v.dtype), radii, v.dtype.type(factors[n]),
-                              adds and before is None, parities, *scratch, result)
-            if before is not None:
-                result *= after[n]
-                target[:] = target + result if adds else result
+
+        def one(task, own):
+            n, target, adds = task
+            self._smooth_volume(n, v[n if len(v) > 1 else 0], factors[n], adds, target, own,
+                                parities)
+
+        count = len(self.sigmas)
+        if len(out) > 1 or count == 1:
+            work.each(one, [(n, out[n], add) for n in range(count)])
+        elif work.alone:
+            for n in range(count):
+                one((n, out[0], add or n > 0), work)
+        else:  # the same sum, of what is found at once
+            parts = work.array("parts", (count, *out.shape[1:]), out.dtype)
+            work.each(one, [(n, part, False) for n, part in enumerate(parts)])
+            for n, part in enumerate(parts):
+                out[0] = out[0] + part if add or n > 0 else part
+
+    def _smooth_volume(self, n, source, factor, adds, target, work, parities):
+        """target = factor G_l source for the scale of this number, or, if `adds`, target += that.
+        """
+        number, (taps, radii) = source.dtype.type, (part[n] for part in self._voxels)
+        before, after = (None if part is None else part[n] for part in self._balance)
+        result = target
+        if before is not None:
+            source = result = np.multiply(source, before, out=work.scratch(
+                "balanced", source.shape, source.dtype))
+        if radii.any():
+            of_volumes.smooth(source, taps.astype(source.dtype), radii, number(factor),
+                              adds and before is None, parities,
+                              *of_volumes.scratch_for(source, self.reach, work), result)
+        elif adds and before is None:
+            result += number(factor) * source
+        else:
+            np.multiply(source, number(factor), out=result)
+        if before is not None:
+            result *= after
+            target[:] = target + result if adds else result
 
     @functools.cached_property
     def _voxels(self):

@@ -62,3 +62,21 @@ def test_shapes_without_axes_or_values(shape):
     assert work.array("empty", shape, DOUBLE).shape == shape
     assert work.array("empty", (2, 2), DOUBLE).shape == (2, 2)
     assert work.array("empty", shape, DOUBLE).shape == shape
+
+
+def test_tasks_are_done_by_a_team_where_one_is_lent():
+    work, done = Workspace(), []
+    work.each(lambda task, own: done.append((task, own is work)), "ab")
+    assert done == [("a", True), ("b", True)] and work.alone
+
+    class Team:
+        def map(self, function, tasks):
+            for task in tasks:
+                function(task, "of the team")
+
+    work.lend(Team())
+    part = work.part("steering")
+    part.each(lambda task, own: done.append((task, own)), "c")
+    assert done[2:] == [("c", "of the team")] and not part.alone
+    work.lend(None)
+    assert part.alone

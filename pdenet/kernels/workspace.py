@@ -15,7 +15,7 @@ class Workspace:
         self._buffers: dict[Any, np.ndarray] = {}
         self._parts: dict[Any, Workspace] = {}
         self._common: dict[Any, np.ndarray] = {} if whole is None else whole._common
-        self._whole = self if whole is None else whole._whole
+        self._whole: Workspace = self if whole is None else whole._whole
         self._team: Any = None
 
     def part(self, name):

@@ -29,12 +29,16 @@ class Workspace:
 
     def each(self, function, tasks):
         """function(task, workspace) for all tasks, which share nothing that one of them writes; at
-        once, where a team is lent, otherwise one after the other."""
-        if self._whole._team is not None:
-            self._whole._team.map(function, tasks)
+        once, where a team is lent, otherwise one after the other, as is what a task does itself."""
+        team, self._whole._team = self._whole._team, None
+        if team is None:
+            for task in tasks:
+                function(task, self)
             return
-        for task in tasks:
-            function(task, self)
+        try:
+            team.map(function, tasks)
+        finally:
+            self._whole._team = team
 
     @property
     def alone(self):

@@ -72,11 +72,17 @@ def test_tasks_are_done_by_a_team_where_one_is_lent():
     class Team:
         def map(self, function, tasks):
             for task in tasks:
-                function(task, "of the team")
+                function(task, work)  # the caller's thread does tasks, too
+            if "bad" in tasks:
+                raise ValueError
 
     work.lend(Team())
-    part = work.part("steering")
-    part.each(lambda task, own: done.append((task, own)), "c")
-    assert done[2:] == [("c", "of the team")] and not part.alone
+    part, alone = work.part("steering"), []
+    part.each(lambda task, own: alone.append(own.alone), "c")
+    assert alone == [True]  # a task's own tasks would find the team at work
+    assert not part.alone
+    with pytest.raises(ValueError):
+        part.each(lambda task, own: None, ["bad"])
+    assert not part.alone
     work.lend(None)
     assert part.alone

@@ -23,6 +23,13 @@ class Workspace:
         `scratch`."""
         return self._parts.setdefault(name, Workspace(self))
 
+    @property
+    def bytes(self) -> int:
+        """How much memory it holds, with its parts."""
+        own = [*self._buffers.values(), *(self._common.values() if self._whole is self else ())]
+        return sum(buffer.nbytes for buffer in own) + sum(
+            part.bytes for part in self._parts.values())
+
     def lend(self, team):
         """Let a team do the tasks of `each`; None takes it back."""
         self._whole._team = team

@@ -1,13 +1,16 @@
 """Threads that share tasks: order, errors, own workspaces, and how long they live."""
 
+import collections
 import concurrent.futures
 import multiprocessing
 import threading
 import time
 import weakref
 
+import numpy as np
 import pytest
 
+from pdenet.execution import workers as of_workers
 from pdenet.execution.tiles import tile_boxes
 from pdenet.execution.workers import Workers
 
@@ -100,7 +103,8 @@ def test_a_team_has_no_more_work_arrays_than_threads():
     assert len({id(work) for works in found for work in works}) <= 2
 
 
-def test_work_arrays_end_with_the_team():
+def test_large_work_arrays_end_with_the_team(monkeypatch):
+    monkeypatch.setattr(of_workers, "KEPT", 0)
     kept = []
     with Workers(2) as team:
         barrier = threading.Barrier(2, timeout=20)
@@ -121,3 +125,23 @@ def test_boxes_partition_the_image():
             area = sum((b - t) * (r - left) for t, b, left, r in boxes)
             assert area == shape[0] * shape[1]
             assert all(t < b and left < r for t, b, left, r in boxes)
+
+
+def test_small_work_arrays_are_used_again_and_large_ones_are_given_back(monkeypatch):
+    monkeypatch.setattr(of_workers, "_spare", collections.deque())
+    monkeypatch.setattr(of_workers, "KEPT", 2**16)
+
+    def array(size):
+        with Workers(1) as team:
+            team.map(lambda task, work: found.append(work.array("u", (size,), np.dtype(float))),
+                     [None])
+        return found[-1]
+
+    found: list = []
+    assert np.shares_memory(array(1000), array(900))
+    array(9000)
+    assert not of_workers._spare
+    for size in (4000, 4001):
+        with Workers(2), Workers(3):
+            array(size)
+    assert 0 < sum(work.bytes for work in of_workers._spare) <= 2**16

@@ -8,36 +8,49 @@ import numpy as np
 from .row_memory import from_line
 
 
+class _Common:
+    """What a workspace and its parts have in common: the arrays of `scratch`, and a team."""
+
+    def __init__(self):
+        self.buffers: dict[Any, np.ndarray] = {}
+        self.team: Any = None
+
+
 class Workspace:
     """Work arrays by name, allocated once: fresh memory costs more than a step in it."""
 
-    def __init__(self, whole: "Workspace | None" = None):
+    def __init__(self, common: _Common | None = None):
         self._buffers: dict[Any, np.ndarray] = {}
         self._parts: dict[Any, Workspace] = {}
-        self._common: dict[Any, np.ndarray] = {} if whole is None else whole._common
-        self._whole: Workspace = self if whole is None else whole._whole
-        self._team: Any = None
+        self._common = _Common() if common is None else common
 
     def part(self, name):
         """A workspace within this one, whose arrays never overlap those of others, but for
         `scratch`."""
-        return self._parts.setdefault(name, Workspace(self))
+        return self._parts.setdefault(name, Workspace(self._common))
 
     @property
     def bytes(self) -> int:
         """How much memory it holds, with its parts."""
-        own = [*self._buffers.values(), *(self._common.values() if self._whole is self else ())]
-        return sum(buffer.nbytes for buffer in own) + sum(
-            part.bytes for part in self._parts.values())
+        return self._own() + sum(buffer.nbytes for buffer in self._common.buffers.values())
+
+    def _own(self):
+        return sum(buffer.nbytes for buffer in self._buffers.values()) + sum(
+            part._own() for part in self._parts.values())
 
     def lend(self, team):
         """Let a team do the tasks of `each`; None takes it back."""
-        self._whole._team = team
+        self._common.team = team
+
+    @property
+    def alone(self):
+        """Whether the tasks of `each` are done one after the other."""
+        return self._common.team is None
 
     def each(self, function, tasks):
         """function(task, workspace) for all tasks, which share nothing that one of them writes; at
         once, where a team is lent, otherwise one after the other, as is what a task does itself."""
-        team, self._whole._team = self._whole._team, None
+        team, self._common.team = self._common.team, None
         if team is None:
             for task in tasks:
                 function(task, self)
@@ -45,12 +58,7 @@ class Workspace:
         try:
             team.map(function, tasks)
         finally:
-            self._whole._team = team
-
-    @property
-    def alone(self):
-        """Whether the tasks of `each` are done one after the other."""
-        return self._whole._team is None
+            self._common.team = team
 
     def array(self, name, shape, dtype):
         """An array of this shape with undefined contents; an array that was taken under this name
@@ -64,7 +72,7 @@ class Workspace:
 
     def scratch(self, name, shape, dtype):
         """An array for one call of a kernel, common to all parts and void at the next call."""
-        return _take(self._common, name, shape, dtype)
+        return _take(self._common.buffers, name, shape, dtype)
 
 
 def _take(buffers, name, shape, dtype):

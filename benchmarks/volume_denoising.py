@@ -6,7 +6,7 @@ Scans on which nothing was trained, see benchmarks.scans, a part of 64 x 64 x 64
 white noise of 5, 10 and 20 % of their range. All methods know its level; total variation and
 non-local means have the best of a few weights for each scan and level, by the clean scan, which
 nobody has: upper bounds. BM4D has its own parameters (pip install bm4d). PSNR and SSIM without
-clipping, for a range of 255, and seconds of the best run. They are written to
+clipping, for a range of 255, and seconds of the run. They are written to
 data/volume_denoising.csv; what is there already is kept. --spacing takes every second, third, ...
 slice of a scan and says what the spacing is worth; --picture writes data/volume_denoised.png.
 """

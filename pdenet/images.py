@@ -302,13 +302,15 @@ def sample_with(planes: Any, mask: np.ndarray | None, size: int | None = None,
 
 
 def slices_of(tiles: Any) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Tiles of `sample_with`, those of volumes slice by slice, as tiles of images."""
+    """Tiles of `sample_with`, those of volumes slice by slice, as tiles of images; without slices
+    of which nothing is measured."""
     for tile, mask in tiles:
         if tile.ndim == 3:
             yield tile, mask
             continue
         for k in range(tile.shape[1]):
-            yield np.ascontiguousarray(tile[:, k]), None if mask is None else mask[k]
+            if mask is None or mask[k].any():
+                yield np.ascontiguousarray(tile[:, k]), None if mask is None else mask[k]
 
 
 def _boxes(shape, size, across):

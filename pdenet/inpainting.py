@@ -262,9 +262,9 @@ def _double(planes, shape, axes):
         wide = np.pad(planes, [(1, 1) if k == axis else (0, 0) for k in range(planes.ndim)], "edge")
         near = np.moveaxis(wide, axis, 0)
         out = np.empty((2 * planes.shape[axis], *near.shape[1:]), planes.dtype)
-        third = planes.dtype.type(0.25)
-        out[::2] = near[1:-1] + third * (near[:-2] - near[1:-1])
-        out[1::2] = near[1:-1] + third * (near[2:] - near[1:-1])
+        quarter = planes.dtype.type(0.25)
+        out[::2] = near[1:-1] + quarter * (near[:-2] - near[1:-1])
+        out[1::2] = near[1:-1] + quarter * (near[2:] - near[1:-1])
         planes = np.moveaxis(out, 0, axis)
     return np.ascontiguousarray(planes[:, *(slice(size) for size in shape)])
 

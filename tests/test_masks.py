@@ -255,3 +255,21 @@ def test_voxels_that_are_not_measured_are_given_nothing(name, scheme, dtype):
     planes = (noisy * mask)[np.newaxis].astype(dtype)
     found = network.evolve_planes(planes, 2.0, scheme, mask=network.mask_of(mask, dtype))
     assert (found[:, ~mask] == 0).all() and np.abs(found - planes).max() > 5
+
+
+@pytest.mark.parametrize("name", ["perona_malik", "eed", "ced", "denoise"])
+@pytest.mark.parametrize("single", [False, True])
+def test_slices_of_which_nothing_is_measured(name, single):
+    """As there are around a brain: nothing is estimated from them."""
+    volume = np.random.default_rng(1).normal(100, 20, (16, 14, 6)).astype(np.float32)
+    mask = np.zeros(volume.shape, bool)
+    mask[4:10, 3:9, 2:4] = True
+    if single:
+        mask[:] = False
+        mask[5, 5, 3] = True
+    filtered = getattr(pdenet, name)
+    found = filtered(volume, spacing=(1, 1, 3), mask=mask)
+    np.testing.assert_array_equal(found[~mask], volume[~mask])
+    assert np.isfinite(found).all() and (single or found[mask].std() < volume[mask].std())
+    holes = filtered(np.where(mask, volume, np.nan), spacing=(1, 1, 3), nan_policy="omit")
+    np.testing.assert_array_equal(holes[mask], found[mask])

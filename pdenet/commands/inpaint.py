@@ -101,7 +101,8 @@ def run(options):
                      and image.alpha is not None else new, options.overwrite)
     if not options.quiet:
         found = "" if options.random is None else f", PSNR {psnr(image.pixels, result):.2f} dB"
-        print(f"{target}: {np.count_nonzero(mask)} of {mask.size} pixels filled in {took:.1f} s"
+        what = "pixels" if volume is None else "voxels"
+        print(f"{target}: {np.count_nonzero(mask)} of {mask.size} {what} filled in {took:.1f} s"
               f"{found}")
     return 0
 
@@ -137,6 +138,7 @@ def _mask(options, image, most):
         return unknown
     mask = _pixels(options.files[1], most)
     if mask.channel_axis is not None or mask.pixels.shape != shape:
-        raise UsageError(f"{options.files[1]}: a mask must be a grey image of "
-                         f"{' x '.join(map(str, shape))} pixels, as the image is")
+        kind = "grey image" if len(shape) == 2 else "volume"
+        raise UsageError(f"{options.files[1]}: a mask must be a {kind} of "
+                         f"{' x '.join(map(str, shape))}, as {source} is")
     return unknown | (mask.pixels != 0)

@@ -19,9 +19,10 @@ A TIFF stack whose axes say Z, as those of OME and ImageJ do, is taken as a
 volume, by voxels of the size that the file says; --volume does so with any
 stack, --slices with none. NIfTI and MRC files (.nii, .nii.gz, .mrc) are
 volumes; they need pip install 'pdenet[volumes]', and keep their header.
---spacing DZ DY DX says the size of voxels, of which the smallest is the unit
-of contrast, time and sigma. Other axes, such as time, are processed one by one.
-The --mask of a volume has its shape: NIfTI, MRC or the slices of a TIFF stack.
+--spacing DZ DY DX says the size of voxels, z being the last axis of NIfTI and
+the first of MRC; the smallest is the unit of contrast, time and sigma. Other
+axes, such as time, are processed one by one. The --mask of a volume has its
+shape: NIfTI, MRC or the slices of a TIFF stack.
 """
 
 
@@ -58,11 +59,14 @@ def is_file(*names):
     return any(volume_files.format_of(name) is not None for name in names)
 
 
-def with_spacing(options, found):
-    """The options for volumes, of which a file says that their voxels are so far apart, or None."""
+def with_spacing(options, found, last=False):
+    """The options for volumes, of which a file says that their voxels are so far apart, or None;
+    `last`: whether z is the last axis."""
     given = getattr(options, "voxels", None)
     if given is not None and len(given) != 3:
         raise UsageError("--spacing must be DZ DY DX for a volume")
+    if given is not None and last:
+        given = given[::-1]
     spacing = given or voxels.relative(found or (1.0, 1.0, 1.0))
     return argparse.Namespace(**vars(options) | {"voxels": spacing})
 
@@ -90,9 +94,11 @@ def mask_of(options, shape):
 
 def run_file(source, target, options, process, tell, shown):
     """Process a NIfTI or MRC file; returns a line about it and how many volumes failed, none."""
+    if options.volumes == "none":
+        raise UsageError(f"{source}: --slices is for TIFF stacks; a NIfTI or MRC file is a volume")
     volume = volume_files.read(source, options.max_pixels)
     volume_files.check_target(target, source, options.overwrite)
-    own = with_spacing(options, volume.spacing)
+    own = with_spacing(options, volume.spacing, volume_files.format_of(source) == "NIfTI")
     result = np.empty(volume.array.shape, options.dtype or volume.array.dtype)
     lines = []
     others = list(np.ndindex(volume.array.shape[3:]))

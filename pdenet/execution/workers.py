@@ -28,7 +28,7 @@ _idle: collections.deque = collections.deque()  # its methods are safe among thr
 
 # Work arrays of small images are kept, too: to touch fresh memory takes a quarter of the time of
 # some steps on 512 x 512 pixels.
-_spare: collections.deque = collections.deque()
+_spare: collections.deque = collections.deque()  # of (bytes, workspace)
 KEPT = 2**26  # bytes, in all
 
 if hasattr(os, "register_at_fork"):
@@ -38,7 +38,7 @@ if hasattr(os, "register_at_fork"):
 def _workspace():
     """A workspace that is not used any more, or a new one."""
     try:
-        return _spare.pop()
+        return _spare.pop()[1]
     except IndexError:
         return Workspace()
 
@@ -47,10 +47,11 @@ def _keep(workspace):
     """Keep a workspace that is not used any more, and of others the last ones, as many as may be.
     """
     workspace.lend(None)
-    if 0 < workspace.bytes <= KEPT:
-        _spare.append(workspace)
+    size = workspace.bytes
+    if 0 < size <= KEPT:
+        _spare.append((size, workspace))
     try:
-        while sum(other.bytes for other in list(_spare)) > KEPT:
+        while sum(size for size, _ in list(_spare)) > KEPT:
             _spare.popleft()
     except IndexError:
         pass  # another thread was faster
@@ -75,9 +76,10 @@ class Workers:
     def __enter__(self):
         return self
 
-    def __exit__(self, *error):
-        for workspace in self._workspaces:
-            _keep(workspace)
+    def __exit__(self, kind, *error):
+        if kind is None:  # else a thread may still be at work in them
+            for workspace in self._workspaces:
+                _keep(workspace)
         self._workspaces.clear()
 
     def map(self, function, tasks):

@@ -48,8 +48,9 @@ class Workspace:
         return self._common.team is None
 
     def each(self, function, tasks):
-        """function(task, workspace) for all tasks, which share nothing that one of them writes; at
-        once, where a team is lent, otherwise one after the other, as is what a task does itself."""
+        """function(task, workspace) for all tasks, which share nothing that one of them writes: by
+        the team, where one is lent, each member with a workspace of its own, and otherwise one
+        after the other, with this one. If a task calls `each`, it does those tasks alone."""
         team, self._common.team = self._common.team, None
         if team is None:
             for task in tasks:

@@ -139,9 +139,13 @@ def _frechet_of_volume(tensor, direction, function, slopes, adjoint, one):
             between[i], between[j] = cell_formulas.gauss_points(nu[i], nu[j], one)
             t = slopes(between)
             mean = (t[i][i] - t[i][j] + t[j][j] - t[j][i]) / 2
-            quotients[i, j] = np.where(nu[i] > nu[j], cell_formulas.divided_difference(
-                mu[i], mu[j], nu[i], nu[j], change[i][i] - change[i][j],
-                change[j][j] - change[j][i], mean, near), mean)
+            s1, s2 = change[i][i] - change[i][j], change[j][j] - change[j][i]
+            # Where both slopes are 0 all digits of the quotient are right, and those of the mean
+            # may not be, as the third eigenvalue can lie between.
+            quotient = np.where((s1 == 0) & (s2 == 0), (mu[i] - mu[j]) / (nu[i] - nu[j]),
+                                cell_formulas.divided_difference(mu[i], mu[j], nu[i], nu[j], s1, s2,
+                                                                 mean, near))
+            quotients[i, j] = np.where(nu[i] > nu[j], quotient, mean)
     largest = parts.x > 0  # then the isolated eigenvalue is the first, otherwise the last
     pairs = (np.where(largest, quotients[0, 1], quotients[0, 2]),
              np.where(largest, quotients[0, 2], quotients[1, 2]),

@@ -60,6 +60,17 @@ def test_a_folder_of_scans(tmp_path, capsys):
                                       expected(U.astype(np.float32), (1, 1, 1)))
 
 
+def test_spacing_given_is_that_of_z_first(tmp_path, capsys):
+    """The last axis of NIfTI is z."""
+    nibabel = pytest.importorskip("nibabel")
+    nibabel.Nifti1Image(U.astype(np.float32), np.eye(4)).to_filename(tmp_path / "a.nii")
+    assert run(tmp_path / "a.nii", tmp_path / "b.nii", "--spacing", 3, 1, 1) == 0
+    np.testing.assert_array_equal(np.asanyarray(nibabel.load(tmp_path / "b.nii").dataobj),
+                                  expected(U.astype(np.float32), (1, 1, 3)))
+    assert run(tmp_path / "a.nii", tmp_path / "c.nii", "--slices") == 2
+    assert "--slices is for TIFF stacks" in capsys.readouterr().err
+
+
 def test_nifti_of_several_times_with_scaled_values(tmp_path):
     nibabel = pytest.importorskip("nibabel")
     image = nibabel.Nifti1Image(np.stack([U, U + 7], -1), np.eye(4))
@@ -243,7 +254,7 @@ def test_inpaint(tmp_path, capsys):
         nibabel.Nifti1Image(array, np.diag([2.0, 2, 5, 1])).to_filename(tmp_path / name)
     source, mask, target = (str(tmp_path / name) for name in ("a.nii", "mask.nii", "b.nii"))
     assert main(["inpaint", source, mask, target]) == 0
-    assert "48 of 720 pixels filled" in capsys.readouterr().out
+    assert "48 of 720 voxels filled" in capsys.readouterr().out
     result = np.asanyarray(nibabel.load(target).dataobj)
     np.testing.assert_array_equal(result, pdenet.inpaint(U.astype(np.float32), mask=hole > 0,
                                                          spacing=(1, 1, 2.5)))

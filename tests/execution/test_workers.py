@@ -144,4 +144,15 @@ def test_small_work_arrays_are_used_again_and_large_ones_are_given_back(monkeypa
     for size in (4000, 4001):
         with Workers(2), Workers(3):
             array(size)
-    assert 0 < sum(work.bytes for work in of_workers._spare) <= 2**16
+    sizes = [work.bytes for _, work in of_workers._spare]
+    assert 0 < sum(sizes) <= 2**16 and sizes == [size for size, _ in of_workers._spare]
+
+
+def test_after_an_error_no_work_array_is_used_again(monkeypatch):
+    """A thread may still write into it, when Ctrl-C ends the wait for it."""
+    monkeypatch.setattr(of_workers, "_spare", collections.deque())
+    with pytest.raises(KeyboardInterrupt):
+        with Workers(1) as team:
+            team.map(lambda task, work: work.array("u", (9,), np.dtype(float)), [None])
+            raise KeyboardInterrupt
+    assert not of_workers._spare

@@ -140,7 +140,8 @@ def _smooth_along_slices(waiting, place, pitch, taps, add, memory, out):
 
 @kernel
 def smooth(v, taps, radii, factor, add, parities, memory, waiting, out):
-    """out = factor G v for a volume v (D, H, W), added to out if add; out may be v.
+    """out = factor G v for a volume v (D, H, W), added to out if add; out may be v,
+    as a slice is read before it is written.
 
     taps[k, :radii[k] + 1] holds the sampled Gaussian from its centre to one side, k = 0, 1, 2 along
     columns, rows and slices, and `parities` say how the volume continues along them, see

@@ -4,8 +4,9 @@ transpose.
 Voxels that are not measured hold 0. A cell has a number, its *pattern*, in which bit n is set where
 the voxel n of its eight is measured, slice by slice, row by row. Its samples are a matrix times
 those that the formulas for whole cells find, and K' of a flux is that of the transposed matrix
-times the flux; the matrices of all patterns are those of `scheme.corner_patterns`. Cells beside
-each other that are all whole take the code for volumes without a mask, with the same numbers.
+times the flux; the matrices of all patterns are those of `scheme.corner_patterns`. Vectors
+of cells that are all whole take the code for volumes without a mask, with the same numbers, and so
+do those without a measured voxel, whose samples are 0.
 
 Throughout, `mask` are the `Cells` of a mask, or None for a volume without one, `measured` is what
 `copy_cells` returns for a row of cells, None for None, and j the slot of the first of the cells in

@@ -1,5 +1,6 @@
 """ALL_MODELS x every property."""
 
+import collections
 import dataclasses
 import tracemalloc
 
@@ -252,6 +253,8 @@ def test_peak_memory_of_filters_is_what_the_docstring_says(name, scheme, planes,
     """Beyond the image and the result: an array of their size, and planes of a tile."""
     monkeypatch.setattr("pdenet.execution.tiles.EDGE", 100)
     monkeypatch.setattr("pdenet.execution.tiles.HALOS", 1)
+    monkeypatch.setattr("pdenet.execution.workers.KEPT", 0)
+    monkeypatch.setattr("pdenet.execution.workers._spare", collections.deque())
     case = ALL_MODELS[name]
     network, u = case.network(30.0), case.image(shape=(300, 300)).astype(np.float32)
     cycles = [(network.block, taus) for taus in schedule(9.0, network.tau_max, scheme)]

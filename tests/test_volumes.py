@@ -248,7 +248,7 @@ def test_channels():
     (lambda: pdenet.fit(models.eed(1.0, spacing=FLAT), np.ones((1, 9, 9, 9)), np.ones((1, 9, 9, 9)),
                         mask=np.ones((2, 9, 9, 9), bool)), "mask must be one for all images or"),
     (lambda: pdenet.testing.check_operator(pdenet.Gradient(spacing=FLAT)), "of images"),
-    (lambda: pdenet.denoise(np.ones((9, 9, 9))), "must have shape")])
+    (lambda: pdenet.denoise(np.ones((9, 9)), spacing=(1, 2)), r"\(dz, dy, dx\) for volumes")])
 def test_errors(function, message):
     with pytest.raises(ValueError, match=message):
         function()

@@ -104,13 +104,14 @@ def prepare(measured: np.ndarray | None, blocks: Iterable, dtype: Any,
             if scales is not None and scales.reach > 0:
                 found.setdefault(parity, set()).update(scales.sigmas.tolist())
     plane, factors = np.ascontiguousarray(measured, dtype), {}
+    spacing = getattr(operator, "spacing", None)
     with Workers(check_workers(workers)) as team:
         for parity, kinds in found.items():
             sigmas = sorted(kinds)
             weights = plane if parity == PIXELS else cell_weights(plane, operator)
             d = np.empty((len(sigmas), *weights.shape), dtype)
             team.map(lambda k, work, own=(parity, sigmas, weights, d): balance(
-                own[2], own[0], ScaleSpace([own[1][k]]).spaced(operator.spacing), work, own[3][k]),
+                own[2], own[0], ScaleSpace([own[1][k]]).spaced(spacing), work, own[3][k]),
                 range(len(sigmas)))
             factors[parity] = sigmas, d if parity == PIXELS else weights * d, d
     return Mask(plane, factors)

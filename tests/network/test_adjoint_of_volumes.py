@@ -108,8 +108,8 @@ MUTANTS = [
     ("scheme/tensors.py", "6: (1, 1, 1, 2, 2, 2)", "6: (1, 1, 1, 1, 1, 1)"),
     ("scheme/gradient.py", "(EVEN, ODD, ODD), (ODD, EVEN, ODD)",
      "(ODD, EVEN, ODD), (EVEN, ODD, ODD)"),
-    ("scheme/tensors.py", "change[j][i] * entries[j] if adjoint",
-     "change[i][j] * entries[j] if adjoint"),
+    ("kernels/volumes/rows.py", "change = -(share * s *", "change = (share * s *"),
+    ("kernels/volumes/rows.py", "last = share * quotient_of", "last = quotient_of"),
     ("scheme/fluxes.py", "changed[2 if len(direction) == 3 else 3:]", "changed[2:2]"),
 ]
 CODE = """

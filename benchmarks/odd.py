@@ -79,6 +79,8 @@ def odd_arrays(count):
     """Images of odd types, layouts, shapes and values: an image of the same shape, or an error."""
     rng, survived = np.random.default_rng(0), 0
     types = ("u1", "i8", "f2", "f4", "f8", ">f4", ">i2", "?", "c8", "U3", "O", "M8[s]", "g")
+    pdenet.denoise(np.eye(9), 10)  # compiles, without a limit of time
+    pdenet.denoise(np.random.default_rng(1).normal(size=(6, 7, 8)), 10, spacing=(1, 1, 1))
     for _ in range(count):
         shape = tuple(rng.integers(0, 9, rng.integers(0, 5)))
         with np.errstate(all="ignore"):

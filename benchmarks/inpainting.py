@@ -220,12 +220,13 @@ def memory(name):
 # Volumes ------------------------------------------------------------------------------------------
 
 
-def phantom(size):
-    """Balls with soft edges, some of which overlap, with grey levels from 40 to 200."""
+def phantom(size, count=14, smallest=0.08, largest=0.22):
+    """So many balls with soft edges, some of which overlap, with grey levels from 40 to 200, and
+    with radii that are shares of the size."""
     rng, places = np.random.default_rng(0), np.indices((size,) * 3)
     volume = np.full((size,) * 3, 60.0)
-    for _ in range(14):
-        centre, radius = rng.uniform(0, size, (3, 1, 1, 1)), rng.uniform(0.08, 0.22) * size
+    for _ in range(count):
+        centre, radius = rng.uniform(0, size, (3, 1, 1, 1)), rng.uniform(smallest, largest) * size
         inside = 1 / (1 + np.exp((np.linalg.norm(places - centre, axis=0) - radius) / 0.7))
         volume += (rng.uniform(40, 200) - volume) * inside
     return volume

@@ -5,12 +5,14 @@ import pytest
 from skimage import data
 
 import pdenet
+from benchmarks.inpainting import phantom
 from pdenet import inpainting
 from pdenet.execution.workers import Workers
 from pdenet.kernels.workspace import Workspace
 from pdenet.network import steady_state
 
 CUBES = 1.0, 1.0, 1.0
+BALLS = 12, 0.1, 0.25
 
 
 def camera():
@@ -167,17 +169,6 @@ def test_nothing_to_fill_and_a_constant(method):
 # Volumes ------------------------------------------------------------------------------------------
 
 
-def balls(size=32):
-    """Balls with soft edges, some of which overlap."""
-    rng, places = np.random.default_rng(0), np.indices((size,) * 3)
-    volume = np.full((size,) * 3, 60.0)
-    for _ in range(12):
-        centre, radius = rng.uniform(0, size, (3, 1, 1, 1)), rng.uniform(0.1, 0.25) * size
-        inside = 1 / (1 + np.exp((np.linalg.norm(places - centre, axis=0) - radius) / 0.7))
-        volume += (rng.uniform(40, 200) - volume) * inside
-    return volume
-
-
 @pytest.mark.parametrize("spacing", [CUBES, (4.0, 1.0, 1.0), (1.0, 0.3, 2.0)])
 def test_a_ramp_between_known_voxels_is_restored(spacing):
     z, y, x = np.indices((17, 30, 33))
@@ -195,7 +186,7 @@ def test_a_ramp_between_known_voxels_is_restored(spacing):
 @pytest.mark.parametrize("method, gain", [("eed", 5), ("homogeneous", -1)])
 def test_a_volume_is_filled_better_than_its_slices(method, gain):
     """By edge-enhancing diffusion; without edges a point holds less in three dimensions."""
-    volume = balls()
+    volume = phantom(32, *BALLS)
     mask = unknown(volume.shape, 0.1)
     found = pdenet.inpaint(volume.astype(np.float32), mask=mask, method=method, spacing=CUBES)
     slices = np.stack([pdenet.inpaint(image, mask=own, method=method)
@@ -221,7 +212,7 @@ def test_a_volume_of_one_slice_is_an_image_and_pixels_need_not_be_squares(method
 
 @pytest.mark.parametrize("method", inpainting.METHODS)
 def test_a_volume_depends_on_the_ratio_of_its_spacing_alone_and_has_channels(method):
-    volume = balls(24)
+    volume = phantom(24, *BALLS)
     mask = unknown(volume.shape, 0.2)
     options = {"mask": mask, "method": method}
     found = pdenet.inpaint(volume, spacing=(2, 1, 1), **options)
@@ -238,7 +229,7 @@ def test_a_volume_depends_on_the_ratio_of_its_spacing_alone_and_has_channels(met
 
 
 def test_threads_change_no_bit_of_a_volume(monkeypatch):
-    volume = balls(40).astype(np.float32)
+    volume = phantom(40, *BALLS).astype(np.float32)
     mask = unknown(volume.shape, 0.2)
     monkeypatch.setattr(steady_state, "EDGE_OF_VOLUMES", 16)
     monkeypatch.setattr("pdenet.execution.tiles.HALOS", 1)

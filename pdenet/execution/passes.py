@@ -52,13 +52,14 @@ def _on_array(planes, f, cycles, workers, mask=None, progress=None):
         most = math.inf  # a single tile has no halo
     source, target = planes, None
     # A volume too small for tiles: the team smooths its layers beside each other.
-    helps = len(boxes) == 1 and planes.ndim == 4 and planes[0].size >= 2 * share
+    helps = (len(boxes) == 1 and planes.ndim == 4 and planes[0].size >= 2 * share
+             and workers > 1)
     with Workers(workers) as team:
         for done, halo, group in passes(cycles, most):
             # Two arrays in turn, and never the caller's.
             target = np.empty_like(planes) if target is None else target
-            function = functools.partial(_steps_at_once if one_pass else _cycle_by_cycle, group, f,
-                                         mask, team if helps and workers > 1 else None)
+            function = (functools.partial(_steps_at_once, group, mask) if one_pass else
+                        functools.partial(_cycle_by_cycle, group, f, mask, team if helps else None))
             tiles.map_tiles(team, function, source, target, halo, edge, share)
             source, target = target, (None if source is planes else source)
             if progress is not None:
@@ -82,7 +83,7 @@ def passes(cycles, most):
         yield len(cycles), total, group
 
 
-def _steps_at_once(cycles, f, mask, team, u, tile, inner, out, work):
+def _steps_at_once(cycles, mask, u, tile, inner, out, work):
     """Explicit steps of one block without a data term on a tile, in one pass."""
     block = cycles[0][0]
     if mask is not None:

@@ -146,25 +146,26 @@ def weights_of(memory, measured, j):
 
 
 @formula
+def left_of(memory, samples, measured, matrices, j):
+    """What a mask leaves of seven `samples`: `of_patterns`, where a cell is partial."""
+    if measured is None:
+        return samples
+    if none_is_partial(memory, measured, j):
+        return samples
+    return of_patterns(memory, measured, matrices, j, samples)
+
+
+@formula
 def gradient_of(memory, voxels, offset, measured, j):
     """The gradient K u of the cells from the slot `offset` of the four rows `voxels` on, or, where
     there is a mask, what it leaves of it."""
-    if measured is None:
-        return gradient_at(memory, voxels, offset)
-    gradient = gradient_at(memory, voxels, offset)
-    if none_is_partial(memory, measured, j):
-        return gradient
-    return of_patterns(memory, measured, 0, j, gradient)
+    return left_of(memory, gradient_at(memory, voxels, offset), measured, 0, j)
 
 
 @formula
 def flux_of(memory, flux, measured, j):
     """The flux of which K' takes what the cells' own K' takes of a `flux`, times their weight."""
-    if measured is None:
-        return flux
-    if none_is_partial(memory, measured, j):
-        return flux
-    return of_patterns(memory, measured, FLUXES, j, flux)
+    return left_of(memory, flux, measured, FLUXES, j)
 
 
 @formula

@@ -121,14 +121,13 @@ def _run_once(planes, first, halo, cycles, function, mask):
     shape = planes.shape[1:]
 
     def chunk(*ends):
-        box = [end for (low, high), size in zip(ends, shape, strict=True)
-               for end in (max(low - halo, 0), min(high + halo, size))]
-        own = {"cycles": cycles} | ({} if mask is None else {"mask": mask.part(tuple(box))})
+        inner = tuple(itertools.chain(*ends))
+        box = tiles.extended(inner, halo, shape)
+        own = {"cycles": cycles} | ({} if mask is None else {"mask": mask.part(box)})
         parts = [array[tiles.part(box)].rechunk(-1) for array in (planes, first)]
         part = dask.array.map_blocks(function, *parts, dtype=planes.dtype,
                                      meta=np.empty((0,) * planes.ndim, planes.dtype), **own)
-        inner = [end - edge for edge, own in zip(box[::2], ends, strict=True) for end in own]
-        return part[tiles.part(inner)]
+        return part[tiles.part(tiles.within(inner, box))]
 
     def blocks(*known):
         """The chunks that begin with these ends, in lists of lists, one for each axis."""

@@ -103,9 +103,8 @@ def _cycle_by_cycle(cycles, f, mask, team, u, tile, inner, out, work):
     if mask is not None:
         own = mask.part(tile)
         blocks = {key: block.masked(own) for key, block in blocks.items()}
-    within = [end - first for first, *ends in zip(tile[::2], inner[::2], inner[1::2], strict=True)
-              for end in ends]
+    within = tiles.within(inner, tile)
     for n, (block, taus) in enumerate(cycles, 1):
         values = blocks[id(block)].cycle(values, taus, given, work,
-                                         tuple(within) if n == len(cycles) else None)
+                                         within if n == len(cycles) else None)
     out[tiles.part(inner)] = values[tiles.part(within)]

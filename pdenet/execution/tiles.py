@@ -25,9 +25,7 @@ def map_tiles(team, function, u, out, halo, edge, share):
     shape = u.shape[1:]
 
     def work(inner, workspace):
-        tile = tuple(end for first, last, size in zip(inner[::2], inner[1::2], shape, strict=True)
-                     for end in (max(first - halo, 0), min(last + halo, size)))
-        function(u, tile, inner, out, workspace)
+        function(u, extended(inner, halo, shape), inner, out, workspace)
 
     team.map(work, tile_boxes(shape, halo, team.count, edge, share))
 
@@ -50,6 +48,18 @@ def tile_boxes(shape, halo, workers, edge, share):
         counts[axis] = max(1, min(workers, most))
     for ends in itertools.product(*map(_split, shape, counts)):
         yield tuple(itertools.chain(*ends))
+
+
+def extended(inner, halo, shape):
+    """The tile whose inner part this is, in an image of this shape (H, W)."""
+    return tuple(end for first, last, size in zip(inner[::2], inner[1::2], shape, strict=True)
+                 for end in (max(first - halo, 0), min(last + halo, size)))
+
+
+def within(inner, tile):
+    """Where the inner part of a tile lies in the tile."""
+    return tuple(end - first for first, *ends in zip(tile[::2], inner[::2], inner[1::2],
+                                                     strict=True) for end in ends)
 
 
 def part(tile):

@@ -68,10 +68,9 @@ class _Passes:
         halo = block.reach(2)
         edge = EDGE if known.ndim == 2 else EDGE_OF_VOLUMES
         for box in tiles.tile_boxes(known.shape, halo, 1, edge, 1):
-            place = tiles.part(box)[1:]
-            tile = tuple(slice(max(own.start - halo, 0), own.stop + halo) for own in place)
-            inner = tuple(slice(own.start - wide.start, own.stop - wide.start)
-                          for own, wide in zip(place, tile, strict=True))
+            wide = tiles.extended(box, halo, known.shape)
+            place, tile, inner = (tiles.part(each)[1:] for each in (
+                box, wide, tiles.within(box, wide)))
             own = dataclasses.replace(block, known=np.ascontiguousarray(known[tile]))
             steers = None if guide is None else np.ascontiguousarray(guide[:, *tile])
             self._tasks.append((own, tile, inner, place, steers))

@@ -60,6 +60,7 @@ import numpy.typing as npt
 
 from . import integration, masks, tensors
 from ..checks import check_members
+from ..execution.tiles import extended
 from ..kernels.planes import Source
 from ..kernels.workspace import Workspace
 from .channels import ALIKE, Channels
@@ -247,9 +248,7 @@ class DiffusionBlock(Limits):
             v = u[:0] if self.steering is None else self.steering.smooth(u, work)
             tile = whole = tuple(end for size in u.shape[1:] for end in (0, size))
             if inner is not None and cast(FusedOperator, self.operator).mask is None:
-                tile = tuple(end for first, last, size in zip(inner[::2], inner[1::2], u.shape[1:],
-                                                              strict=True)
-                             for end in (max(first - 1, 0), min(last + 1, size)))
+                tile = extended(inner, 1, u.shape[1:])
             out = work.other(u)
             self.explicit_steps(taus, u, v, tile, inner or whole, out)
             return out

@@ -14,7 +14,8 @@ from ..files import images, volume_files
 from ..files.atomic import atomic_file
 from ..files.images import ImageFileError, UsageError
 from ..progress import Progress
-from .one_file import FAULTS, named, run_file
+from .one_file import FAULTS, run_file
+from .processing import named
 from .report import row
 
 JOURNAL = ".pdenet.json"

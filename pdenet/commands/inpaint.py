@@ -10,7 +10,7 @@ from ..files import excluded, images, volume_files, voxels
 from ..files.images import UsageError
 from . import volumes
 from .inputs import check_nodata
-from .one_file import named
+from .processing import named
 from .report import psnr
 
 METHODS = "eed", "homogeneous"

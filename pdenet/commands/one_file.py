@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ..files import excluded, images, tiff_stacks, values, zarr_arrays
+from ..files import images, tiff_stacks, values, zarr_arrays
 from ..files.images import ImageFileError, UsageError
 from . import volumes
+from .processing import named, processed
 from .report import PageLines, row
 
 # What goes wrong with a file or an image, and is told in one line.
@@ -63,39 +64,15 @@ def run_array(options, process, settings, tell, shown):
     return ", ".join([f"{tiles} tiles", *lines.common])
 
 
-def named(source, error):
-    """The text of an error, beginning with the file that it is about."""
-    text = " ".join((str(error) or "not enough memory").split())
-    if " page " in source:
-        text = text.removeprefix(f"{source.rpartition(' page ')[0]}: ")
-    return text if source in text else f"{source}: {text}"
-
-
 def _run_image(name, image, options, process, tell, progress=None, check=None):
     """The new image, a line about it, and what a row tells of it."""
-    dtype = options.dtype or image.pixels.dtype
-    if options.rescale is not None and np.dtype(dtype).kind not in "ui":
-        raise UsageError(f"{name}: --rescale is for integers, such as those of --dtype uint8; the "
-                         f"output has {dtype} values")
     straight = image.straight()
-    found = excluded.find(name, straight, options.nodata, dtype, outside(options, straight))
-    filled = found.filled()
-    if check is not None:
-        check(filled, dtype)
-    straight.with_result(straight.pixels[:0], options.dtype)  # refuse now what cannot be written
-    numbers, line = {}, "no pixel is measured"
-    result = filled.pixels
-    if not found.nothing_left:
-        try:
-            result, line, numbers = process(filled.pixels, filled.channel_axis, options, progress,
-                                            mask=found.mask)
-        except (ValueError, TypeError) as error:
-            raise type(error)(named(name, error)) from None
-    if warning := values.warning(result, image.pixels.dtype, dtype, options.rescale):
+    result, new, line, found = processed(name, straight, outside(options, straight), options,
+                                         process, progress, check)
+    if warning := values.warning(result, image.pixels.dtype, new.pixels.dtype, options.rescale):
         tell("warning", f"{name}: {warning}")
-    new = found.restored(straight.with_result(result, options.dtype, options.rescale))
     return (new.premultiplied() if image.alpha_kind == 1 and image.alpha is not None else new,
-            f"{line}; {found.report}" if found.report else line, (numbers, found.count))
+            line, found)
 
 
 def outside(options, image):

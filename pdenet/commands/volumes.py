@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..files import excluded, images, tiff_stacks, volume_files, voxels
+from ..files import images, tiff_stacks, volume_files, voxels
 from ..files.images import UsageError
+from .processing import processed
 from .report import row
 
 HELP = """\
@@ -105,8 +106,9 @@ def run_file(source, target, options, process, tell, shown):
     outside = mask_of(options, volume.array.shape[:3])
     for k, index in enumerate(others):
         place = (slice(None),) * 3 + index
-        result[place], line, found = _processed(source, process, images.Image(volume.array[place]),
-                                                own, outside, shown if len(others) == 1 else None)
+        _, new, line, found = processed(source, images.Image(volume.array[place]), outside, own,
+                                        process, _progress(shown, len(others)))
+        result[place] = new.pixels
         tell("row", row(source, k + 1 if len(others) > 1 else None, *found))
         lines.append(line)
     volume_files.write(target, volume, result, options.overwrite)
@@ -145,11 +147,11 @@ def run_stack(stack, axis, target, options, process, tell, shown):
             channels = 1
         volume = images.Image(np.stack([page.pixels for page in pages]), channels,
                               metadata=pages[0].metadata)
-        result, line, found = _processed(stack.name, process, volume, own, outside,
-                                         shown if not shape else None)
+        _, new, line, found = processed(stack.name, volume, outside, own, process,
+                                        _progress(shown, int(np.prod(shape))))
         tell("row", row(stack.name, k + 1 if shape else None, *found))
         lines.append(line)
-        for place, page, plane in zip(places, pages, result, strict=True):
+        for place, page, plane in zip(places, pages, new.pixels, strict=True):
             images_of[place] = replace(page, pixels=plane)
     lost = tiff_stacks.write_stack(target, stack, iter(images_of.ravel()), options.dtype,
                                    options.overwrite)
@@ -159,25 +161,9 @@ def run_stack(stack, axis, target, options, process, tell, shown):
     return _line(lines, own), 0
 
 
-def _processed(name, process, image, options, outside, shown):
-    """What a command makes of a volume, `images.Image`, in the type of the output, with the file's
-    name in errors; a line about it, and what a row tells of it."""
-    dtype = np.dtype(options.dtype or image.pixels.dtype)
-    if options.rescale is not None and dtype.kind not in "ui":
-        raise UsageError(f"{name}: --rescale is for integers, such as those of --dtype uint8; the "
-                         f"output has {dtype} values")
-    found = excluded.find(name, image, options.nodata, dtype, outside)
-    filled = found.filled()
-    result, line, numbers = filled.pixels, "no voxel is measured", {}
-    progress = shown.move if shown is not None and shown.shown else None
-    if not found.nothing_left:
-        try:
-            result, line, numbers = process(filled.pixels, filled.channel_axis, options, progress,
-                                            mask=found.mask)
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"{name}: {error}") from None
-    result = found.restored(image.with_result(result, dtype, options.rescale)).pixels
-    return (result, f"{line}; {found.report}" if found.report else line, (numbers, found.count))
+def _progress(shown, count):
+    """What shows the progress of one of so many volumes, None if there are several."""
+    return shown.move if count == 1 and shown is not None and shown.shown else None
 
 
 def _line(lines, options):

@@ -52,6 +52,11 @@ class Image:
     orientation: int = 1                 # of TIFF: how the pixels are to be turned when shown
     metadata: Metadata = field(default_factory=Metadata)
 
+    @property
+    def is_volume(self):
+        """Whether there are three axes beside that of channels."""
+        return self.pixels.ndim - (self.channel_axis is not None) == 3
+
     def with_result(self, result, dtype, rescale=None):
         """The filtered pixels as dtype: integers are rounded to nearest and clipped."""
         dtype = self.pixels.dtype if dtype is None else np.dtype(dtype)

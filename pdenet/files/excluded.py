@@ -96,7 +96,7 @@ def find(name, image, nodata=None, dtype=None, outside=None):
         parts.append(f"{number_of} {'is' if number_of == 1 else 'are'} {what}")
         places |= where
     count = int(np.count_nonzero(_any_channel(image, places)))
-    kind = "voxels" if pixels.ndim - (image.channel_axis is not None) == 3 else "pixels"
+    kind = "voxels" if image.is_volume else "pixels"
     return Excluded(image, places, value, f"of {places.size // _channels(image)} {kind} "
                     f"{' and '.join(parts)}: they take no part and stay as they are", count)
 
